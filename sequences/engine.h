@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SEQUENCES_ENGINE_H
+#define SEQUENCES_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "sequences/rules.h"
+#include "sequences/subject.h"
+#include "templates/error.h"
+#include "templates/liquid/liquid.h"
+
+/*
+ * engine - the pure core: rules, a subject, what happened, and now, to
+ * decisions. It reads and changes only what it is given. Same inputs, same
+ * decisions: no clock, no randomness, no order of addresses.
+ *
+ * The worker, simulate, backtest and test all call these functions.
+ */
+
+struct event {
+	const char *name;   /* "Signed Up"; "" for identify and group */
+	int64_t at_ms;	    /* when it happened, clock corrected */
+	json_t *properties; /* object; may be NULL */
+	bool is_history;    /* too old to start anything: metrics only */
+};
+
+enum decision_what {
+	DECISION_ENTERED,
+	DECISION_REFUSED, /* did not enter although the event came */
+	DECISION_SEND,	  /* a message is to be queued */
+	DECISION_SKIPPED, /* a step passed over */
+	DECISION_PAUSED,
+	DECISION_RESUMED,
+	DECISION_EXITED,
+	DECISION_GOAL,
+	DECISION_FINISHED, /* the last step is done */
+};
+const char *decision_name(enum decision_what); /* "entered", ... */
+
+/* A message that a step asks for; DECISION_SEND only. */
+struct outgoing {
+	char *template_name;
+	char *recipient;	/* "user", "account.owner", a contact's name */
+	char *topic;		/* of the sequence, or NULL */
+	int64_t not_before_ms;
+	int64_t expires_at_ms;	/* 0: never */
+	json_t *event;		/* what started the entry, or NULL; owned */
+	int64_t entered_ms;
+	int day; /* local days since the entry */
+};
+
+struct decision {
+	enum decision_what what;
+	const char *sequence; /* lives as long as the rules */
+	int entry;
+	const char *step; /* id, or NULL; lives as long as the rules */
+	char reason[200]; /* in words, with the values that made it */
+	struct outgoing *send;
+};
+
+/* What one call decided, in order. Zeroed: empty. */
+struct decisions {
+	struct decision *list;
+	int count, cap;
+};
+void decisions_free(struct decisions *);
+void decisions_clear(struct decisions *); /* keeps the room */
+
+/*
+ * An event came (identify and group calls come as events without a name, after
+ * their traits were set). `account` is the user's, or NULL. Both subjects may
+ * change; their wake_at_ms is right afterwards. Returns 0, or -1 with the error
+ * set when a condition cannot be evaluated ("a" < 1): nothing else is lost, the
+ * decision says so.
+ */
+int engine_apply(const struct rules *, struct subject *user,
+    struct subject *account, const struct event *, int64_t now_ms,
+    struct decisions *out);
+
+/* A subject's wake-up came. `account` as above (NULL if `s` is one). */
+int engine_wake(const struct rules *, struct subject *s,
+    struct subject *account, int64_t now_ms, struct decisions *out);
+
+/*
+ * By hand. Each returns 0, or -1 with the reason as the error: no such sequence,
+ * not manual, already inside, not inside.
+ */
+int engine_enter(const struct rules *, struct subject *,
+    struct subject *account, const char *sequence, int64_t now_ms,
+    struct decisions *out, struct error *);
+int engine_exit(const struct rules *, struct subject *, const char *sequence,
+    const char *reason, int64_t now_ms, struct decisions *out, struct error *);
+int engine_pause(const struct rules *, struct subject *, const char *sequence,
+    int64_t until_ms, int64_t now_ms, struct decisions *out, struct error *);
+int engine_resume(const struct rules *, struct subject *, const char *sequence,
+    int64_t now_ms, struct decisions *out, struct error *);
+int engine_skip(const struct rules *, struct subject *, const char *sequence,
+    int64_t now_ms, struct decisions *out, struct error *);
+
+/*
+ * A message of a sequence is about to be sent: is it still wanted? Looks at
+ * exits again, and at pauses, expiry and the step's window. Changes nothing.
+ */
+enum engine_gate { ENGINE_GO, ENGINE_SKIP, ENGINE_WAIT };
+struct engine_message {
+	const char *sequence, *step;
+	int entry;
+	int64_t expires_at_ms;
+};
+struct engine_answer {
+	enum engine_gate gate;
+	int64_t until_ms;  /* ENGINE_WAIT: not before */
+	char reason[200];
+};
+struct engine_answer engine_gate(const struct rules *, const struct subject *,
+    const struct subject *account, const struct engine_message *,
+    int64_t now_ms);
+
+/*
+ * What conditions and templates of this subject see: user, account, metric,
+ * event, entry, now. The lookup's argument is a struct engine_scope *.
+ */
+struct engine_scope {
+	const struct subject *subject, *account; /* account may be NULL */
+	json_t *event;				 /* may be NULL */
+	json_t *entry;				 /* may be NULL */
+	int64_t now_ms;
+	json_t *made[6]; /* built on demand; freed by engine_scope_free() */
+};
+json_t *engine_scope_lookup(void *scope, const char *name);
+void engine_scope_free(struct engine_scope *);
+
+/* The subject's time zone: its own, its account's, the workspace's. */
+const struct zone *engine_zone(const struct rules *, const struct subject *,
+    const struct subject *account);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SEQUENCES_RULES_H
+#define SEQUENCES_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sequences/calendar.h"
+#include "templates/error.h"
+#include "templates/liquid/liquid.h"
+#include "templates/templates.h"
+
+/*
+ * rules - the definitions of a workspace (sequences/NAME.json), checked and
+ * compiled. Immutable once loaded. Design 6.2 is the language.
+ */
+struct rules;
+
+/*
+ * Settings of the workspace that definitions refer to. NULL-terminated lists of
+ * names; borrowed until rules_free().
+ */
+struct rules_context {
+	const struct templates *templates;
+	const char *const *contacts;
+	const char *const *channels;
+	const struct zone *zone; /* the workspace's */
+};
+
+/*
+ * Everything that is wrong is added to the problems; the rules are usable only
+ * when problems->errors did not grow. Never NULL. No folder: no sequences.
+ */
+struct rules *rules_load(const char *dir, const struct rules_context *,
+    struct problems *);
+void rules_free(struct rules *);
+
+/* What the rest of the program may know of a sequence. */
+struct sequence_info {
+	const char *name;
+	const char *description;
+	const char *topic; /* NULL: none */
+	bool for_account;
+	bool is_manual;	   /* has { "manual": true } among its ways in */
+	int n_steps;
+};
+int rules_count(const struct rules *);
+struct sequence_info rules_info(const struct rules *, int index);
+int rules_find(const struct rules *, const char *name); /* -1: none */
+
+#endif

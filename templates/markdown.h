@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TEMPLATES_MARKDOWN_H
+#define TEMPLATES_MARKDOWN_H
+
+#include <stddef.h>
+
+#include "templates/buf.h"
+
+/*
+ * markdown - CommonMark (with tables, strikethrough and bare-URL links) to the
+ * two parts of a mail. Both append to `out` and return 0, or -1 when md4c gave
+ * up.
+ */
+int markdown_html(const char *source, size_t len, struct buf *out);
+
+/*
+ * Readable plain text: links as "text (url)" or the bare url, lists with "- "
+ * and numbers, headings underlined, quotes with "> ", paragraphs wrapped at 72
+ * columns (never inside a URL), a blank line between blocks.
+ */
+int markdown_text(const char *source, size_t len, struct buf *out);
+
+/* The same reading for a mail written in HTML: tags to plain text. */
+void html_text(const char *html, size_t len, struct buf *out);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TEMPLATES_MIME_H
+#define TEMPLATES_MIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "templates/buf.h"
+#include "templates/error.h"
+
+/*
+ * mime - a mail as bytes: RFC 5322 headers, RFC 2047 words, RFC 2045 parts.
+ * The output has CRLF line ends only, no line over 998 octets (bodies are
+ * quoted-printable, 76), ends in CRLF, and is pure ASCII. Same input, same
+ * bytes: the boundary comes from the message id.
+ *
+ * CR, LF and NUL in a header value are an error here; templates turn them into
+ * spaces before.
+ */
+struct mime_address {
+	const char *name;    /* UTF-8; NULL or "" for none */
+	const char *address; /* checked with address_is_valid() */
+};
+
+struct mime_header {
+	const char *name, *value; /* value: UTF-8, encoded where it must be */
+};
+
+struct mime_message {
+	int64_t date_ms;
+	struct mime_address from, to, reply_to; /* reply_to.address may be NULL */
+	const char *subject;	/* UTF-8 */
+	const char *message_id; /* "key@domain", without angle brackets */
+	const char *text;	/* UTF-8, any line ends; may be NULL */
+	const char *html;	/* UTF-8, any line ends; may be NULL, not both */
+	const char *list_unsubscribe; /* https URL; adds the -Post header too */
+	const char *list_unsubscribe_mailto; /* address; may be NULL */
+	const char *list_id;   /* `"Onboarding" <onboarding.example.com>` */
+	const char *feedback_id;
+	const struct mime_header *extra; /* more headers */
+	int n_extra;
+};
+
+int mime_compose(const struct mime_message *, struct buf *out,
+    struct error *);
+
+/*
+ * One address as SMTP can carry it without SMTPUTF8: local part up to 64
+ * octets, 254 in all, no CR LF NUL < > space or quote, a domain with a dot or
+ * an address literal. RFC 5321 section 4.1.2, minus quoted local parts.
+ */
+bool address_is_valid(const char *address);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_DELIVERY_COMPOSE_H
+#define WORKER_DELIVERY_COMPOSE_H
+
+#include "templates/buf.h"
+#include "templates/error.h"
+#include "templates/mime.h"
+#include "worker/delivery/transport.h"
+
+/*
+ * compose - a claimed message into bytes. May be called by any thread: it
+ * reads the delivery and the channel, both of which stand still.
+ *
+ * The scope (JSON) has, beside what the template sees, an object "_mail" that
+ * only this file reads: from_name, from_address, unsubscribe_url, list_id,
+ * feedback_id, message_id_domain, timezone.
+ */
+
+/* Returns 0, or -1 with d->verdict set (held, skipped). */
+int compose_mail(struct delivery *d, struct buf *mime);
+int compose_document(struct delivery *d, struct buf *json);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_SETTINGS_H
+#define WORKER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "templates/buf.h"
+#include "templates/error.h"
+#include "templates/zone.h"
+
+/*
+ * settings - nudge.json, the environment (NUDGE_LISTEN ...) and flags, in one
+ * table: name, type, range, default, help. Immutable once loaded.
+ *
+ * A string "$NAME" is taken from the environment, from the file that NAME_FILE
+ * names, or from the workspace's .env file, in this order.
+ */
+
+enum channel_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
+
+/* A way out. Which members count depends on the type. */
+struct channel {
+	char *name;
+	char *type;	      /* "smtp", "webhook", "capture" */
+	double rate;	      /* messages a second; 0: no limit */
+	int connections;      /* at most so many */
+	int unsettled;	      /* verdicts a connection may be ahead */
+	int timeout_ms;	      /* for one exchange with the other side */
+	/* smtp */
+	char *host;
+	int port;
+	enum channel_tls tls;
+	char *ca_file;	      /* PEM; NULL: the system's */
+	char *user, *password; /* NULL: no AUTH */
+	char *helo;	      /* NULL: the host's name */
+	int messages_per_connection;
+	/* webhook */
+	char *url;
+	char *secret;	      /* "whsec_..."; NULL: not signed */
+	char *old_secret;     /* signs too while rotating; may be NULL */
+	json_t *headers;      /* name to value; may be NULL */
+	/* capture */
+	char *folder;	      /* absolute */
+};
+
+struct cap {
+	int max;
+	int64_t window_ms;
+};
+
+struct settings {
+	char *folder;	  /* the workspace, absolute */
+	char *listen;	  /* "127.0.0.1:8460" */
+	char *public_url; /* no slash at the end */
+	char *store;	  /* absolute path */
+	const struct zone *zone;
+	char **write_keys, **operator_tokens; /* NULL-terminated */
+	struct {
+		char *name, *address, *postal, *reply_to, *id;
+	} sender;
+	struct channel *channels;
+	int n_channels;
+	json_t *contacts;  /* name to { email, channel, name } */
+	json_t *variables; /* names for templates: app_url ... */
+	struct cap *caps;
+	int n_caps;
+	int quiet_from_min, quiet_to_min; /* -1: no quiet hours */
+	char **sandbox;			  /* patterns; NULL: no sandbox */
+	int64_t max_event_age_ms, dedupe_ms, retention_ms;
+	int64_t retry_first_ms, retry_longest_ms;
+	int retry_attempts;
+	int64_t max_body, max_inflated; /* bytes of a request */
+	int max_connections;
+	int64_t max_backlog; /* inputs waiting for a turn: then 429 */
+	int drain_ms;
+	bool log_json;
+};
+
+/*
+ * `overrides` is a NULL-terminated list of "name=value" from flags. Everything
+ * that is wrong is added to the problems. Never NULL.
+ */
+struct settings *settings_load(const char *folder,
+    const char *const *overrides, struct problems *);
+void settings_free(struct settings *);
+
+const struct channel *settings_channel(const struct settings *,
+    const char *name);
+
+/* The table as text, for `nudge help settings`, and as a JSON Schema. */
+void settings_help(struct buf *out);
+json_t *settings_schema(void);
+
+#endif
