@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "sequences/event.h"
 #include "sequences/rules.h"
 #include "sequences/subject.h"
 #include "templates/error.h"
@@ -19,13 +20,6 @@
  *
  * The worker, simulate, backtest and test all call these functions.
  */
-
-struct event {
-	const char *name;   /* "Signed Up"; "" for identify and group */
-	int64_t at_ms;	    /* when it happened, clock corrected */
-	json_t *properties; /* object; may be NULL */
-	bool is_history;    /* too old to start anything: metrics only */
-};
 
 enum decision_what {
 	DECISION_ENTERED,
@@ -124,6 +118,7 @@ struct engine_answer engine_gate(const struct rules *, const struct subject *,
  * event, entry, now. The lookup's argument is a struct engine_scope *.
  */
 struct engine_scope {
+	const struct rules *rules;
 	const struct subject *subject, *account; /* account may be NULL */
 	json_t *event;				 /* may be NULL */
 	json_t *entry;				 /* may be NULL */

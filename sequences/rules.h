@@ -6,13 +6,15 @@
 #include <stdint.h>
 
 #include "sequences/calendar.h"
+#include "sequences/metrics.h"
 #include "templates/error.h"
 #include "templates/liquid/liquid.h"
 #include "templates/templates.h"
 
 /*
- * rules - the definitions of a workspace (sequences/NAME.json), checked and
- * compiled. Immutable once loaded. Design 6.2 is the language.
+ * rules - the definitions of a workspace (metrics.json, sequences/NAME.json),
+ * checked and compiled. Immutable once loaded. Design 6.1 and 6.2 are the
+ * language.
  */
 struct rules;
 
@@ -29,9 +31,10 @@ struct rules_context {
 
 /*
  * Everything that is wrong is added to the problems; the rules are usable only
- * when problems->errors did not grow. Never NULL. No folder: no sequences.
+ * when problems->errors did not grow. Never NULL. `folder` is the workspace; without
+ * a sequences/ in it there are no sequences.
  */
-struct rules *rules_load(const char *dir, const struct rules_context *,
+struct rules *rules_load(const char *folder, const struct rules_context *,
     struct problems *);
 void rules_free(struct rules *);
 
