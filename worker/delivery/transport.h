@@ -52,6 +52,7 @@ struct delivery {
 	char *scope; /* JSON object: all that the template sees, by name */
 	size_t scope_len;
 	char *address; /* mail: checked by the loop; webhook: "" */
+	char *envelope_from; /* mail: the envelope's sender, set by the loop */
 	char *to_name; /* display name, or "" */
 	struct verdict verdict;
 	void *owner;	       /* the loop's own */
@@ -68,6 +69,7 @@ struct transport_host {
 	 * "connection refused by 127.0.0.1:2525, next try in 8 s".
 	 */
 	void (*notice)(void *arg, const char *channel, const char *text);
+	void (*ready)(void *arg); /* room() may have grown */
 	void *arg;
 };
 
