@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log - each test catches standard error in a pipe and looks at the lines.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "worker/log.h"
+
+static int real_stderr, ends[2];
+
+static void
+catch_stderr(void)
+{
+	assert_int_equal(pipe(ends), 0);
+	real_stderr = dup(STDERR_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+}
+
+/* What was written since catch_stderr(); caller frees. */
+static char *
+caught(void)
+{
+	char *text = calloc(1, 65536);
+	ssize_t n;
+	size_t len = 0;
+
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	while ((n = read(ends[0], text + len, 65535 - len)) > 0)
+		len += (size_t)n;
+	close(ends[0]);
+	return text;
+}
+
+/* The message of the one JSON line that logging `text` wrote; caller frees. */
+static json_t *
+logged(const char *text)
+{
+	char *line;
+	json_t *json;
+	json_error_t error;
+
+	catch_stderr();
+	log_open(true, LOG_DEBUG);
+	log_warn("%s", text);
+	line = caught();
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	json = json_loads(line, 0, &error);
+	if (json == NULL)
+		fail_msg("%s: %s", error.text, line);
+	free(line);
+	return json;
+}
+
+static void
+assert_logged(const char *text, const char *expected)
+{
+	json_t *json = logged(text);
+
+	assert_string_equal(
+	    json_string_value(json_object_get(json, "msg")), expected);
+	json_decref(json);
+}
+
+static void
+test_json_line(void **state)
+{
+	json_t *json = logged("a b");
+	const char *ts = json_string_value(json_object_get(json, "ts"));
+
+	assert_int_equal(json_object_size(json), 3);
+	assert_int_equal(strlen(ts), strlen("2026-03-27T10:00:00.000Z"));
+	assert_int_equal(ts[10], 'T');
+	assert_int_equal(ts[23], 'Z');
+	assert_string_equal(
+	    json_string_value(json_object_get(json, "level")), "warn");
+	json_decref(json);
+}
+
+static void
+test_escapes(void **state)
+{
+	assert_logged("", "");
+	assert_logged("say \"hi\" \\ there", "say \"hi\" \\ there");
+	assert_logged("one\r\ntwo", "one\\x0d\\x0atwo");
+	assert_logged("\033[2J\177", "\\x1b[2J\\x7f");
+	assert_logged(
+	    "Zo\xc3\xab \xf0\x9f\x8e\x89", "Zo\xc3\xab \xf0\x9f\x8e\x89");
+	assert_logged("\xc2\x9b"
+		      "1m",
+	    "\\xc2\\x9b1m");				  /* C1 control */
+	assert_logged("\xff\xc0\xaf", "\\xff\\xc0\\xaf"); /* never UTF-8 */
+	assert_logged("\xe0\x80\xaf", "\\xe0\\x80\\xaf"); /* overlong */
+	assert_logged("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* surrogate */
+	assert_logged("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
+	assert_logged("cut \xe2\x82", "cut \\xe2\\x82");
+}
+
+static void
+test_long_message_is_cut(void **state)
+{
+	char text[5000];
+	json_t *json;
+
+	memset(text, '\001', sizeof text - 1); /* the longest to escape */
+	text[sizeof text - 1] = '\0';
+	json = logged(text);
+	assert_int_equal(
+	    json_string_length(json_object_get(json, "msg")), 2000 * 4);
+	json_decref(json);
+}
+
+static void
+test_levels(void **state)
+{
+	char *lines;
+
+	catch_stderr();
+	log_open(true, LOG_WARN);
+	log_debug("debug %d", 1);
+	log_info("info %d", 2);
+	errno = ENOENT;
+	log_warn("warn %d", 3);
+	assert_int_equal(errno, ENOENT);
+	log_error("error %d", 4);
+	lines = caught();
+	assert_null(strstr(lines, "debug"));
+	assert_null(strstr(lines, "info"));
+	assert_non_null(
+	    strstr(lines, "\"level\":\"warn\",\"msg\":\"warn 3\"}\n"));
+	assert_non_null(
+	    strstr(lines, "\"level\":\"error\",\"msg\":\"error 4\"}\n"));
+	free(lines);
+	assert_int_equal(log_level_parse("debug"), LOG_DEBUG);
+	assert_int_equal(log_level_parse("error"), LOG_ERROR);
+	assert_int_equal(log_level_parse("loud"), -1);
+}
+
+static void
+end_fatal(void)
+{
+	log_fatal(78, "no %s", "settings");
+}
+
+static void
+end_panic(void)
+{
+	panic("state %d", 7);
+}
+
+/* Runs end() in a process of its own; its wait status and what it wrote. */
+static char *
+ended(void (*end)(void), int *status)
+{
+	pid_t child;
+
+	catch_stderr();
+	child = fork();
+	if (child == 0) {
+		signal(SIGABRT, SIG_DFL);
+		end();
+	}
+	assert_int_equal(waitpid(child, status, 0), child);
+	return caught();
+}
+
+/* Runs first: nothing has called log_open() yet, so lines are text. */
+static void
+test_text_and_endings(void **state)
+{
+	int status;
+	char *line = ended(end_fatal, &status);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 78);
+	assert_string_equal(
+	    line + strlen("12:00:00.123 "), "fatal no settings\n");
+	free(line);
+	line = ended(end_panic, &status);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	assert_string_equal(line + strlen("12:00:00.123 "), "fatal state 7\n");
+	free(line);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_text_and_endings),
+	    cmocka_unit_test(test_json_line),
+	    cmocka_unit_test(test_escapes),
+	    cmocka_unit_test(test_long_message_is_cut),
+	    cmocka_unit_test(test_levels),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
