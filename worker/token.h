@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_TOKEN_H
+#define WORKER_TOKEN_H
+
+#include <stddef.h>
+
+#include "templates/buf.h"
+
+/*
+ * token - the secret part of an unsubscribe link: says who wants out of which
+ * topic to us alone, and cannot be made by anybody else. The same address and
+ * topic always give the same token, so that every mail has the same link.
+ */
+#define TOKEN_SECRET_SIZE 32
+
+/* Appends the token: letters, digits, "-" and "_". */
+void token_make(const unsigned char secret[TOKEN_SECRET_SIZE],
+    const char *address, const char *topic, struct buf *out);
+
+/* Returns 0, or -1 when it is not a token of ours or does not fit. */
+int token_read(const unsigned char secret[TOKEN_SECRET_SIZE], const char *token,
+    char *address, size_t address_size, char *topic, size_t topic_size);
+
+#endif
