@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_NOTIFY_H
+#define WORKER_NOTIFY_H
+
+/*
+ * notify - tells systemd how the worker is (sd_notify(3)): "READY=1",
+ * "RELOADING=1", "STOPPING=1", "STATUS=...", "WATCHDOG=1", several with
+ * newlines between them. Does nothing where $NOTIFY_SOCKET is not set. Returns
+ * 0, or -1 with errno set, which nobody has to mind.
+ */
+int notify_send(const char *state);
+
+#endif
