@@ -15,6 +15,9 @@ struct date {
 	char abbreviation[8]; /* "CEST", "UTC"; "" when only an offset is known */
 };
 
+/* English names, from January and from Monday. */
+extern const char *const date_months[12], *const date_days[7];
+
 struct date date_in_zone(int64_t ms, const struct zone *);
 
 /*
