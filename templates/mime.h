@@ -20,7 +20,7 @@
  */
 struct mime_address {
 	const char *name;    /* UTF-8; NULL or "" for none */
-	const char *address; /* checked with address_is_valid() */
+	const char *address; /* a domain in other scripts becomes A-labels */
 };
 
 struct mime_header {
@@ -51,5 +51,19 @@ int mime_compose(const struct mime_message *, struct buf *out,
  * an address literal. RFC 5321 section 4.1.2, minus quoted local parts.
  */
 bool address_is_valid(const char *address);
+
+/*
+ * Appends the address with its domain as SMTP carries it: A-labels (IDNA2008)
+ * for one in other scripts, else as it is. Returns 0, or -1 with `out` as it
+ * was and the error set when that is not a valid address.
+ */
+int address_to_ascii(const char *address, struct buf *out, struct error *);
+
+/*
+ * Takes `Ada <ada@example.com>`, `"Ada" <..>`, `ada@example.com` or just
+ * `Ada` apart. The address is not checked; it stays empty when there is none.
+ * Returns 0, or -1 when there is more than one or the brackets do not close.
+ */
+int mailbox_parse(const char *text, struct buf *name, struct buf *address);
 
 #endif
