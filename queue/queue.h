@@ -22,7 +22,7 @@
  * Strings in rows that a call returns belong to the queue and live until the
  * transaction ends (or, outside of one, until the next queue_begin()). Strings
  * that the caller passes are only read during the call. NULL and "" are the
- * same for optional text.
+ * same for optional text, which comes back as "".
  */
 struct queue;
 
@@ -116,12 +116,17 @@ int queue_subjects_save(struct queue *, struct queue_subject *, int n);
  * save before.
  */
 int queue_subject_merge(struct queue *, int64_t from, int64_t into);
+/* Erases a subject with all that belongs to it. Suppressions stay. */
+int queue_subject_forget(struct queue *, int64_t subject);
 
 /* Users of an account after `after` (an id), in order of id. Count or -1. */
 int queue_members(struct queue *, int64_t account, int64_t after, int64_t *ids,
     int max);
 
-/* Subjects whose name or email is or begins with `text`. Count or -1. */
+/*
+ * Subjects of whose names (queue_names_bind) or email one is `text`, then those
+ * where one begins with it. Email in any case. Count or -1.
+ */
 int queue_subjects_search(struct queue *, const char *text,
     struct queue_subject *out, int max);
 
@@ -285,8 +290,9 @@ void queue_checkpointer_close(struct queue_checkpointer *);
 int64_t queue_log_bytes(const struct queue *); /* size of the log now */
 
 /*
- * Deletes up to max rows that are older: seen messageIds, events, decisions,
- * settled messages. Returns how many, 0 when nothing is left, or -1.
+ * Looks at up to max rows and deletes those that are older: seen messageIds,
+ * events, decisions, settled messages. Returns how many it looked at, 0 at the
+ * end of a round through all of them, or -1. To be called until it is 0.
  */
 int queue_trim(struct queue *, int64_t seen_before_ms, int64_t before_ms,
     int max);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * maintenance - the log into the file, and old rows out of it.
+ *
+ * A checkpoint copies committed pages from the log into the file beside the
+ * running worker (PASSIVE takes no lock that a writer wants). The log starts
+ * over by itself at the next write if all of it had been copied by then. Under
+ * steady load that moment never comes; then the checkpoint takes the write lock
+ * for the few pages that arrived meanwhile (RESTART), and the worker's begin
+ * waits for it: that is what its busy timeout is for.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/sqlite.h"
+
+#define LOG_PAGES     8192 /* 32 MB: from here on the log must start over */
+#define RESTART_TRIES 50   /* one a millisecond */
+
+struct queue_checkpointer {
+	sqlite3 *db;
+	char *path;
+};
+
+/*
+ * Waits for the write lock, and, holding it, for readers of the log's end. So
+ * the limit is also how long a reader can make the worker wait.
+ */
+static int
+wait_briefly(void *arg, int tries)
+{
+	sqlite3_sleep(1);
+	return tries < RESTART_TRIES;
+}
+
+struct queue_checkpointer *
+queue_checkpointer_open(const char *url, struct queue_error *error)
+{
+	sqlite3 *db = store_connect(url, SQLITE_OPEN_READWRITE, error);
+
+	if (db == NULL)
+		return NULL;
+	/* Its cache is of no use: pages go from file to file. */
+	sqlite3_exec(db, "PRAGMA cache_size = 16", NULL, NULL, NULL);
+	sqlite3_busy_handler(db, wait_briefly, NULL);
+	struct queue_checkpointer *c = queue_alloc(sizeof *c);
+	c->db = db;
+	c->path = queue_alloc(strlen(url) + 1);
+	strcpy(c->path, url);
+	return c;
+}
+
+int
+queue_checkpoint(struct queue_checkpointer *c)
+{
+	int in_log, copied;
+	int code = sqlite3_wal_checkpoint_v2(
+	    c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+
+	/* Less copied than there is: a reader still needs the old pages. */
+	if (code == SQLITE_OK && in_log > LOG_PAGES && copied == in_log)
+		code = sqlite3_wal_checkpoint_v2(
+		    c->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
+		return 0; /* what is left comes the next time */
+	return -1;
+}
+
+void
+queue_checkpointer_close(struct queue_checkpointer *c)
+{
+	if (c == NULL)
+		return;
+	sqlite3_close(c->db);
+	free(c->path);
+	free(c);
+}
+
+int64_t
+queue_log_bytes(const struct queue *q)
+{
+	return q->log_bytes;
+}
+
+/*
+ * Keys of seen are hashes and have no order in time. An index on the time would
+ * cost as much as the table, so the table is walked, max rows a call.
+ */
+static int
+trim_seen(struct queue *q, int64_t before_ms, int max)
+{
+	sqlite3_stmt *slice = statement(q, SEEN_SLICE);
+	sqlite3_stmt *trim = statement(q, SEEN_TRIM);
+	int64_t last = INT64_MAX;
+	int found;
+
+	if (slice == NULL || trim == NULL)
+		return -1;
+	put_int(slice, 1, q->trimmed);
+	put_int(slice, 2, max);
+	found = statement_step(q, slice);
+	if (found == 1)
+		last = get_int(slice, 0);
+	sqlite3_reset(slice);
+	if (found < 0)
+		return -1;
+	put_int(trim, 1, q->trimmed);
+	put_int(trim, 2, last);
+	put_int(trim, 3, before_ms);
+	q->trimmed = last;
+	return statement_run(q, trim) == 0 ? max : -1;
+}
+
+int
+queue_trim(struct queue *q, int64_t seen_before_ms, int64_t before_ms, int max)
+{
+	static const enum statement trims[] = {
+	    EVENTS_TRIM,
+	    DECISIONS_TRIM,
+	    MESSAGES_TRIM,
+	};
+
+	if (q->trimmed < INT64_MAX)
+		return trim_seen(q, seen_before_ms, max);
+	for (size_t i = 0; i < sizeof trims / sizeof trims[0]; i++) {
+		sqlite3_stmt *st = statement(q, trims[i]);
+		if (st == NULL)
+			return -1;
+		put_int(st, 2, max);
+		if (statement_run_with(q, trims[i], before_ms) != 0)
+			return -1;
+		if (sqlite3_changes(q->db) > 0)
+			return sqlite3_changes(q->db);
+	}
+	q->trimmed = INT64_MIN; /* the next call begins a new round */
+	return 0;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * people - subjects, the names they go by, and when each must be looked at.
+ *
+ * A wake-up is a column of its subject, so the two cannot disagree. A save
+ * writes only the columns asked for: an index on the others is not touched.
+ */
+#include <string.h>
+
+#include "queue/sqlite.h"
+
+int
+queue_names_find(
+    struct queue *q, const struct queue_name *names, int n, int64_t *ids)
+{
+	sqlite3_stmt *st = statement(q, NAME_FIND);
+
+	if (st == NULL)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		put_int(st, 1, names[i].kind);
+		put_text(st, 2, names[i].text);
+		int found = statement_step(q, st);
+		if (found < 0)
+			return -1;
+		ids[i] = found == 1 ? get_int(st, 0) : 0;
+		sqlite3_reset(st);
+	}
+	return 0;
+}
+
+int
+queue_names_bind(
+    struct queue *q, const struct queue_name *names, int n, const int64_t *ids)
+{
+	sqlite3_stmt *st = statement(q, NAME_BIND);
+
+	if (st == NULL)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		put_int(st, 1, names[i].kind);
+		put_text(st, 2, names[i].text);
+		put_int(st, 3, ids[i]);
+		if (statement_run(q, st) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+queue_names_of(
+    struct queue *q, int64_t subject, struct queue_name *out, int max)
+{
+	sqlite3_stmt *st = statement(q, NAMES_OF);
+	int n = 0, more = 0;
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, subject);
+	while (n < max && (more = statement_step(q, st)) == 1) {
+		out[n].kind = (enum queue_name_kind)get_int(st, 0);
+		out[n++].text = get_text(q, st, 1);
+	}
+	sqlite3_reset(st);
+	return more < 0 ? -1 : n;
+}
+
+static void
+get_subject(struct queue *q, sqlite3_stmt *st, struct queue_subject *s)
+{
+	*s = (struct queue_subject){
+	    .id = get_int(st, 0),
+	    .kind = (enum queue_subject_kind)get_int(st, 1),
+	    .name = get_text(q, st, 2),
+	    .email = get_text(q, st, 3),
+	    .traits = get_text(q, st, 4),
+	    .state = get_text(q, st, 5),
+	    .account = get_int(st, 6),
+	    .wake_at_ms = get_int(st, 7),
+	    .created_at_ms = get_int(st, 8),
+	};
+}
+
+int
+queue_subjects_load(
+    struct queue *q, const int64_t *ids, int n, struct queue_subject *out)
+{
+	sqlite3_stmt *st = statement(q, SUBJECT_LOAD);
+
+	if (st == NULL)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		put_int(st, 1, ids[i]);
+		int found = statement_step(q, st);
+		if (found < 0)
+			return -1;
+		if (found == 1)
+			get_subject(q, st, &out[i]);
+		else
+			out[i] = (struct queue_subject){.id = 0};
+		sqlite3_reset(st);
+	}
+	return 0;
+}
+
+/* Runs one of the statements that take a subject's columns as parameters. */
+static int
+write_subject(struct queue *q, enum statement which,
+    const struct queue_subject *s, unsigned columns)
+{
+	sqlite3_stmt *st = statement(q, which);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, s->id);
+	if (columns & QUEUE_SAVE_TRAITS) {
+		put_text(st, 3, s->name);
+		put_text(st, 4, s->email);
+		put_text(st, 5, s->traits);
+		put_optional(st, 7, s->account);
+	}
+	if (columns & QUEUE_SAVE_STATE) {
+		put_text(st, 6, s->state);
+		put_optional(st, 8, s->wake_at_ms);
+	}
+	if (which == SUBJECT_ADD) {
+		put_int(st, 2, s->kind);
+		put_int(st, 9, s->created_at_ms);
+	}
+	return statement_run(q, st);
+}
+
+static int
+save_subject(struct queue *q, struct queue_subject *s)
+{
+	const unsigned all = QUEUE_SAVE_TRAITS | QUEUE_SAVE_STATE;
+
+	if (s->id == 0) {
+		if (write_subject(q, SUBJECT_ADD, s, all) != 0)
+			return -1;
+		s->id = sqlite3_last_insert_rowid(q->db);
+		return 0;
+	}
+	switch (s->save & all) {
+	case QUEUE_SAVE_TRAITS:
+		return write_subject(q, SUBJECT_SAVE_TRAITS, s, s->save);
+	case QUEUE_SAVE_STATE:
+		/* Most events leave the wake-up, and so its index, alone. */
+		if (write_subject(q, SUBJECT_SAVE_STATE_ONLY, s, s->save) != 0)
+			return -1;
+		if (sqlite3_changes(q->db) > 0)
+			return 0;
+		return write_subject(q, SUBJECT_SAVE_STATE, s, s->save);
+	case QUEUE_SAVE_TRAITS | QUEUE_SAVE_STATE:
+		return write_subject(q, SUBJECT_SAVE, s, s->save);
+	}
+	return 0;
+}
+
+int
+queue_subjects_save(struct queue *q, struct queue_subject *subjects, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (save_subject(q, &subjects[i]) != 0)
+			return -1;
+	return q->error.what == QUEUE_OK ? 0 : -1;
+}
+
+int
+queue_subject_merge(struct queue *q, int64_t from, int64_t into)
+{
+	static const enum statement moves[] = {
+	    NAMES_MOVE,
+	    MEMBERS_MOVE,
+	    EVENTS_MOVE,
+	    MESSAGES_MOVE,
+	    DECISIONS_MOVE,
+	};
+
+	if (from == into)
+		return 0;
+	for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
+		sqlite3_stmt *st = statement(q, moves[i]);
+		if (st == NULL)
+			return -1;
+		put_int(st, 2, into);
+		if (statement_run_with(q, moves[i], from) != 0)
+			return -1;
+	}
+	return statement_run_with(q, SUBJECT_DELETE, from);
+}
+
+int
+queue_subject_forget(struct queue *q, int64_t subject)
+{
+	static const enum statement parts[] = {
+	    NAMES_FORGET,
+	    EVENTS_FORGET,
+	    MESSAGES_FORGET,
+	    DECISIONS_FORGET,
+	    SUBJECT_DELETE,
+	};
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (statement_run_with(q, parts[i], subject) != 0)
+			return -1;
+	return 0;
+}
+
+/* Collects the numbers that a statement returns, at most max. Count or -1. */
+static int
+collect(struct queue *q, sqlite3_stmt *st, int64_t *ids, int max)
+{
+	int n = 0, more = 0;
+
+	while (n < max && (more = statement_step(q, st)) == 1)
+		ids[n++] = get_int(st, 0);
+	sqlite3_reset(st);
+	return more < 0 ? -1 : n;
+}
+
+int
+queue_members(
+    struct queue *q, int64_t account, int64_t after, int64_t *ids, int max)
+{
+	sqlite3_stmt *st = statement(q, MEMBERS);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, account);
+	put_int(st, 2, after);
+	put_int(st, 3, max);
+	return collect(q, st, ids, max);
+}
+
+int
+queue_wakeups_due(struct queue *q, int64_t now_ms, int64_t *ids, int max)
+{
+	sqlite3_stmt *st = statement(q, WAKEUPS_DUE);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, now_ms);
+	put_int(st, 2, max);
+	return collect(q, st, ids, max);
+}
+
+int64_t
+queue_wakeup_next(struct queue *q)
+{
+	int64_t at;
+
+	return statement_number(q, WAKEUP_NEXT, INT64_MIN, &at) == 0 ? at : -1;
+}
+
+/* A search in progress: what it found, and between what texts it looks. */
+struct search {
+	struct queue_subject *out;
+	int n, max;
+	const char *from, *to;
+};
+
+static bool
+is_found(const struct search *search, int64_t id)
+{
+	for (int i = 0; i < search->n; i++)
+		if (search->out[i].id == id)
+			return true;
+	return false;
+}
+
+/* Adds who is new among those that the statement finds (kind: of names). */
+static int
+search_with(
+    struct queue *q, struct search *search, enum statement which, int kind)
+{
+	sqlite3_stmt *st = statement(q, which);
+	int more = 0;
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, kind);
+	put_text(st, 2, search->from);
+	put_text(st, 3, search->to);
+	while (search->n < search->max && (more = statement_step(q, st)) == 1) {
+		int64_t id = get_int(st, 0);
+		if (is_found(search, id))
+			continue;
+		if (queue_subjects_load(q, &id, 1, &search->out[search->n]))
+			return -1;
+		search->n++;
+	}
+	sqlite3_reset(st);
+	return more < 0 ? -1 : 0;
+}
+
+static int
+search_everywhere(struct queue *q, struct search *search)
+{
+	for (int kind = QUEUE_USER_ID; kind <= QUEUE_ACCOUNT_ID; kind++)
+		if (search_with(q, search, NAMES_SEARCH, kind) != 0)
+			return -1;
+	return search_with(q, search, SUBJECTS_SEARCH, 0);
+}
+
+int
+queue_subjects_search(
+    struct queue *q, const char *text, struct queue_subject *out, int max)
+{
+	/* Behind whatever begins with the text: the last code point. */
+	char *end = sqlite3_mprintf("%s\xf4\x8f\xbf\xbf", text);
+	struct search search = {out, 0, max, text, text};
+	int result = search_everywhere(q, &search);
+
+	search.to = end != NULL ? end : text;
+	if (result == 0)
+		result = search_everywhere(q, &search);
+	sqlite3_free(end);
+	return result == 0 ? search.n : -1;
+}

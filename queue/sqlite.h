@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef QUEUE_SQLITE_H
+#define QUEUE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "queue/queue.h"
+
+/*
+ * The SQLite store, for the files of queue/ only. One connection, the
+ * statements of statements.c prepared when first used, and the memory of the
+ * rows that the running transaction has returned.
+ *
+ * Every failure ends the transaction and stays in `error`, from where
+ * statement() hands it to all later calls.
+ */
+enum statement {
+	BEGIN_READING,
+	BEGIN_WRITING,
+	COMMIT,
+	SETTING_GET,
+	SETTING_PUT,
+	NAME_FIND,
+	NAME_BIND,
+	NAMES_OF,
+	NAMES_MOVE,
+	NAMES_FORGET,
+	NAMES_SEARCH,
+	SUBJECT_LOAD,
+	SUBJECT_ADD,
+	SUBJECT_SAVE,
+	SUBJECT_SAVE_TRAITS,
+	SUBJECT_SAVE_STATE,
+	SUBJECT_SAVE_STATE_ONLY,
+	SUBJECT_DELETE,
+	SUBJECTS_SEARCH,
+	MEMBERS,
+	MEMBERS_MOVE,
+	WAKEUPS_DUE,
+	WAKEUP_NEXT,
+	SEEN_ADD,
+	SEEN_SLICE,
+	SEEN_TRIM,
+	EVENT_ADD,
+	EVENTS_OF,
+	EVENTS_AFTER,
+	EVENTS_MOVE,
+	EVENTS_FORGET,
+	EVENTS_TRIM,
+	MESSAGE_ADD,
+	MESSAGE_UPDATE,
+	MESSAGES_DUE,
+	MESSAGE_NEXT,
+	MESSAGES_BY_KEY,
+	MESSAGES_BY_SUBJECT,
+	MESSAGES_BY_STATE,
+	MESSAGES_BY_SEQUENCE,
+	MESSAGES_BY_ID,
+	MESSAGES_UNSETTLED,
+	MESSAGES_COUNT,
+	MESSAGES_SENT_SINCE,
+	MESSAGES_MOVE,
+	MESSAGES_FORGET,
+	MESSAGES_TRIM,
+	DECISION_ADD,
+	DECISIONS_OF,
+	DECISIONS_MOVE,
+	DECISIONS_FORGET,
+	DECISIONS_TRIM,
+	SUPPRESS,
+	UNSUPPRESS,
+	SUPPRESSED,
+	STATEMENTS /* how many */
+};
+extern const char *const statement_text[STATEMENTS];
+
+struct rows;
+
+struct queue {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STATEMENTS];
+	char *path; /* NULL: in memory */
+	enum queue_mode mode;
+	int lock; /* descriptor; -1: none */
+	struct queue_error error;
+	struct rows *rows;
+	int64_t log_bytes;
+	int64_t trimmed; /* seen.hash up to which this round has looked */
+};
+
+/*
+ * The statement, ready for its values; NULL when the queue has failed. To be
+ * run to its end with statement_step() or statement_run(), or reset.
+ */
+sqlite3_stmt *statement(struct queue *, enum statement);
+int statement_step(struct queue *, sqlite3_stmt *); /* 1: a row, 0: end, -1 */
+int statement_run(struct queue *, sqlite3_stmt *);  /* no rows: 0 or -1 */
+/* Binds one number, runs it. 0 or -1. */
+int statement_run_with(struct queue *, enum statement, int64_t);
+/* One number in (?1), one out: that of the first row, 0 without one. 0 or -1.
+ */
+int statement_number(struct queue *, enum statement, int64_t in, int64_t *out);
+
+/* Parameters count from 1, columns from 0. */
+void put_text(sqlite3_stmt *, int parameter, const char *); /* NULL as "" */
+void put_int(sqlite3_stmt *, int parameter, int64_t);
+void put_optional(sqlite3_stmt *, int parameter, int64_t); /* 0 as NULL */
+int64_t get_int(sqlite3_stmt *, int column);		   /* NULL as 0 */
+const char *get_text(struct queue *, sqlite3_stmt *, int column); /* or "" */
+
+/* Text that lives until the transaction ends. */
+const char *rows_copy(struct queue *, const void *, size_t len);
+void rows_reset(struct queue *);
+void rows_free(struct queue *);
+
+/* Says what went wrong on this connection to this file; -1. */
+int error_from(struct queue_error *, sqlite3 *, const char *path, int code);
+int error_say(struct queue_error *, enum queue_failure, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same, for good; rolls back. */
+int queue_fail(struct queue *, int code);
+
+void *queue_alloc(size_t size); /* zeroed; out of memory ends the process */
+
+/* An open connection (pragmas set, nothing read yet), or NULL. */
+sqlite3 *store_connect(const char *path, int flags, struct queue_error *);
+
+/* Migrations in order: the first makes the first version of the store. */
+extern const char *const schema_migrations[];
+extern const int schema_version;	  /* how many there are */
+extern const char *const schema_probes[]; /* NULL-terminated */
+/* Makes, migrates or checks the store behind q->db; 0, or -1 with q->error. */
+int schema_ready(struct queue *);
+
+/* The worker's claim to a store. A descriptor, or -1 with the error set. */
+int lock_take(const char *path, struct queue_error *);
+void lock_drop(const char *path, int lock);
+
+/* The first 8 * len bits of the SHA-256 of a text. */
+void hash_text(const char *text, size_t text_len, void *out, size_t len);
+
+#endif
