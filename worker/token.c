@@ -7,10 +7,10 @@
  *
  * There is one text for each token: bits that base64url leaves unused are zero.
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -69,10 +69,12 @@ base64url_decode(const char *text, unsigned char out[TOKEN_MAX])
 
 	if (len == 0 || len > TOKEN_MAX - 4)
 		return -1;
+	memcpy(padded, text, len);
 	for (size_t i = 0; i < len; i++)
-		padded[i] = (unsigned char)(text[i] == '-'   ? '+'
-					    : text[i] == '_' ? '/'
-							     : text[i]);
+		if (text[i] == '-')
+			padded[i] = '+';
+		else if (text[i] == '_')
+			padded[i] = '/';
 	for (n = len; n % 4 != 0; n++)
 		padded[n] = '=';
 	if (EVP_DecodeBlock(out, padded, (int)n) == -1)

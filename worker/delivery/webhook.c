@@ -57,7 +57,7 @@ struct transport {
 	struct event *timer; /* curl's */
 	struct event *grace; /* runs after stop() */
 	bool out_of_grace;
-	LIST_HEAD(, exchange) exchanges;
+	LIST_HEAD(exchange_list, exchange) exchanges;
 };
 
 /* ------------------------------------------------------------- the answer */
@@ -90,18 +90,17 @@ is_busy(long status)
 	return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-/* The answer's first line; what is not plain ASCII becomes "?". */
+/* The first line of it; what is not plain ASCII becomes "?". */
 static void
-first_line(const struct buf *reply, char *out, size_t size)
+set_text(struct verdict *v, const char *s)
 {
-	const char *s = buf_str(reply);
 	size_t len = strcspn(s, "\r\n");
 
-	if (len >= size)
-		len = size - 1;
+	if (len >= sizeof v->text)
+		len = sizeof v->text - 1;
 	for (size_t i = 0; i < len; i++)
-		out[i] = (char)(s[i] < ' ' || s[i] > '~' ? '?' : s[i]);
-	out[len] = '\0';
+		v->text[i] = (char)(s[i] < ' ' || s[i] > '~' ? '?' : s[i]);
+	v->text[len] = '\0';
 }
 
 static int64_t
@@ -110,10 +109,9 @@ retry_after_ms(CURL *easy)
 	curl_off_t s = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &s);
-	return (s < 0			   ? 0
-		   : s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S
-					   : s) *
-	       INT64_C(1000);
+	if (s > RETRY_AFTER_MAX_S)
+		s = RETRY_AFTER_MAX_S;
+	return s > 0 ? s * INT64_C(1000) : 0;
 }
 
 static void
@@ -135,7 +133,8 @@ judge_status(struct exchange *x, long status)
 	char what[40];
 
 	v->code = (int)status;
-	first_line(&x->reply, v->text, sizeof v->text);
+	set_text(v, status >= 300 && status < 400 ? "redirects are not followed"
+						  : buf_str(&x->reply));
 	if (is_success(status)) {
 		v->what = VERDICT_SENT;
 		verdicts_well(&t->verdicts);
@@ -145,8 +144,6 @@ judge_status(struct exchange *x, long status)
 	if (v->what == VERDICT_RETRY)
 		v->retry_after_ms = retry_after_ms(x->easy);
 	v->slows_channel = is_busy(status);
-	if (status < 400)
-		snprintf(v->text, sizeof v->text, "redirects are not followed");
 	snprintf(what, sizeof what, "answers with %ld", status);
 	if (is_trouble(status))
 		trouble(t, what, v->text);
@@ -161,10 +158,11 @@ judge_failure(struct exchange *x, CURLcode failure)
 
 	curl_easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	if (t->out_of_grace)
-		strcpy(x->problem, "the worker stopped");
-	else if (x->problem[0] == '\0')
-		strcpy(x->problem, curl_easy_strerror(failure));
-	snprintf(v->text, sizeof v->text, "%s", x->problem);
+		set_text(v, "the worker stopped");
+	else if (x->problem[0] != '\0')
+		set_text(v, x->problem);
+	else
+		set_text(v, curl_easy_strerror(failure));
 	/*
 	 * SEND_FAIL_REWIND: a connection that was used before died under the
 	 * message, after some of it was sent. The count is gone by then.
@@ -203,7 +201,7 @@ finish(struct exchange *x, CURLcode result)
 	free(x);
 }
 
-/* --------------------------------------------------- curl on the loop */
+/* ------------------------------------------------------ curl on the loop */
 
 static void
 drive(struct transport *t, curl_socket_t fd, int ready)
@@ -457,8 +455,8 @@ prepare_keys(struct transport *t, struct error *e)
 
 	for (int i = 0; i < 2; i++)
 		if (secrets[i] != NULL &&
-		    signature_key_parse(&t->keys[t->n_keys++], secrets[i], e) ==
-			-1)
+		    signature_key_parse(&t->keys[t->n_keys++], secrets[i], e) !=
+			0)
 			return -1;
 	return 0;
 }
