@@ -456,7 +456,7 @@ test_timeout_after_the_body(void **state)
 {
 	struct verdict v;
 
-	w.channel.timeout_ms = 150;
+	w.channel.timeout_ms = 1000;
 	v = post(SILENCE);
 	assert_int_equal(w.requests, 1);
 	assert_int_equal(v.what, VERDICT_UNSURE);
