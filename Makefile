@@ -4,8 +4,12 @@ CC ?= cc
 PREFIX ?= /usr/local
 BUILD ?= build
 CFLAGS ?= -O2 -g
+JOBS ?= 2
+ROUNDS ?= 1000
+FUZZ_SECONDS ?= 60
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wpointer-arith -Wvla -Wformat=2 -Wno-unused-parameter
+	-Wpointer-arith -Wvla -Wformat=2 -Wno-unused-parameter \
+	-Wno-format-truncation
 PACKAGES = libevent libevent_pthreads libcurl jansson sqlite3 openssl zlib
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -lesmtp -lmd4c-html -lmd4c \
 	-lpthread -lm -ldl
@@ -18,12 +22,20 @@ SOURCES = $(sort $(wildcard worker/*.c worker/*/*.c queue/*.c sequences/*.c \
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 MODULES = $(filter-out $(BUILD)/worker/main.o,$(OBJECTS))
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
+BENCH = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 # The sequences, templates and schemas that `nudge init` writes are part of the
 # program: an assembler file takes them in as they are.
 SHIPPED = $(sort $(shell find sequences/library templates/library -type f))
 
-all: $(BUILD)/nudge
+all: $(BUILD)/nudge ## build the program
+
+run: ## build it, and start it on ./workspace, which is made if there is none
+	@.ci/packages build
+	@$(MAKE) -s -j$(JOBS) all
+	@test -d workspace || $(BUILD)/nudge init workspace
+	@$(BUILD)/nudge run -C workspace
 
 $(BUILD)/nudge: $(BUILD)/worker/main.o $(BUILD)/libnudge.a
 	$(CC) $(CFLAGS) $(EXTRA_CFLAGS) -rdynamic -o $@ $^ $(LDFLAGS) $(LIBS)
@@ -56,14 +68,75 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libnudge.a
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -rdynamic -o $@ $< $(BUILD)/libnudge.a \
 		$(LDFLAGS) $(LIBS) -lcmocka
 
-unit: $(UNIT)
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libnudge.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libnudge.a \
+		$(LDFLAGS) $(LIBS)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnudge.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< \
+		$(BUILD)/libnudge.a $(LDFLAGS) $(LIBS)
+
+test: ## unit, end-to-end and crash tests, as on a fresh machine
+	@.ci/packages build test
+	@$(MAKE) -s -j$(JOBS) all $(UNIT)
+	@$(MAKE) -s -j1 rules unit e2e crash ROUNDS=100
+
+unit: $(UNIT) ## the unit tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
 
-clean:
-	rm -rf $(BUILD)
+e2e: all tests/node_modules ## real clients, servers and parsers against the program
+	cd tests && NUDGE=$(abspath $(BUILD)/nudge) node --test e2e/*.test.mjs
 
--include $(OBJECTS:.o=.d) $(BUILD)/worker/main.d $(UNIT:=.d)
+crash: all tests/node_modules ## kill -9 under load, ROUNDS times (1000)
+	NUDGE=$(abspath $(BUILD)/nudge) node tests/crash/crash.mjs $(ROUNDS)
 
-.PHONY: all unit clean
+tests/node_modules: tests/package-lock.json
+	cd tests && npm ci --no-fund --no-audit --ignore-scripts
+	@touch $@
+
+rules: ## what the four parts may not use
+	@tests/rules
+
+check: rules ## warnings are errors in two compilers; cppcheck; sanitizers
+	@.ci/packages build test check
+	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/gcc CC=gcc EXTRA_CFLAGS=-Werror all
+	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/clang CC=clang \
+		EXTRA_CFLAGS='-Werror -Wno-unknown-warning-option' all
+	cppcheck -q -j$(JOBS) --std=c11 -I. --error-exitcode=1 --inline-suppr \
+		--enable=warning,performance,portability \
+		--suppressions-list=tests/cppcheck.txt $(SOURCES)
+	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/asan CFLAGS='-O1 -g' \
+		EXTRA_CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer' \
+		unit
+
+bench: all tests/node_modules ## speed, as ratios from one run on this machine
+	@.ci/packages bench
+	@$(MAKE) -s -j$(JOBS) $(BENCH)
+	BUILD=$(BUILD) tests/bench/run
+
+fuzz: ## each parser for FUZZ_SECONDS (60)
+	@.ci/packages build check
+	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/clang-fuzz CC=clang CFLAGS='-O1 -g' \
+		EXTRA_CFLAGS=-fsanitize=fuzzer-no-link,address,undefined fuzz-run
+
+fuzz-run: $(FUZZ)
+	@for f in $^; do echo "== $$f"; $$f -max_total_time=$(FUZZ_SECONDS) \
+		-verbosity=0 -artifact_prefix=$(BUILD)/ || exit 1; done
+
+install: all ## to DESTDIR and PREFIX (/usr/local)
+	install -D -m 755 $(BUILD)/nudge $(DESTDIR)$(PREFIX)/bin/nudge
+
+clean: ## remove what was built
+	rm -rf $(BUILD) tests/node_modules
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
+
+.PHONY: all run test unit e2e crash rules check bench fuzz fuzz-run install \
+	clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -59,6 +59,15 @@ xstrndup(const char *s, size_t len)
 }
 
 void *
+list_room(void *list, int count, int *cap, size_t size)
+{
+	if (count < *cap)
+		return list;
+	*cap = *cap == 0 ? 16 : *cap * 2;
+	return xrealloc(list, (size_t)*cap * size);
+}
+
+void *
 arena_alloc(struct arena *a, size_t size)
 {
 	struct arena_block *b = a->blocks;

@@ -15,6 +15,12 @@ char *xstrdup(const char *);
 char *xstrndup(const char *, size_t len);
 
 /*
+ * The list (of `cap` elements of `size` bytes) with room for one more than
+ * `count`: list = list_room(list, count, &cap, sizeof *list).
+ */
+void *list_room(void *list, int count, int *cap, size_t size);
+
+/*
  * arena - many small allocations freed together. Zeroed struct arena is an
  * empty one. Memory from it lives until arena_reset() or arena_free().
  */

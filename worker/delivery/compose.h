@@ -12,8 +12,9 @@
  * reads the delivery and the channel, both of which stand still.
  *
  * The scope (JSON) has, beside what the template sees, an object "_mail" that
- * only this file reads: from_name, from_address, unsubscribe_url, list_id,
- * feedback_id, message_id_domain, timezone.
+ * only this file reads: from_name, from_address, reply_to, unsubscribe_url,
+ * list_id, feedback_id, message_id_domain, timezone. Only from_address must
+ * be there.
  */
 
 /* Returns 0, or -1 with d->verdict set (held, skipped). */

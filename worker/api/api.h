@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_API_API_H
+#define WORKER_API_API_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "worker/turn/turn.h"
+
+/*
+ * api - what operators ask and tell: the calls of the HTTP interface, run
+ * inside a turn. The commands use the same calls, over HTTP when a worker has
+ * the store and directly when none has.
+ *
+ * Errors are problem documents (RFC 9457): type, title, status, detail. Lists
+ * have `next_cursor` when there is more.
+ */
+struct api_call {
+	const char *method; /* "GET", "POST" */
+	const char *path;   /* "/v1/people/ada", percent-decoded */
+	const char *query;  /* "state=held&limit=10", or "" */
+	const char *idempotency_key; /* header, or "" */
+	const json_t *body; /* object or NULL */
+	/* out */
+	int status;
+	json_t *reply; /* owned by the call */
+};
+
+/*
+ * Sets status and reply. 0, or -1 when the store failed (then the turn must be
+ * rolled back). Changes become durable with the turn; the reply is true only
+ * after its commit.
+ */
+int api_run(struct turn *, struct api_call *);
+
+/* Is there a call at this path at all (for any method)? */
+bool api_has(const char *path);
+
+/* Answers with a problem document. */
+void api_problem(struct api_call *, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* people - who somebody is, what happened to them, and what a hand may do. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sequences/calendar.h"
+#include "templates/date.h"
+#include "templates/mem.h"
+#include "worker/api/calls.h"
+
+#define ROWS 100 /* of each kind in one answer */
+
+/* 1 found, 0 answered with 404, -1. */
+static int
+find(struct turn *t, struct api_call *call, enum subject_kind kind,
+    const char *id, struct person **out)
+{
+	if (turn_find(t, kind, id, out) != 0)
+		return -1;
+	if (*out == NULL)
+		api_problem(call, 404, "there is no %s \"%s\"",
+		    kind == SUBJECT_USER ? "user" : "account", id);
+	return *out != NULL;
+}
+
+int
+people_search(struct turn *t, struct api_call *call,
+    const struct api_match *m)
+{
+	static struct queue_subject rows[API_PAGE_MAX];
+	json_t *list = json_array();
+	char text[256];
+	int n;
+
+	if (!api_query(call, "q", text, sizeof text) || text[0] == '\0') {
+		json_decref(list);
+		api_problem(call, 400, "say whom to look for: ?q=ada");
+		return 0;
+	}
+	n = queue_subjects_search(t->queue, text, rows, api_limit(call));
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list,
+		    json_pack("{s:s,s:s,s:o,s:o}", "kind",
+			rows[i].kind == QUEUE_USER ? "user" : "account", "id",
+			rows[i].name, "email", text_value(rows[i].email),
+			"first_seen_at", time_value(rows[i].created_at_ms)));
+	api_answer(call, json_pack("{s:o}", "people", list));
+	return n < 0 ? -1 : 0;
+}
+
+static json_t *
+places_value(const struct subject *s)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < s->n_places; i++) {
+		const struct place *p = &s->places[i];
+
+		json_array_append_new(list,
+		    json_pack("{s:s,s:i,s:o,s:o,s:o,s:o}", "sequence",
+			p->sequence, "entry", p->entry, "entered_at",
+			time_value(p->entered_ms), "next_step",
+			text_value(p->is_done ? "" : p->step), "due_at",
+			time_value(p->is_done ? 0 : p->due_ms),
+			"paused_until",
+			p->paused_until_ms == INT64_MAX
+			    ? json_string("resumed")
+			    : time_value(p->paused_until_ms)));
+	}
+	return list;
+}
+
+static json_t *
+decision_value(const struct queue_decision *d)
+{
+	return json_pack("{s:o,s:s,s:o,s:o,s:o}", "at", time_value(d->at_ms),
+	    "what", d->what, "sequence", text_value(d->sequence), "step",
+	    text_value(d->step), "reason", text_value(d->reason));
+}
+
+static json_t *
+event_value(const struct queue_event *e)
+{
+	json_t *body = json_loads(e->body, 0, NULL);
+
+	return json_pack("{s:o,s:s,s:o,s:o}", "at", time_value(e->at_ms),
+	    "type", e->type, "event", text_value(e->name), "properties",
+	    body != NULL ? body : json_object());
+}
+
+static int
+add_messages(struct turn *t, int64_t subject, json_t *reply)
+{
+	static struct queue_message rows[ROWS];
+	struct queue_message_filter filter = {.subject = subject, .state = -1};
+	json_t *list = json_array();
+	int n = queue_messages_find(t->queue, &filter, rows, ROWS);
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, message_value(&rows[i]));
+	json_object_set_new(reply, "messages", list);
+	return n < 0 ? -1 : 0;
+}
+
+static int
+add_decisions(struct turn *t, int64_t subject, json_t *reply)
+{
+	static struct queue_decision rows[ROWS];
+	json_t *list = json_array();
+	int n = queue_decisions_of(t->queue, subject, 0, rows, ROWS);
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, decision_value(&rows[i]));
+	json_object_set_new(reply, "decisions", list);
+	return n < 0 ? -1 : 0;
+}
+
+static int
+add_names(struct turn *t, int64_t subject, json_t *reply)
+{
+	struct queue_name names[ROWS];
+	json_t *list = json_array();
+	int n = queue_names_of(t->queue, subject, names, ROWS);
+
+	for (int i = 0; i < n; i++)
+		if (names[i].kind == QUEUE_ANONYMOUS_ID)
+			json_array_append_new(list,
+			    json_string(names[i].text));
+	json_object_set_new(reply, "anonymous_ids", list);
+	return n < 0 ? -1 : 0;
+}
+
+/* Traits, metrics, places: what templates and conditions see. */
+static json_t *
+subject_value(struct turn *t, struct person *person)
+{
+	const struct subject *s = &person->subject;
+	json_t *scope = turn_scope(t, person, NULL, NULL);
+	json_t *metrics = json_incref(json_object_get(scope, "metric"));
+	struct person *account = person_now(person->account);
+
+	json_decref(scope);
+	return json_pack("{s:s,s:s,s:O,s:o,s:o,s:o,s:o,s:o}", "kind",
+	    s->kind == SUBJECT_USER ? "user" : "account", "id", s->name,
+	    "traits", s->traits, "metrics",
+	    metrics != NULL ? metrics : json_object(), "sequences",
+	    places_value(s), "account",
+	    text_value(account != NULL ? account->subject.name : NULL),
+	    "first_seen_at", time_value(person->created_at_ms), "next_look_at",
+	    time_value(s->wake_at_ms));
+}
+
+static int
+show(struct turn *t, struct api_call *call, enum subject_kind kind,
+    const char *id)
+{
+	struct person *person;
+	int n = find(t, call, kind, id, &person);
+
+	if (n != 1)
+		return n;
+	api_answer(call, subject_value(t, person));
+	if (add_names(t, person->id, call->reply) != 0 ||
+	    add_messages(t, person->id, call->reply) != 0)
+		return -1;
+	return add_decisions(t, person->id, call->reply);
+}
+
+int
+people_show(struct turn *t, struct api_call *call, const struct api_match *m)
+{
+	return show(t, call, SUBJECT_USER, m->star[0]);
+}
+
+int
+accounts_show(struct turn *t, struct api_call *call,
+    const struct api_match *m)
+{
+	int64_t ids[ROWS];
+	json_t *members;
+	struct person *account;
+	int n = find(t, call, SUBJECT_ACCOUNT, m->star[0], &account);
+
+	if (n != 1)
+		return n;
+	if (show(t, call, SUBJECT_ACCOUNT, m->star[0]) != 0)
+		return -1;
+	n = queue_members(t->queue, account->id, 0, ids, ROWS);
+	if (n < 0 || people_load_ids(&t->people, ids, n) != 0)
+		return -1;
+	members = json_array();
+	for (int i = 0; i < n; i++)
+		json_array_append_new(members,
+		    json_string(
+			people_by_id(&t->people, ids[i])->subject.name));
+	json_object_set_new(call->reply, "members", members);
+	return 0;
+}
+
+/* Events, newest first. */
+int
+people_timeline(struct turn *t, struct api_call *call,
+    const struct api_match *m)
+{
+	static struct queue_event rows[API_PAGE_MAX];
+	int limit = api_limit(call);
+	struct person *person;
+	json_t *list;
+	int n = find(t, call, SUBJECT_USER, m->star[0], &person);
+
+	if (n != 1)
+		return n;
+	n = queue_events_of(t->queue, person->id, api_cursor(call), rows,
+	    limit);
+	list = json_array();
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, event_value(&rows[i]));
+	api_answer(call, json_pack("{s:o}", "events", list));
+	if (n > 0)
+		api_set_cursor(call->reply, n, limit, rows[n - 1].id);
+	return n < 0 ? -1 : 0;
+}
+
+/* ---------------------------------------------------------------- by hand */
+
+struct action {
+	struct turn *turn;
+	struct person *person;
+	const char *sequence, *note;
+	struct api_call *call;
+	struct error error;
+};
+
+static int
+enter(struct action *a)
+{
+	struct person *account = person_now(a->person->account);
+
+	return engine_enter(a->turn->workspace->rules, &a->person->subject,
+	    account != NULL ? &account->subject : NULL, a->sequence,
+	    a->turn->now_ms, &a->turn->decisions, &a->error);
+}
+
+static int
+leave(struct action *a)
+{
+	return engine_exit(a->turn->workspace->rules, &a->person->subject,
+	    a->sequence, a->note[0] != '\0' ? a->note : "by an operator",
+	    a->turn->now_ms, &a->turn->decisions, &a->error);
+}
+
+static int
+pause_sequence(struct action *a)
+{
+	const char *length = api_text(a->call, "for");
+	int64_t ms = 0;
+
+	if (length[0] != '\0' && duration_parse(length, &ms) != 0) {
+		error_set(&a->error, "\"for\" is a duration such as 3d");
+		return -1;
+	}
+	return engine_pause(a->turn->workspace->rules, &a->person->subject,
+	    a->sequence, ms == 0 ? INT64_MAX : a->turn->now_ms + ms,
+	    a->turn->now_ms, &a->turn->decisions, &a->error);
+}
+
+static int
+resume(struct action *a)
+{
+	return engine_resume(a->turn->workspace->rules, &a->person->subject,
+	    a->sequence, a->turn->now_ms, &a->turn->decisions, &a->error);
+}
+
+static int
+skip(struct action *a)
+{
+	return engine_skip(a->turn->workspace->rules, &a->person->subject,
+	    a->sequence, a->turn->now_ms, &a->turn->decisions, &a->error);
+}
+
+static int
+suppression(struct action *a, bool is_on)
+{
+	const char *email = json_string_value(
+	    json_object_get(a->person->subject.traits, "email"));
+	const char *topic = api_text(a->call, "topic");
+	struct queue *q = a->turn->queue;
+
+	if (email == NULL) {
+		error_set(&a->error, "there is no address to %s",
+		    is_on ? "suppress" : "allow again");
+		return -1;
+	}
+	turn_decide(a->turn, a->person, NULL, 0, NULL,
+	    is_on ? "suppressed" : "unsuppressed",
+	    a->note[0] != '\0' ? a->note : "by an operator");
+	if ((is_on ? queue_suppress(q, email, topic, "by an operator",
+			 a->turn->now_ms)
+		   : queue_unsuppress(q, email, topic)) != 0) {
+		error_set(&a->error, "%s", queue_error(q)->text);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+suppress(struct action *a)
+{
+	return suppression(a, true);
+}
+
+static int
+unsuppress(struct action *a)
+{
+	return suppression(a, false);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct action *);
+	bool has_sequence;
+} actions[] = {
+    {"enter", enter, true},
+    {"exit", leave, true},
+    {"pause", pause_sequence, true},
+    {"resume", resume, true},
+    {"skip", skip, true},
+    {"suppress", suppress, false},
+    {"unsuppress", unsuppress, false},
+};
+
+int
+people_act(struct turn *t, struct api_call *call, const struct api_match *m)
+{
+	static const char *const known[] = {"sequence", "for", "topic",
+	    "actor", "note", NULL};
+	bool is_user = strncmp(call->path, "/v1/people/", 11) == 0;
+	struct action a = {.turn = t, .call = call};
+	size_t i = 0, n = sizeof actions / sizeof actions[0];
+	int found;
+
+	while (i < n && strcmp(actions[i].name, m->star[1]) != 0)
+		i++;
+	if (i == n) {
+		api_problem(call, 404, "\"%s\" cannot be done to somebody",
+		    m->star[1]);
+		return 0;
+	}
+	if (api_unknown_member(call, known))
+		return 0;
+	found = find(t, call, is_user ? SUBJECT_USER : SUBJECT_ACCOUNT,
+	    m->star[0], &a.person);
+	if (found != 1)
+		return found;
+	a.sequence = api_text(call, "sequence");
+	a.note = api_text(call, "note");
+	if (actions[i].has_sequence && a.sequence[0] == '\0') {
+		api_problem(call, 400, "\"sequence\" is missing");
+		return 0;
+	}
+	if (actions[i].run(&a) != 0) {
+		decisions_clear(&t->decisions);
+		api_problem(call, 409, "%s", a.error.text);
+		return 0;
+	}
+	a.person->subject.state_changed = true;
+	turn_take(t, a.person);
+	api_answer(call, subject_value(t, a.person));
+	return 0;
+}
+
+int
+sequences_list(struct turn *t, struct api_call *call,
+    const struct api_match *m)
+{
+	const struct rules *rules = t->workspace->rules;
+	json_t *list = json_array();
+
+	for (int i = 0; i < rules_count(rules); i++) {
+		struct sequence_info info = rules_info(rules, i);
+
+		json_array_append_new(list,
+		    json_pack("{s:s,s:o,s:s,s:i}", "name", info.name,
+			"description", text_value(info.description), "for",
+			info.for_account ? "account" : "user", "steps",
+			info.n_steps));
+	}
+	api_answer(call, json_pack("{s:o}", "sequences", list));
+	return 0;
+}

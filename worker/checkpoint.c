@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "templates/mem.h"
+#include "worker/checkpoint.h"
+#include "worker/log.h"
+
+struct checkpoint {
+	struct queue_checkpointer *store;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_wanted, is_over; /* under the lock */
+};
+
+static void *
+run(void *arg)
+{
+	struct checkpoint *c = arg;
+
+	pthread_mutex_lock(&c->lock);
+	for (;;) {
+		while (!c->is_wanted && !c->is_over)
+			pthread_cond_wait(&c->changed, &c->lock);
+		if (c->is_over)
+			break;
+		c->is_wanted = false;
+		pthread_mutex_unlock(&c->lock);
+		if (queue_checkpoint(c->store) != 0)
+			log_warn("the store's log could not be copied into "
+				 "its file; it is tried again");
+		pthread_mutex_lock(&c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+struct checkpoint *
+checkpoint_start(const char *store)
+{
+	struct checkpoint *c = xcalloc(1, sizeof *c);
+	struct queue_error error;
+
+	c->store = queue_checkpointer_open(store, &error);
+	if (c->store == NULL) {
+		log_warn("no checkpoints: %s", error.text);
+		free(c);
+		return NULL;
+	}
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->changed, NULL);
+	if (pthread_create(&c->thread, NULL, run, c) != 0)
+		panic("a thread cannot be started");
+	return c;
+}
+
+static void
+tell(struct checkpoint *c, bool *what)
+{
+	pthread_mutex_lock(&c->lock);
+	*what = true;
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+checkpoint_wanted(struct checkpoint *c)
+{
+	if (c != NULL)
+		tell(c, &c->is_wanted);
+}
+
+void
+checkpoint_stop(struct checkpoint *c)
+{
+	if (c == NULL)
+		return;
+	tell(c, &c->is_over);
+	pthread_join(c->thread, NULL);
+	queue_checkpointer_close(c->store);
+	pthread_mutex_destroy(&c->lock);
+	pthread_cond_destroy(&c->changed);
+	free(c);
+}

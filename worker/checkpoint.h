@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_CHECKPOINT_H
+#define WORKER_CHECKPOINT_H
+
+#include "queue/queue.h"
+
+/*
+ * checkpoint - the thread that copies the store's log into its file, so that no
+ * turn waits for it.
+ */
+struct checkpoint;
+
+/* NULL when there can be none; then the log grows until the store is closed. */
+struct checkpoint *checkpoint_start(const char *store);
+void checkpoint_wanted(struct checkpoint *); /* returns at once */
+void checkpoint_stop(struct checkpoint *);   /* waits for one that runs */
+
+#endif

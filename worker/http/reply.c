@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+
+#include "worker/http/reply.h"
+
+void
+reply_header(struct evhttp_request *r, const char *name, const char *value)
+{
+	evhttp_add_header(evhttp_request_get_output_headers(r), name, value);
+}
+
+static const char *
+phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} known[] = {{200, "OK"}, {201, "Created"}, {202, "Accepted"},
+	    {400, "Bad Request"}, {401, "Unauthorized"}, {404, "Not Found"},
+	    {405, "Method Not Allowed"}, {409, "Conflict"},
+	    {413, "Content Too Large"}, {422, "Unprocessable Content"},
+	    {429, "Too Many Requests"}, {503, "Service Unavailable"}};
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i].status == status)
+			return known[i].phrase;
+	return "Status";
+}
+
+void
+reply_bytes(struct evhttp_request *r, int status, const char *type,
+    const void *body, size_t len)
+{
+	struct evbuffer *out = evhttp_request_get_output_buffer(r);
+	char length[24];
+
+	snprintf(length, sizeof length, "%zu", len);
+	reply_header(r, "Content-Type", type);
+	reply_header(r, "Content-Length", length);
+	reply_header(r, "X-Content-Type-Options", "nosniff");
+	if (evhttp_request_get_command(r) != EVHTTP_REQ_HEAD)
+		evbuffer_add(out, body, len);
+	evhttp_send_reply(r, status, phrase(status), NULL);
+}
+
+void
+reply_text(struct evhttp_request *r, int status, const char *type,
+    const char *body)
+{
+	reply_bytes(r, status, type, body, strlen(body));
+}
+
+static void
+reply_dumped(struct evhttp_request *r, int status, const char *type,
+    json_t *body)
+{
+	char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	reply_text(r, status, type, text != NULL ? text : "null");
+	free(text);
+	json_decref(body);
+}
+
+void
+reply_json(struct evhttp_request *r, int status, json_t *body)
+{
+	reply_dumped(r, status, "application/json", body);
+}
+
+void
+reply_problem(struct evhttp_request *r, int status, json_t *body)
+{
+	reply_dumped(r, status, "application/problem+json", body);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_HTTP_SEGMENT_H
+#define WORKER_HTTP_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "templates/mem.h"
+
+/*
+ * segment - requests of Segment's HTTP Tracking API to checked events. Pure:
+ * bytes in, events out. What the clients send is decided by the body, never by
+ * the Content-Type (browsers say text/plain, RudderStack says a form).
+ *
+ * One bad event never fails its batch: it is left out and counted by reason.
+ */
+enum segment_type {
+	SEGMENT_IDENTIFY,
+	SEGMENT_TRACK,
+	SEGMENT_PAGE,
+	SEGMENT_SCREEN,
+	SEGMENT_GROUP,
+	SEGMENT_ALIAS,
+	SEGMENT_BATCH, /* only as a path */
+};
+
+/* Strings and values live as long as the batch. Missing text is "". */
+struct segment_event {
+	enum segment_type type;
+	const char *message_id;
+	const char *user_id, *anonymous_id, *previous_id;
+	const char *group_id; /* of a group call, or context.groupId */
+	const char *name;     /* track: the event; page: "Viewed X Page" */
+	json_t *body;	      /* properties or traits; object or NULL */
+	json_t *traits;	      /* context.traits; object or NULL */
+	const char *timezone, *locale; /* of the context */
+	int64_t at_ms; /* when it happened, clock corrected */
+};
+
+enum segment_discard {
+	DISCARD_EMPTY_BATCH,
+	DISCARD_NOT_OBJECT,
+	DISCARD_UNKNOWN_TYPE,
+	DISCARD_NO_ID,
+	DISCARD_ID_NOT_STRING,
+	DISCARD_EVENT_NOT_STRING,
+	DISCARD_PROPERTIES_NOT_OBJECT,
+	DISCARD_NUL_CHARACTER,
+	DISCARD_REASONS /* how many */
+};
+const char *segment_discard_name(enum segment_discard);
+
+struct segment_batch {
+	struct segment_event *events;
+	int count;
+	int discarded[DISCARD_REASONS];
+	const char *write_key; /* of the body, or "" */
+	json_t *root;
+	struct arena arena;
+};
+
+/*
+ * The type that a path asks for ("/v1/t", "/v1/track/", "/v1/batch", "/v1/b",
+ * "/v1/import"), or -1 when it is not one of the API's.
+ */
+int segment_path(const char *path);
+
+struct segment_request {
+	enum segment_type type; /* of the path */
+	const void *body;
+	size_t len;
+	bool is_gzip;	      /* Content-Encoding; a gzip header counts too */
+	size_t max_inflated;  /* bytes */
+	int64_t received_ms;
+	uint64_t serial;      /* for messageIds that are missing: unique */
+};
+
+/* 200, 400 or 413; unless 200 `why` says what is wrong and nothing is kept. */
+int segment_parse(const struct segment_request *, struct segment_batch *,
+    const char **why);
+void segment_batch_free(struct segment_batch *);
+
+/*
+ * The write key of an Authorization header: "Basic base64(key:)". false when
+ * there is none in it.
+ */
+bool segment_basic_key(const char *header, char *key, size_t size);
+
+#endif

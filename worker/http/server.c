@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server - evhttp at the rim. A handler looks at one request and either answers
+ * it or makes an input of it; it never touches the store.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <arpa/inet.h>
+#include <openssl/crypto.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+#include "templates/buf.h"
+#include "worker/http/reply.h"
+#include "worker/http/server.h"
+#include "worker/http/unsubscribe.h"
+#include "worker/log.h"
+
+#define HEADERS_MAX 16384
+#define TIMEOUT_S   30
+
+struct server {
+	struct worker *worker;
+	struct evhttp *http;
+	struct evhttp_bound_socket *socket;
+	uint64_t serial; /* of requests, for messageIds that are missing */
+	int port;
+};
+
+/* ------------------------------------------------------------------ keys */
+
+static bool
+is_one_of(char *const *keys, const char *key)
+{
+	bool found = false;
+	size_t len = strlen(key);
+
+	for (; keys != NULL && *keys != NULL; keys++)
+		if (strlen(*keys) == len &&
+		    CRYPTO_memcmp(*keys, key, len) == 0)
+			found = true;
+	return found;
+}
+
+static bool
+may_write(const struct settings *s, const char *header, const char *in_body)
+{
+	char key[300];
+
+	if (s->write_keys == NULL || s->write_keys[0] == NULL)
+		return true;
+	if (in_body[0] != '\0' && is_one_of(s->write_keys, in_body))
+		return true;
+	return segment_basic_key(header, key, sizeof key) &&
+	    is_one_of(s->write_keys, key);
+}
+
+static bool
+is_operator(const struct settings *s, const char *header)
+{
+	return header != NULL && strncasecmp(header, "Bearer ", 7) == 0 &&
+	    is_one_of(s->operator_tokens, header + 7);
+}
+
+static const char *
+header(struct evhttp_request *r, const char *name)
+{
+	return evhttp_find_header(evhttp_request_get_input_headers(r), name);
+}
+
+static void
+body_of(struct evhttp_request *r, const char **bytes, size_t *len)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(r);
+
+	*len = evbuffer_get_length(body);
+	*bytes = *len > 0 ? (const char *)evbuffer_pullup(body, -1) : "";
+}
+
+/* ---------------------------------------------------------------- events */
+
+/* What clients of the tracking API read: all of its error members at once. */
+static void
+refuse_events(struct evhttp_request *r, int status, const char *code,
+    const char *why)
+{
+	json_t *body = json_pack("{s:b,s:s,s:s,s:s}", "success", 0, "code",
+	    code, "message", why, "error", why);
+
+	reply_json(r, status, body);
+}
+
+static void
+count_discarded(const struct segment_batch *batch)
+{
+	for (int i = 0; i < DISCARD_REASONS; i++)
+		if (batch->discarded[i] > 0)
+			log_warn("%d events were left out: %s",
+			    batch->discarded[i], segment_discard_name(i));
+}
+
+static void
+take_events(struct server *s, struct evhttp_request *r,
+    enum segment_type type)
+{
+	const struct settings *settings = worker_settings_now(s->worker);
+	const char *coding = header(r, "Content-Encoding");
+	struct segment_request request = {
+	    .type = type,
+	    .is_gzip = coding != NULL && strcasecmp(coding, "gzip") == 0,
+	    .max_inflated = (size_t)settings->max_inflated,
+	    .received_ms = worker_now_ms(s->worker),
+	    .serial = (uint64_t)worker_now_ms(s->worker) << 20 | s->serial++,
+	};
+	struct segment_batch batch;
+	const char *bytes, *why = "";
+	struct input *in;
+	int status;
+
+	reply_header(r, "Access-Control-Allow-Origin", "*");
+	if (worker_backlog(s->worker) > settings->max_backlog) {
+		reply_header(r, "Retry-After", "1");
+		refuse_events(r, 429, "too_many_requests",
+		    "too many events are waiting; try again in a second");
+		return;
+	}
+	body_of(r, &bytes, &request.len);
+	request.body = bytes;
+	status = segment_parse(&request, &batch, &why);
+	if (status == 200 &&
+	    !may_write(settings, header(r, "Authorization"),
+		batch.write_key)) {
+		segment_batch_free(&batch);
+		reply_header(r, "WWW-Authenticate", "Basic realm=\"nudge\"");
+		refuse_events(r, 401, "invalid_write_key",
+		    "the write key is missing or is not one of ours");
+		return;
+	}
+	if (status != 200) {
+		refuse_events(r, status,
+		    status == 413 ? "too_large" : "invalid_request", why);
+		return;
+	}
+	count_discarded(&batch);
+	in = xcalloc(1, sizeof *in);
+	in->kind = INPUT_EVENTS;
+	in->request = r;
+	in->batch = batch;
+	worker_submit(s->worker, in);
+}
+
+static void
+preflight(struct evhttp_request *r)
+{
+	reply_header(r, "Access-Control-Allow-Origin", "*");
+	reply_header(r, "Access-Control-Allow-Methods", "POST, GET, OPTIONS");
+	reply_header(r, "Access-Control-Allow-Headers",
+	    "authorization, content-type, x-retry-count");
+	reply_header(r, "Access-Control-Max-Age", "86400");
+	reply_text(r, 200, "text/plain", "");
+}
+
+/* ------------------------------------------------------------- operators */
+
+static void
+problem(struct evhttp_request *r, int status, const char *detail)
+{
+	struct api_call call = {0};
+
+	api_problem(&call, status, "%s", detail);
+	reply_problem(r, status, call.reply);
+}
+
+static void
+take_call(struct server *s, struct evhttp_request *r, const char *path,
+    const char *query)
+{
+	const struct settings *settings = worker_settings_now(s->worker);
+	bool is_post = evhttp_request_get_command(r) == EVHTTP_REQ_POST;
+	const char *key = header(r, "Idempotency-Key");
+	json_error_t at;
+	struct input *in;
+	const char *bytes;
+	char why[200];
+	size_t len;
+	json_t *body = NULL;
+
+	if (!is_operator(settings, header(r, "Authorization"))) {
+		reply_header(r, "WWW-Authenticate", "Bearer realm=\"nudge\"");
+		problem(r, 401, "an operator's bearer token is needed");
+		return;
+	}
+	body_of(r, &bytes, &len);
+	if (is_post && len > 0) {
+		body = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &at);
+		if (!json_is_object(body)) {
+			snprintf(why, sizeof why,
+			    "the body is not a JSON object: %s",
+			    body == NULL ? at.text : "another kind of value");
+			json_decref(body);
+			problem(r, 400, why);
+			return;
+		}
+	}
+	in = xcalloc(1, sizeof *in);
+	in->kind = INPUT_CALL;
+	in->request = r;
+	in->path = xstrdup(path);
+	in->query = xstrdup(query != NULL ? query : "");
+	in->key = xstrdup(key != NULL ? key : "");
+	in->body = body;
+	in->call = (struct api_call){
+	    .method = is_post ? "POST" : "GET",
+	    .path = in->path,
+	    .query = in->query,
+	    .idempotency_key = in->key,
+	    .body = body,
+	};
+	worker_submit(s->worker, in);
+}
+
+/* ----------------------------------------------------------------- routes */
+
+static void
+health(struct server *s, struct evhttp_request *r, const char *path)
+{
+	const char *why = worker_not_ready(s->worker);
+
+	if (strcmp(path, "/readyz") == 0 && why != NULL) {
+		char text[100];
+
+		snprintf(text, sizeof text, "%s\n", why);
+		reply_text(r, 503, "text/plain", text);
+	} else {
+		reply_text(r, 200, "text/plain", "ok\n");
+	}
+}
+
+static bool
+is_health(const char *path)
+{
+	return strcmp(path, "/healthz") == 0 || strcmp(path, "/livez") == 0 ||
+	    strcmp(path, "/readyz") == 0;
+}
+
+static void
+not_allowed(struct evhttp_request *r, const char *allow)
+{
+	reply_header(r, "Allow", allow);
+	problem(r, 405, "this method is not for this path");
+}
+
+static void
+route(struct server *s, struct evhttp_request *r, const char *path,
+    const char *query)
+{
+	enum evhttp_cmd_type method = evhttp_request_get_command(r);
+	bool is_read = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+	int type = segment_path(path);
+
+	if (type >= 0 && method == EVHTTP_REQ_POST)
+		take_events(s, r, (enum segment_type)type);
+	else if (type >= 0 && method == EVHTTP_REQ_OPTIONS)
+		preflight(r);
+	else if (type >= 0)
+		not_allowed(r, "POST, OPTIONS");
+	else if (is_health(path) && is_read)
+		health(s, r, path);
+	else if (strncmp(path, "/u/", 3) == 0)
+		unsubscribe_request(s->worker, r, path + 3);
+	else if ((api_has(path) || strcmp(path, "/v1/clock") == 0) &&
+	    (is_read || method == EVHTTP_REQ_POST))
+		take_call(s, r, path, query);
+	else if (api_has(path))
+		not_allowed(r, "GET, HEAD, POST");
+	else
+		problem(r, 404, "there is nothing at this path");
+}
+
+static void
+on_request(struct evhttp_request *r, void *arg)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
+	const char *raw = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	size_t len = 0;
+	char *path = raw != NULL ? evhttp_uridecode(raw, 0, &len) : NULL;
+
+	if (path == NULL || strlen(path) != len)
+		problem(r, 400, "the path cannot be read");
+	else
+		route(arg, r, path, evhttp_uri_get_query(uri));
+	free(path);
+}
+
+void
+input_reply(struct input *in)
+{
+	if (in->status != 200) {
+		reply_header(in->request, "Retry-After", "5");
+		if (in->kind == INPUT_EVENTS)
+			refuse_events(in->request, 503, "unavailable",
+			    "the store cannot be written; nothing was taken");
+		else
+			problem(in->request, 503,
+			    "the store cannot be written; nothing was done");
+	} else if (in->kind == INPUT_EVENTS) {
+		reply_bytes(in->request, 200, "application/json",
+		    "{\"success\":true}", 16);
+	} else if (in->kind == INPUT_UNSUBSCRIBE) {
+		unsubscribe_done(in->request, in->topic);
+	} else if (in->call.status >= 400) {
+		reply_problem(in->request, in->call.status, in->call.reply);
+	} else {
+		reply_json(in->request, in->call.status, in->call.reply);
+	}
+	if (in->status != 200)
+		json_decref(in->call.reply);
+	segment_batch_free(&in->batch);
+	json_decref(in->body);
+	free(in->path);
+	free(in->query);
+	free(in->key);
+	free(in);
+}
+
+/* ------------------------------------------------------------------ socket */
+
+static int
+bound_port(struct evhttp_bound_socket *socket)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+
+	if (getsockname(evhttp_bound_socket_get_fd(socket),
+		(struct sockaddr *)&ss, &len) != 0)
+		return 0;
+	return ntohs(ss.ss_family == AF_INET6
+		? ((struct sockaddr_in6 *)&ss)->sin6_port
+		: ((struct sockaddr_in *)&ss)->sin_port);
+}
+
+struct server *
+server_start(struct worker *w, struct event_base *base,
+    const struct settings *settings, struct error *e)
+{
+	struct server *s = xcalloc(1, sizeof *s);
+	char host[256];
+	const char *colon = strrchr(settings->listen, ':');
+	const char *start = settings->listen;
+	int len = (int)(colon - start);
+
+	if (start[0] == '[' && len > 1) { /* [::1]:8460 */
+		start++;
+		len -= 2;
+	}
+	snprintf(host, sizeof host, "%.*s", len, start);
+	s->worker = w;
+	s->http = evhttp_new(base);
+	evhttp_set_max_body_size(s->http, settings->max_body);
+	evhttp_set_max_headers_size(s->http, HEADERS_MAX);
+	evhttp_set_timeout(s->http, TIMEOUT_S);
+	evhttp_set_allowed_methods(s->http,
+	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+		EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
+	evhttp_set_gencb(s->http, on_request, s);
+	s->socket = evhttp_bind_socket_with_handle(s->http, host,
+	    (ev_uint16_t)atoi(colon + 1));
+	if (s->socket == NULL) {
+		error_set(e, "%s cannot be listened on: %s", settings->listen,
+		    strerror(EVUTIL_SOCKET_ERROR()));
+		server_free(s);
+		return NULL;
+	}
+	s->port = bound_port(s->socket);
+	return s;
+}
+
+int
+server_port(const struct server *s)
+{
+	return s->port;
+}
+
+void
+server_refuse_new(struct server *s)
+{
+	if (s->socket != NULL)
+		evhttp_del_accept_socket(s->http, s->socket);
+	s->socket = NULL;
+}
+
+void
+server_free(struct server *s)
+{
+	evhttp_free(s->http);
+	free(s);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest - product events to decisions: who is meant, what they now look like,
+ * and what the engine makes of it.
+ *
+ * Traits of a set are taken before its other events are looked at: clients
+ * send identify and track side by side and promise no order.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/turn/turn.h"
+
+static void
+want(struct turn *t, const struct segment_event *e)
+{
+	people_want(&t->people, QUEUE_USER_ID, e->user_id);
+	people_want(&t->people, QUEUE_ANONYMOUS_ID, e->anonymous_id);
+	people_want(&t->people, QUEUE_ACCOUNT_ID, e->group_id);
+	if (e->type == SEGMENT_ALIAS) {
+		people_want(&t->people, QUEUE_USER_ID, e->previous_id);
+		people_want(&t->people, QUEUE_ANONYMOUS_ID, e->previous_id);
+	}
+}
+
+/* ------------------------------------------------------------ who it is */
+
+/*
+ * The visitor behind an anonymous id turns out to be this user. Nobody else's
+ * history is taken over: a device that a second user signs in on only changes
+ * whom its id stands for from now on.
+ */
+static void
+join(struct turn *t, const struct segment_event *e, struct person *visitor,
+    struct person *user)
+{
+	bool says_so = e->type == SEGMENT_IDENTIFY || e->type == SEGMENT_ALIAS;
+
+	if (visitor != NULL && visitor != user && !visitor->is_known && says_so)
+		people_merge(&t->people, visitor, user);
+	if (visitor == NULL || visitor->is_known || says_so)
+		people_bind(&t->people, QUEUE_ANONYMOUS_ID, e->anonymous_id,
+		    user);
+}
+
+static struct person *
+who(struct turn *t, const struct segment_event *e)
+{
+	struct people *p = &t->people;
+	struct person *user = people_find(p, QUEUE_USER_ID, e->user_id);
+	struct person *visitor =
+	    people_find(p, QUEUE_ANONYMOUS_ID, e->anonymous_id);
+
+	if (e->user_id[0] == '\0') {
+		if (visitor == NULL) {
+			visitor = people_add(p, SUBJECT_USER, e->anonymous_id,
+			    t->now_ms);
+			people_bind(p, QUEUE_ANONYMOUS_ID, e->anonymous_id,
+			    visitor);
+		}
+		return visitor;
+	}
+	if (user == NULL) {
+		bool says_so = e->type == SEGMENT_IDENTIFY ||
+		    e->type == SEGMENT_ALIAS;
+
+		if (visitor != NULL && !visitor->is_known && says_so)
+			user = visitor;
+		else
+			user = people_add(p, SUBJECT_USER, e->user_id,
+			    t->now_ms);
+		people_bind(p, QUEUE_USER_ID, e->user_id, user);
+	}
+	if (e->anonymous_id[0] != '\0')
+		join(t, e, visitor, user);
+	return user;
+}
+
+/* alias: what was known as previousId is this user. */
+static void
+alias(struct turn *t, const struct segment_event *e, struct person *user)
+{
+	struct people *p = &t->people;
+	struct person *known = people_find(p, QUEUE_USER_ID, e->previous_id);
+	struct person *visitor =
+	    people_find(p, QUEUE_ANONYMOUS_ID, e->previous_id);
+
+	if (known != NULL && known != user)
+		people_merge(p, known, user);
+	if (visitor != NULL && visitor != user && visitor != known &&
+	    !visitor->is_known)
+		people_merge(p, visitor, user);
+	if (known == NULL)
+		people_bind(p, QUEUE_ANONYMOUS_ID, e->previous_id, user);
+}
+
+static struct person *
+account_of(struct turn *t, const struct segment_event *e, struct person *user)
+{
+	struct people *p = &t->people;
+	struct person *account;
+
+	if (e->group_id[0] == '\0')
+		return person_now(user->account);
+	account = people_find(p, QUEUE_ACCOUNT_ID, e->group_id);
+	if (account == NULL) {
+		account = people_add(p, SUBJECT_ACCOUNT, e->group_id,
+		    t->now_ms);
+		people_bind(p, QUEUE_ACCOUNT_ID, e->group_id, account);
+	}
+	if (user->account != account &&
+	    (e->type == SEGMENT_GROUP || user->account == NULL)) {
+		user->account = account;
+		user->account_changed = true;
+	}
+	return account;
+}
+
+/* ------------------------------------------------------------------ traits */
+
+/* Reserved traits have one spelling here; both are accepted on the way in. */
+static const char *const spellings[][2] = {
+    {"firstName", "first_name"},
+    {"lastName", "last_name"},
+    {"createdAt", "created_at"},
+    {"timeZone", "timezone"},
+};
+
+/* A copy of the traits in our spelling, with a name if there are its parts. */
+static json_t *
+canonical(const json_t *traits)
+{
+	json_t *copy = json_copy((json_t *)traits);
+
+	for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+		json_t *value = json_object_get(copy, spellings[i][0]);
+
+		if (value == NULL)
+			continue;
+		if (json_object_get(copy, spellings[i][1]) == NULL)
+			json_object_set(copy, spellings[i][1], value);
+		json_object_del(copy, spellings[i][0]);
+	}
+	return copy;
+}
+
+/* Only what the subject does not have yet. */
+static void
+add_missing(struct subject *s, json_t *traits)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe (traits, next, name, value)
+		if (json_object_get(s->traits, name) != NULL)
+			json_object_del(traits, name);
+	if (json_object_size(traits) > 0)
+		subject_set_traits(s, traits);
+}
+
+static void
+context_traits(struct subject *s, const struct segment_event *e)
+{
+	json_t *found = e->traits != NULL ? canonical(e->traits)
+					  : json_object();
+
+	if (e->timezone[0] != '\0' && zone_find(e->timezone) != NULL)
+		json_object_set_new(found, "timezone",
+		    json_string(e->timezone));
+	if (e->locale[0] != '\0')
+		json_object_set_new(found, "locale", json_string(e->locale));
+	add_missing(s, found);
+	json_decref(found);
+}
+
+static void
+take_traits(const struct segment_event *e, struct person *user,
+    struct person *account)
+{
+	struct subject *s = e->type == SEGMENT_GROUP ? &account->subject
+						     : &user->subject;
+
+	if ((e->type == SEGMENT_IDENTIFY || e->type == SEGMENT_GROUP) &&
+	    e->body != NULL) {
+		json_t *traits = canonical(e->body);
+
+		subject_set_traits(s, traits);
+		json_decref(traits);
+	}
+	context_traits(&user->subject, e);
+}
+
+/* ------------------------------------------------------------------ events */
+
+struct arrival {
+	const struct segment_event *event;
+	struct person *user, *account;
+};
+
+static void
+apply(struct turn *t, const struct arrival *a)
+{
+	const struct segment_event *e = a->event;
+	struct person *user = person_now(a->user);
+	struct person *account = person_now(a->account);
+	struct event event = {
+	    .name = e->name,
+	    .at_ms = e->at_ms,
+	    .properties = e->body,
+	    .is_history = t->now_ms - e->at_ms >
+		t->workspace->settings->max_event_age_ms,
+	};
+
+	if (e->name[0] == '\0')
+		event.properties = NULL;
+	engine_apply(t->workspace->rules, &user->subject,
+	    account != NULL ? &account->subject : NULL, &event, t->now_ms,
+	    &t->decisions);
+	turn_take(t, user);
+}
+
+static void
+remember(struct turn *t, const struct arrival *a)
+{
+	t->events = list_room(t->events, t->n_events, &t->cap_events,
+	    sizeof *t->events);
+	t->events[t->n_events++] =
+	    (struct turn_event){a->user, a->event};
+}
+
+/* The events not seen before, in their order. Returns how many, or -1. */
+static int
+fresh(struct turn *t, const struct segment_event *const *events, int n,
+    struct arrival *out)
+{
+	const char **ids = xcalloc((size_t)n + 1, sizeof *ids);
+	bool *seen = xcalloc((size_t)n + 1, sizeof *seen);
+	int kept = 0, rc;
+
+	for (int i = 0; i < n; i++)
+		ids[i] = events[i]->message_id;
+	rc = queue_events_dedupe(t->queue, ids, n, t->now_ms,
+	    t->now_ms - t->workspace->settings->dedupe_ms, seen);
+	for (int i = 0; rc == 0 && i < n; i++)
+		if (!seen[i])
+			out[kept++] = (struct arrival){.event = events[i]};
+	free(seen);
+	free(ids);
+	return rc == 0 ? kept : -1;
+}
+
+int
+turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
+{
+	struct arrival *list = xcalloc((size_t)n + 1, sizeof *list);
+	int kept = fresh(t, events, n, list);
+
+	for (int i = 0; i < kept; i++)
+		want(t, list[i].event);
+	if (kept > 0 && people_load(&t->people) != 0)
+		kept = -1;
+	for (int i = 0; i < kept; i++) {
+		struct arrival *a = &list[i];
+
+		a->user = who(t, a->event);
+		if (a->event->type == SEGMENT_ALIAS)
+			alias(t, a->event, a->user);
+		a->account = account_of(t, a->event, a->user);
+		take_traits(a->event, a->user, a->account);
+		remember(t, a);
+	}
+	for (int i = 0; i < kept; i++)
+		apply(t, &list[i]);
+	free(list);
+	return kept;
+}
+
+int
+turn_find(struct turn *t, enum subject_kind kind, const char *id,
+    struct person **out)
+{
+	people_want(&t->people,
+	    kind == SUBJECT_ACCOUNT ? QUEUE_ACCOUNT_ID : QUEUE_USER_ID, id);
+	if (kind == SUBJECT_USER)
+		people_want(&t->people, QUEUE_ANONYMOUS_ID, id);
+	if (people_load(&t->people) != 0)
+		return -1;
+	*out = people_find(&t->people,
+	    kind == SUBJECT_ACCOUNT ? QUEUE_ACCOUNT_ID : QUEUE_USER_ID, id);
+	if (*out == NULL && kind == SUBJECT_USER)
+		*out = people_find(&t->people, QUEUE_ANONYMOUS_ID, id);
+	return 0;
+}
+
+int
+turn_wake(struct turn *t, int max)
+{
+	int64_t *ids = xcalloc((size_t)max + 1, sizeof *ids);
+	int n = queue_wakeups_due(t->queue, t->now_ms, ids, max);
+
+	if (n > 0 && people_load_ids(&t->people, ids, n) != 0)
+		n = -1;
+	for (int i = 0; i < n; i++) {
+		struct person *person = people_by_id(&t->people, ids[i]);
+		struct person *account;
+
+		if (person == NULL)
+			continue;
+		account = person_now(person->account);
+		engine_wake(t->workspace->rules, &person->subject,
+		    account != NULL ? &account->subject : NULL, t->now_ms,
+		    &t->decisions);
+		person->subject.state_changed = true;
+		turn_take(t, person);
+	}
+	free(ids);
+	return n;
+}

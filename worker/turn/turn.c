@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * turn - rows of a turn, and their way into the store. Decisions and messages
+ * refer to people, who may have no id before people_save(): turn_write() is the
+ * one place where rows get their subject.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "templates/buf.h"
+#include "worker/log.h"
+#include "worker/turn/turn.h"
+
+#define SECRET "unsubscribe-secret"
+
+/* ----------------------------------------------------------------- secret */
+
+static int
+secret_make(struct turn *t)
+{
+	char text[2 * sizeof t->token_secret + 1];
+
+	if (RAND_bytes(t->token_secret, sizeof t->token_secret) != 1)
+		panic("the system gives no random numbers");
+	for (size_t i = 0; i < sizeof t->token_secret; i++)
+		snprintf(text + 2 * i, 3, "%02x", t->token_secret[i]);
+	if (queue_begin(t->queue) != 0)
+		return -1;
+	if (queue_setting_put(t->queue, SECRET, text) == 0)
+		return queue_commit(t->queue);
+	queue_rollback(t->queue);
+	return -1;
+}
+
+static int
+secret_load(struct turn *t)
+{
+	const char *text;
+
+	if (queue_setting_get(t->queue, SECRET, &text) != 0)
+		return -1;
+	if (text == NULL)
+		return secret_make(t);
+	for (size_t i = 0; i < sizeof t->token_secret; i++)
+		if (sscanf(text + 2 * i, "%2hhx", &t->token_secret[i]) != 1)
+			return -1;
+	return 0;
+}
+
+int
+turn_init(struct turn *t, struct queue *queue, struct workspace *workspace)
+{
+	*t = (struct turn){.queue = queue, .workspace = workspace};
+	t->people.queue = queue;
+	return secret_load(t);
+}
+
+static void
+clear(struct turn *t)
+{
+	people_reset(&t->people);
+	decisions_clear(&t->decisions);
+	arena_reset(&t->arena);
+	t->n_events = t->n_decided = t->n_messages = 0;
+	t->is_open = false;
+}
+
+void
+turn_free(struct turn *t)
+{
+	if (t->is_open)
+		turn_rollback(t);
+	people_free(&t->people);
+	decisions_free(&t->decisions);
+	arena_free(&t->arena);
+	free(t->events);
+	free(t->decided);
+	free(t->messages);
+	*t = (struct turn){0};
+}
+
+int
+turn_begin(struct turn *t, int64_t now_ms)
+{
+	t->now_ms = now_ms;
+	t->is_open = true;
+	return queue_begin(t->queue);
+}
+
+int
+turn_commit(struct turn *t)
+{
+	int rc = queue_commit(t->queue);
+
+	clear(t);
+	return rc;
+}
+
+void
+turn_rollback(struct turn *t)
+{
+	queue_rollback(t->queue);
+	clear(t);
+}
+
+/* ------------------------------------------------------------------- rows */
+
+static const char *
+keep(struct turn *t, const char *text)
+{
+	return text == NULL ? NULL
+			    : arena_strndup(&t->arena, text, strlen(text));
+}
+
+static const char *
+keep_json(struct turn *t, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT);
+	const char *kept = keep(t, text);
+
+	free(text);
+	return kept;
+}
+
+void
+turn_decide(struct turn *t, struct person *person, const char *sequence,
+    int entry, const char *step, const char *what, const char *reason)
+{
+	t->decided = list_room(t->decided, t->n_decided, &t->cap_decided,
+	    sizeof *t->decided);
+	t->decided[t->n_decided].person = person;
+	t->decided[t->n_decided++].row = (struct queue_decision){
+	    .at_ms = t->now_ms,
+	    .sequence = keep(t, sequence),
+	    .entry = entry,
+	    .step = keep(t, step),
+	    .what = what,
+	    .reason = keep(t, reason),
+	};
+}
+
+/* 26 characters of RFC 4648 base32, lower case: 130 of SHA-256's bits. */
+void
+turn_key(char key[27], const struct subject *s, const char *sequence,
+    int entry, const char *step, const char *template_name,
+    const char *channel, const char *recipient)
+{
+	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	struct buf b = {0};
+	int bit = 0;
+
+	buf_addf(&b, "%d/%s", (int)s->kind, s->name);
+	buf_addc(&b, '\0');
+	buf_addf(&b, "%s/%d/%s/%s/%s/%s", sequence, entry, step,
+	    template_name, channel, recipient);
+	EVP_Digest(b.data, b.len, sum, NULL, EVP_sha256(), NULL);
+	buf_free(&b);
+	for (int i = 0; i < 26; i++, bit += 5) {
+		unsigned two = (unsigned)sum[bit / 8] << 8 | sum[bit / 8 + 1];
+
+		key[i] = digits[two >> (11 - bit % 8) & 31];
+	}
+	key[26] = '\0';
+}
+
+/* The channel a message goes by: the contact's own, else the template's. */
+static const char *
+channel_of(const struct turn *t, const struct template_info *info,
+    const char *recipient)
+{
+	const char *own = json_string_value(json_object_get(
+	    json_object_get(t->workspace->settings->contacts, recipient),
+	    "channel"));
+
+	if (own != NULL)
+		return own;
+	return info->channel != NULL ? info->channel : "email";
+}
+
+static const struct template_info *
+info_of(const struct turn *t, const char *name)
+{
+	const struct template *template =
+	    templates_find(t->workspace->templates, name, NULL);
+
+	return template != NULL ? template_info(template) : NULL;
+}
+
+static struct queue_message *
+message(struct turn *t, struct person *person,
+    const struct template_info *info, const char *sequence, int entry,
+    const char *step, const char *recipient)
+{
+	const char *channel = channel_of(t, info, recipient);
+	struct turn_message *m;
+
+	t->messages = list_room(t->messages, t->n_messages, &t->cap_messages,
+	    sizeof *t->messages);
+	m = &t->messages[t->n_messages++];
+	m->person = person;
+	m->row = (struct queue_message){
+	    .sequence = keep(t, sequence),
+	    .entry = entry,
+	    .step = keep(t, step),
+	    .template_name = keep(t, info->name),
+	    .channel = keep(t, channel),
+	    .recipient = keep(t, recipient),
+	    .topic = info->topic,
+	    .created_at_ms = t->now_ms,
+	    .next_at_ms = t->now_ms,
+	};
+	turn_key(m->row.key, &person->subject, sequence, entry, step,
+	    info->name, channel, recipient);
+	return &m->row;
+}
+
+static void
+take_send(struct turn *t, struct person *person, const struct decision *d)
+{
+	const struct outgoing *o = d->send;
+	const struct template_info *info = info_of(t, o->template_name);
+	struct queue_message *m;
+	json_t *data;
+
+	if (info == NULL) /* the rules were checked against these templates */
+		panic("template %s is not loaded", o->template_name);
+	m = message(t, person, info, d->sequence, d->entry, d->step,
+	    o->recipient);
+	if (m->topic == NULL)
+		m->topic = keep(t, o->topic);
+	m->next_at_ms = o->not_before_ms;
+	m->expires_at_ms = o->expires_at_ms;
+	data = json_pack("{s:I,s:i}", "entered_at",
+	    (json_int_t)o->entered_ms, "day", o->day);
+	if (o->event != NULL)
+		json_object_set(data, "event", o->event);
+	m->data = keep_json(t, data);
+	json_decref(data);
+}
+
+void
+turn_take(struct turn *t, struct person *person)
+{
+	for (int i = 0; i < t->decisions.count; i++) {
+		const struct decision *d = &t->decisions.list[i];
+
+		turn_decide(t, person, d->sequence, d->entry, d->step,
+		    decision_name(d->what), d->reason);
+		if (d->what == DECISION_SEND)
+			take_send(t, person, d);
+	}
+	decisions_clear(&t->decisions);
+}
+
+void
+turn_unique(const struct turn *t, char *out, size_t size)
+{
+	uint64_t random;
+
+	if (RAND_bytes((unsigned char *)&random, sizeof random) != 1)
+		panic("the system gives no random numbers");
+	snprintf(out, size, "%llx-%016llx", (long long)t->now_ms,
+	    (unsigned long long)random);
+}
+
+int
+turn_send(struct turn *t, struct person *person, const struct turn_send *s,
+    char key[27], struct error *e)
+{
+	const struct template_info *info = info_of(t, s->template_name);
+	const char *recipient =
+	    s->recipient != NULL && s->recipient[0] != '\0' ? s->recipient
+							    : "user";
+	struct queue_message_filter same = {.key = key, .state = -1};
+	struct queue_message *m, found;
+	json_t *data;
+	int n;
+
+	if (info == NULL) {
+		const char *near = suggest(s->template_name,
+		    templates_names(t->workspace->templates));
+
+		error_set(e, "there is no template \"%s\"%s%s%s",
+		    s->template_name, near != NULL ? "; did you mean \"" : "",
+		    near != NULL ? near : "", near != NULL ? "\"?" : "");
+		return -1;
+	}
+	m = message(t, person, info, "", 0, s->idempotency_key, recipient);
+	memcpy(key, m->key, sizeof m->key);
+	if (s->at_ms > m->next_at_ms)
+		m->next_at_ms = s->at_ms;
+	data = json_object();
+	if (s->data != NULL)
+		json_object_set(data, "data", s->data);
+	if (s->override)
+		json_object_set_new(data, "override", json_true());
+	m->data = keep_json(t, data);
+	json_decref(data);
+	n = queue_messages_find(t->queue, &same, &found, 1);
+	if (n > 0)
+		t->n_messages--;
+	return n > 0 ? 1 : 0;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static int
+write_events(struct turn *t)
+{
+	struct queue_event *rows =
+	    xcalloc((size_t)t->n_events + 1, sizeof *rows);
+	int rc;
+
+	for (int i = 0; i < t->n_events; i++) {
+		const struct segment_event *e = t->events[i].event;
+		static const char *const types[] = {"identify", "track",
+		    "page", "screen", "group", "alias"};
+
+		rows[i] = (struct queue_event){
+		    .message_id = e->message_id,
+		    .subject = person_now(t->events[i].person)->id,
+		    .type = types[e->type],
+		    .name = e->name,
+		    .body = e->body != NULL ? keep_json(t, e->body) : "{}",
+		    .at_ms = e->at_ms,
+		    .received_ms = t->now_ms,
+		};
+	}
+	rc = t->n_events == 0 ? 0
+			      : queue_events_add(t->queue, rows, t->n_events);
+	free(rows);
+	return rc;
+}
+
+static int
+write_decisions(struct turn *t)
+{
+	struct queue_decision *rows =
+	    xcalloc((size_t)t->n_decided + 1, sizeof *rows);
+	int rc;
+
+	for (int i = 0; i < t->n_decided; i++) {
+		rows[i] = t->decided[i].row;
+		rows[i].subject = person_now(t->decided[i].person)->id;
+	}
+	rc = t->n_decided == 0
+	    ? 0
+	    : queue_decisions_add(t->queue, rows, t->n_decided);
+	free(rows);
+	return rc;
+}
+
+static int
+write_messages(struct turn *t)
+{
+	struct queue_message *rows =
+	    xcalloc((size_t)t->n_messages + 1, sizeof *rows);
+	bool *duplicate = xcalloc((size_t)t->n_messages + 1, sizeof *duplicate);
+	int rc;
+
+	for (int i = 0; i < t->n_messages; i++) {
+		rows[i] = t->messages[i].row;
+		rows[i].subject = person_now(t->messages[i].person)->id;
+	}
+	rc = t->n_messages == 0
+	    ? 0
+	    : queue_messages_add(t->queue, rows, t->n_messages, duplicate);
+	free(duplicate);
+	free(rows);
+	return rc;
+}
+
+int
+turn_write(struct turn *t)
+{
+	if (people_save(&t->people) != 0 || write_events(t) != 0 ||
+	    write_messages(t) != 0 || write_decisions(t) != 0)
+		return -1;
+	t->n_events = t->n_messages = t->n_decided = 0;
+	return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_TURN_TURN_H
+#define WORKER_TURN_TURN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "queue/queue.h"
+#include "sequences/engine.h"
+#include "worker/delivery/transport.h"
+#include "worker/turn/people.h"
+#include "worker/http/segment.h"
+#include "worker/workspace.h"
+
+/*
+ * turn - one turn of the worker on its store: what came in is decided and
+ * becomes durable in one transaction. No sockets and no clock: the loop and
+ * the commands call the same functions.
+ *
+ *	turn_begin
+ *	  turn_ingest, turn_wake, turn_settle, turn_enter ...   in any order
+ *	  turn_write      what they decided goes to the store
+ *	  turn_claim      messages that are due, past their gates
+ *	turn_commit       or turn_rollback: nothing of all this happened
+ *
+ * Functions return a count or 0, or -1 when the store failed: then only
+ * turn_rollback() may follow, and queue_error() says why.
+ */
+
+/* Rows decided in this turn that wait for their subjects' ids. */
+struct turn_event {
+	struct person *person;
+	const struct segment_event *event;
+};
+struct turn_decision {
+	struct person *person;
+	struct queue_decision row;
+};
+struct turn_message {
+	struct person *person;
+	struct queue_message row;
+};
+
+struct turn {
+	struct queue *queue;
+	struct workspace *workspace;
+	unsigned char token_secret[32]; /* for unsubscribe links */
+	int64_t now_ms;
+	int64_t received_ms; /* of the events being taken in */
+	struct people people;
+	struct arena arena; /* texts of the rows */
+	struct decisions decisions;
+	struct turn_event *events;
+	struct turn_decision *decided;
+	struct turn_message *messages;
+	int n_events, n_decided, n_messages;
+	int cap_events, cap_decided, cap_messages;
+	bool is_open;
+};
+
+/* Makes the store's secret when it has none. -1: the store failed. */
+int turn_init(struct turn *, struct queue *, struct workspace *);
+void turn_free(struct turn *);
+
+int turn_begin(struct turn *, int64_t now_ms);
+int turn_write(struct turn *);
+int turn_commit(struct turn *);
+void turn_rollback(struct turn *);
+
+/*
+ * Product events, in the order in which they happened. Duplicates are left
+ * out; the rest has its effect. They must live until the turn ends.
+ */
+int turn_ingest(struct turn *, const struct segment_event *const *, int n);
+
+/* Looks at up to max subjects whose wake-up is due. Returns how many. */
+int turn_wake(struct turn *, int max);
+
+/* A person or account by id, anonymous id or account id; NULL: none. */
+int turn_find(struct turn *, enum subject_kind, const char *id,
+    struct person **out);
+
+/* Takes note of what the engine decided for this person. */
+void turn_take(struct turn *, struct person *);
+/* One row for the decision log. Texts are copied. */
+void turn_decide(struct turn *, struct person *, const char *sequence,
+    int entry, const char *step, const char *what, const char *reason);
+
+/* A message sent by hand. */
+struct turn_send {
+	const char *template_name;
+	const char *idempotency_key; /* same key, same message; "" for none */
+	const char *recipient;	     /* "user" by default */
+	int64_t at_ms;		     /* not before; 0: now */
+	json_t *data;		     /* or NULL */
+	bool override;		     /* past unsubscribes, caps, quiet hours */
+};
+/*
+ * Queues it. 0 with the key, 1 when that key is there already, -1 with the
+ * error when it cannot be (no such template).
+ */
+int turn_send(struct turn *, struct person *, const struct turn_send *,
+    char key[27], struct error *);
+
+/*
+ * Takes up to max due messages of a channel through their gates. Those that
+ * pass are marked as being sent and come back as a list of deliveries that the
+ * caller frees with turn_delivery_free(); the others are moved or skipped.
+ * `taken` is how many messages were looked at: less than max means that no more
+ * are due.
+ */
+int turn_claim(struct turn *, const struct channel *, int max,
+    struct delivery **out, int *taken);
+
+/* Verdicts of deliveries that turn_claim() gave. */
+int turn_settle(struct turn *, struct delivery *const *, int n);
+void turn_delivery_free(struct delivery *);
+
+/* What a crash left in `sending`: each gets its fate. Returns how many. */
+int turn_recover(struct turn *);
+
+/* Everything a template sees of this person, as a new object. */
+json_t *turn_scope(struct turn *, struct person *, json_t *event,
+    json_t *entry);
+
+/* A key that no other message sent by hand has. */
+void turn_unique(const struct turn *, char *out, size_t size);
+
+/* A message's key: the hash of what makes it this one. */
+void turn_key(char key[27], const struct subject *, const char *sequence,
+    int entry, const char *step, const char *template_name,
+    const char *channel, const char *recipient);
+
+#endif

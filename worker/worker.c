@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker - the loop. What the HTTP side and the transports bring is only noted
+ * when it comes; an event of the lowest priority then runs one turn for all of
+ * it: gather, decide, commit, act. Nothing that anyone outside can see happens
+ * before the commit that records it.
+ *
+ * A store that failed a write is closed. Until it opens again clients get 503,
+ * verdicts wait in memory, and nothing new is sent.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <event2/thread.h>
+
+#include "templates/date.h"
+#include "worker/checkpoint.h"
+#include "worker/http/server.h"
+#include "worker/lane.h"
+#include "worker/log.h"
+#include "worker/notify.h"
+#include "worker/worker.h"
+
+#define WAKE_SET      1000 /* wake-ups looked at in one turn */
+#define TRIM_SET      200  /* old rows looked at in one turn */
+#define TRIM_EVERY_MS 1000
+#define REOPEN_MS     2000
+#define LOG_MAX	      ((int64_t)16 * 1024 * 1024) /* then a checkpoint */
+#define LONGEST_WAIT_MS ((int64_t)60 * 1000)
+
+struct worker {
+	const struct worker_options *options;
+	struct event_base *base;
+	struct event *turn_event, *timer, *signals[2];
+	struct server *server;
+	struct workspace *workspace;
+	struct clock clock;
+	struct queue *queue; /* NULL while the store cannot be used */
+	struct turn turn;
+	struct checkpoint *checkpoint;
+	struct lane *lanes;
+	int n_lanes;
+	struct input *inputs, **inputs_tail;
+	int64_t n_events; /* waiting in the inputs */
+	int64_t next_wakeup_ms;
+	int64_t trimmed_at, drain_until; /* monotonic; 0: not draining */
+	bool more_wakeups;
+	int exit_code;
+};
+
+/* ------------------------------------------------------ what others see */
+
+const struct settings *
+worker_settings_now(const struct worker *w)
+{
+	return w->workspace->settings;
+}
+
+const unsigned char *
+worker_secret(const struct worker *w)
+{
+	return w->turn.token_secret;
+}
+
+int64_t
+worker_now_ms(const struct worker *w)
+{
+	return clock_now_ms(&w->clock);
+}
+
+int64_t
+worker_backlog(const struct worker *w)
+{
+	return w->n_events;
+}
+
+const char *
+worker_not_ready(const struct worker *w)
+{
+	if (w->drain_until != 0)
+		return "draining";
+	return w->queue == NULL ? "the store cannot be written" : NULL;
+}
+
+static void
+want_turn(void *arg)
+{
+	struct worker *w = arg;
+
+	event_active(w->turn_event, EV_TIMEOUT, 0);
+}
+
+void
+worker_submit(struct worker *w, struct input *in)
+{
+	in->next = NULL;
+	*w->inputs_tail = in;
+	w->inputs_tail = &in->next;
+	w->n_events += in->batch.count;
+	want_turn(w);
+}
+
+/* ----------------------------------------------------------------- a turn */
+
+static bool
+has_due(struct lane *l, int64_t now_ms, int64_t mono)
+{
+	return l->next_at_ms != 0 && l->next_at_ms <= now_ms &&
+	    lane_room(l, mono) > 0;
+}
+
+static bool
+has_work(struct worker *w, int64_t now_ms, int64_t mono)
+{
+	bool draining = w->drain_until != 0;
+
+	if (w->inputs != NULL)
+		return true;
+	if (!draining && w->next_wakeup_ms != 0 && w->next_wakeup_ms <= now_ms)
+		return true;
+	for (int i = 0; i < w->n_lanes; i++)
+		if (w->lanes[i].n_verdicts > 0 ||
+		    (!draining && has_due(&w->lanes[i], now_ms, mono)))
+			return true;
+	return false;
+}
+
+/* An event and its place among all that arrived: equal times keep it. */
+struct arrived {
+	const struct segment_event *event;
+	int place;
+};
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct arrived *x = a, *y = b;
+
+	if (x->event->at_ms != y->event->at_ms)
+		return x->event->at_ms < y->event->at_ms ? -1 : 1;
+	return x->place - y->place;
+}
+
+/* All events that wait, in the order in which they happened. */
+static int
+take_events(struct worker *w, struct input *inputs)
+{
+	size_t size = (size_t)w->n_events + 1;
+	struct arrived *sorted = xcalloc(size, sizeof *sorted);
+	const struct segment_event **list = xcalloc(size, sizeof *list);
+	int n = 0, rc;
+
+	for (struct input *in = inputs; in != NULL; in = in->next)
+		for (int i = 0; i < in->batch.count; i++, n++)
+			sorted[n] = (struct arrived){&in->batch.events[i], n};
+	qsort(sorted, (size_t)n, sizeof *sorted, by_time);
+	for (int i = 0; i < n; i++)
+		list[i] = sorted[i].event;
+	rc = n == 0 ? 0 : turn_ingest(&w->turn, list, n);
+	free(sorted);
+	free(list);
+	return rc;
+}
+
+/* POST /v1/clock: moves a test clock; only there when it is one. */
+static bool
+clock_call(struct worker *w, struct api_call *call)
+{
+	const char *to = json_string_value(json_object_get(call->body, "to"));
+	int64_t to_ms, now = clock_now_ms(&w->clock);
+	char text[32];
+	bool idle;
+
+	if (!w->clock.is_test || strcmp(call->path, "/v1/clock") != 0)
+		return false;
+	if (to == NULL || date_parse_rfc3339(to, strlen(to), &to_ms) != 0 ||
+	    to_ms < now) {
+		api_problem(call, 400, "\"to\" must be a time from now on");
+		return true;
+	}
+	w->clock.test_ms = worker_move_clock(w, to_ms);
+	idle = w->clock.test_ms == to_ms && now == to_ms;
+	for (int i = 0; i < w->n_lanes; i++)
+		idle = idle && lane_is_idle(&w->lanes[i]) &&
+		    w->lanes[i].claimed == NULL;
+	call->status = 200;
+	call->reply = json_pack("{s:s,s:b}", "now",
+	    date_rfc3339(w->clock.test_ms, text, sizeof text), "idle", idle);
+	want_turn(w);
+	return true;
+}
+
+int64_t
+worker_move_clock(struct worker *w, int64_t to_ms)
+{
+	int64_t now = clock_now_ms(&w->clock), next = to_ms;
+
+	if (has_work(w, now, clock_monotonic_ms()))
+		return now;
+	for (int i = 0; i < w->n_lanes; i++) {
+		if (!lane_is_idle(&w->lanes[i]))
+			return now;
+		if (w->lanes[i].next_at_ms != 0 && w->lanes[i].next_at_ms < next)
+			next = w->lanes[i].next_at_ms;
+	}
+	if (w->next_wakeup_ms != 0 && w->next_wakeup_ms < next)
+		next = w->next_wakeup_ms;
+	return next > now ? next : now;
+}
+
+static int
+take_calls(struct worker *w, struct input *inputs)
+{
+	for (struct input *in = inputs; in != NULL; in = in->next) {
+		if (in->kind == INPUT_UNSUBSCRIBE &&
+		    queue_suppress(w->queue, in->address, in->topic,
+			"unsubscribed", w->turn.now_ms) != 0)
+			return -1;
+		if (in->kind == INPUT_CALL && !clock_call(w, &in->call) &&
+		    api_run(&w->turn, &in->call) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+trim(struct worker *w, int64_t mono)
+{
+	const struct settings *s = w->workspace->settings;
+
+	if (mono - w->trimmed_at < TRIM_EVERY_MS)
+		return 0;
+	w->trimmed_at = mono;
+	return queue_trim(w->queue, w->turn.now_ms - s->dedupe_ms,
+	    w->turn.now_ms - s->retention_ms, TRIM_SET);
+}
+
+/* Everything of a turn that stands in its transaction. */
+static int
+transact(struct worker *w, struct input *inputs, int64_t mono)
+{
+	struct turn *t = &w->turn;
+	bool draining = w->drain_until != 0;
+	int woken = 0;
+
+	if (turn_begin(t, clock_now_ms(&w->clock)) != 0 ||
+	    take_events(w, inputs) < 0 || take_calls(w, inputs) != 0)
+		return -1;
+	for (int i = 0; i < w->n_lanes; i++)
+		if (lane_settle(&w->lanes[i], t) != 0)
+			return -1;
+	if (!draining && (woken = turn_wake(t, WAKE_SET)) < 0)
+		return -1;
+	if (turn_write(t) != 0 || trim(w, mono) < 0)
+		return -1;
+	for (int i = 0; !draining && i < w->n_lanes; i++)
+		if (lane_claim(&w->lanes[i], t, mono) != 0)
+			return -1;
+	w->next_wakeup_ms = queue_wakeup_next(w->queue);
+	w->more_wakeups = woken == WAKE_SET;
+	return w->next_wakeup_ms < 0 ? -1 : turn_commit(t);
+}
+
+static void
+answer(struct input *inputs, int status)
+{
+	struct input *next;
+
+	for (struct input *in = inputs; in != NULL; in = next) {
+		next = in->next;
+		in->status = status;
+		input_reply(in);
+	}
+}
+
+static void
+store_failed(struct worker *w)
+{
+	log_error("the store cannot be written: %s; new events are refused",
+	    queue_error(w->queue)->text);
+	turn_rollback(&w->turn);
+	for (int i = 0; i < w->n_lanes; i++)
+		lane_rolled_back(&w->lanes[i]);
+	turn_free(&w->turn);
+	checkpoint_stop(w->checkpoint);
+	w->checkpoint = NULL;
+	queue_close(w->queue);
+	w->queue = NULL;
+}
+
+/* When the loop must look again without being told to. */
+static int64_t
+next_look(struct worker *w, int64_t now_ms, int64_t mono)
+{
+	int64_t wait = LONGEST_WAIT_MS;
+
+	if (w->queue == NULL)
+		return REOPEN_MS;
+	if (!w->clock.is_test && w->next_wakeup_ms != 0 &&
+	    w->next_wakeup_ms - now_ms < wait)
+		wait = w->next_wakeup_ms - now_ms;
+	for (int i = 0; i < w->n_lanes; i++) {
+		const struct lane *l = &w->lanes[i];
+		int64_t due = l->next_at_ms - now_ms;
+		int64_t held = lane_held_until(l, mono) - mono;
+
+		if (l->next_at_ms == 0 || (w->clock.is_test && due > 0))
+			continue;
+		if (due <= 0 && held <= 0)
+			continue; /* no room: the transport says when */
+		if (held > due)
+			due = held;
+		if (due < wait)
+			wait = due;
+	}
+	return wait < 1 ? 1 : wait;
+}
+
+static void
+set_timer(struct worker *w)
+{
+	int64_t ms = next_look(w, clock_now_ms(&w->clock),
+	    clock_monotonic_ms());
+	struct timeval tv = {ms / 1000, ms % 1000 * 1000};
+
+	event_add(w->timer, &tv);
+}
+
+static void
+finish_drain(struct worker *w, int64_t mono)
+{
+	bool idle = w->inputs == NULL;
+
+	for (int i = 0; i < w->n_lanes; i++)
+		idle = idle && lane_is_idle(&w->lanes[i]);
+	if (idle || mono >= w->drain_until + 2000)
+		event_base_loopexit(w->base, NULL);
+}
+
+static int open_store(struct worker *);
+
+static void
+run_turn(struct worker *w)
+{
+	int64_t mono = clock_monotonic_ms();
+	struct input *inputs;
+
+	if (w->queue == NULL && open_store(w) == 0)
+		log_info("the store can be written again");
+	while (w->queue != NULL &&
+	    has_work(w, clock_now_ms(&w->clock), mono)) {
+		inputs = w->inputs;
+		w->inputs = NULL;
+		w->inputs_tail = &w->inputs;
+		if (transact(w, inputs, mono) != 0) {
+			store_failed(w);
+			answer(inputs, 503);
+			break;
+		}
+		w->n_events = 0;
+		for (int i = 0; i < w->n_lanes; i++)
+			lane_committed(&w->lanes[i], mono);
+		answer(inputs, 200);
+		if (queue_log_bytes(w->queue) > LOG_MAX)
+			checkpoint_wanted(w->checkpoint);
+		if (w->more_wakeups || w->next_wakeup_ms != 0) {
+			want_turn(w); /* let requests in between */
+			break;
+		}
+	}
+	if (w->queue == NULL) {
+		inputs = w->inputs;
+		w->inputs = NULL;
+		w->inputs_tail = &w->inputs;
+		w->n_events = 0;
+		answer(inputs, 503);
+	}
+	if (w->drain_until != 0)
+		finish_drain(w, mono);
+	set_timer(w);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	run_turn(arg);
+}
+
+/* ---------------------------------------------------------- start and end */
+
+static void
+make_parent(const char *path)
+{
+	char *folder = xstrdup(path);
+	char *slash = strrchr(folder, '/');
+
+	if (slash != NULL && slash != folder) {
+		*slash = '\0';
+		mkdir(folder, 0700);
+	}
+	free(folder);
+}
+
+static int
+exit_code_of(enum queue_failure what)
+{
+	switch (what) {
+	case QUEUE_HELD:
+		return EX_TEMPFAIL;
+	case QUEUE_NEWER:
+	case QUEUE_DAMAGED:
+		return EX_DATAERR;
+	default:
+		return EX_IOERR;
+	}
+}
+
+static int
+open_store(struct worker *w)
+{
+	const char *path = w->workspace->settings->store;
+	struct queue_error error;
+	int recovered = -1;
+
+	make_parent(path);
+	w->queue = queue_open(path, QUEUE_WORKER, &error);
+	if (w->queue == NULL) {
+		log_error("%s", error.text);
+		w->exit_code = exit_code_of(error.what);
+		return -1;
+	}
+	if (turn_init(&w->turn, w->queue, w->workspace) == 0 &&
+	    turn_begin(&w->turn, clock_now_ms(&w->clock)) == 0)
+		recovered = turn_recover(&w->turn);
+	if (recovered < 0 || turn_commit(&w->turn) != 0) {
+		w->exit_code = EX_IOERR;
+		store_failed(w);
+		return -1;
+	}
+	if (recovered > 0)
+		log_warn("%d messages were on their way when the last worker "
+			 "died",
+		    recovered);
+	w->checkpoint = checkpoint_start(path);
+	w->next_wakeup_ms = queue_wakeup_next(w->queue);
+	for (int i = 0; i < w->n_lanes; i++)
+		w->lanes[i].next_at_ms = queue_message_next(w->queue,
+		    w->lanes[i].channel->name);
+	want_turn(w);
+	return 0;
+}
+
+static int
+start_lanes(struct worker *w)
+{
+	const struct settings *s = w->workspace->settings;
+
+	w->lanes = xcalloc((size_t)s->n_channels + 1, sizeof *w->lanes);
+	for (int i = 0; i < s->n_channels; i++) {
+		struct error e;
+
+		if (lane_start(&w->lanes[i], &s->channels[i], w->base,
+			want_turn, w, &e) != 0) {
+			log_error("channel %s: %s", s->channels[i].name,
+			    e.text);
+			return -1;
+		}
+		w->n_lanes++;
+	}
+	return 0;
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *w = arg;
+	int grace = w->workspace->settings->drain_ms;
+
+	if (w->drain_until != 0) {
+		log_warn("stopping at once");
+		event_base_loopexit(w->base, NULL);
+		return;
+	}
+	log_info("stopping: %s", strsignal((int)number));
+	notify_send("STOPPING=1");
+	w->drain_until = clock_monotonic_ms() + grace;
+	server_refuse_new(w->server);
+	for (int i = 0; i < w->n_lanes; i++)
+		lane_stop(&w->lanes[i], grace);
+	want_turn(w);
+}
+
+static int
+start_loop(struct worker *w)
+{
+	static const int numbers[2] = {SIGTERM, SIGINT};
+
+	evthread_use_pthreads();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	signal(SIGPIPE, SIG_IGN);
+	w->base = event_base_new();
+	if (w->base == NULL)
+		return -1;
+	event_base_priority_init(w->base, 2);
+	w->turn_event = event_new(w->base, -1, 0, on_turn, w);
+	event_priority_set(w->turn_event, 1);
+	w->timer = event_new(w->base, -1, 0, on_turn, w);
+	event_priority_set(w->timer, 1);
+	for (int i = 0; i < 2; i++) {
+		w->signals[i] =
+		    evsignal_new(w->base, numbers[i], on_signal, w);
+		event_priority_set(w->signals[i], 0);
+		event_add(w->signals[i], NULL);
+	}
+	return 0;
+}
+
+static int
+start(struct worker *w)
+{
+	struct error e;
+
+	if (start_loop(w) != 0 || start_lanes(w) != 0) {
+		w->exit_code = EX_CONFIG;
+		return -1;
+	}
+	if (open_store(w) != 0)
+		return -1;
+	w->server = server_start(w, w->base, w->workspace->settings, &e);
+	if (w->server == NULL) {
+		log_error("%s", e.text);
+		w->exit_code = EX_UNAVAILABLE;
+		return -1;
+	}
+	return 0;
+}
+
+static void
+stop(struct worker *w)
+{
+	if (w->queue != NULL) {
+		turn_free(&w->turn);
+		checkpoint_stop(w->checkpoint);
+		queue_close(w->queue);
+	}
+	for (int i = 0; i < w->n_lanes; i++)
+		lane_free(&w->lanes[i]);
+	free(w->lanes);
+	if (w->server != NULL)
+		server_free(w->server);
+	for (int i = 0; i < 2; i++)
+		if (w->signals[i] != NULL)
+			event_free(w->signals[i]);
+	if (w->turn_event != NULL)
+		event_free(w->turn_event);
+	if (w->timer != NULL)
+		event_free(w->timer);
+	if (w->base != NULL)
+		event_base_free(w->base);
+	workspace_release(w->workspace);
+}
+
+static struct workspace *
+load(const struct worker_options *options)
+{
+	struct problems problems = {0};
+	struct workspace *workspace = workspace_load(options->folder,
+	    options->overrides, &problems, false);
+	char text[700];
+
+	for (int i = 0; i < problems.count; i++) {
+		const struct problem *p = &problems.list[i];
+
+		error_string(&p->at, text, sizeof text);
+		if (p->is_warning)
+			log_warn("%s [%s]", text, p->rule);
+		else
+			log_error("%s", text);
+	}
+	problems_free(&problems);
+	return workspace;
+}
+
+int
+worker_run(const struct worker_options *options)
+{
+	struct worker w = {.options = options, .inputs_tail = &w.inputs};
+
+	w.workspace = load(options);
+	if (w.workspace == NULL)
+		return EX_CONFIG;
+	log_open(w.workspace->settings->log_json, LOG_INFO);
+	if (options->test_clock_ms != 0)
+		w.clock = (struct clock){true, options->test_clock_ms};
+	if (start(&w) == 0) {
+		if (options->ready != NULL)
+			options->ready(w.workspace->settings,
+			    server_port(w.server));
+		notify_send("READY=1");
+		run_turn(&w);
+		event_base_dispatch(w.base);
+		log_info("stopped");
+	}
+	stop(&w);
+	return w.exit_code;
+}

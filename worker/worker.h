@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/api/api.h"
+#include "worker/clock.h"
+#include "worker/http/segment.h"
+#include "worker/workspace.h"
+
+struct evhttp_request;
+struct event_base;
+
+/*
+ * worker - the running program: one loop that owns all state. A turn gathers
+ * what arrived, decides, commits, and only then acts: answers requests and
+ * hands messages to their channels.
+ */
+struct worker;
+
+struct worker_options {
+	const char *folder;		/* the workspace */
+	const char *const *overrides;	/* settings from flags; NULL-terminated */
+	int64_t test_clock_ms;		/* 0: the real clock */
+	/* Called once it listens, with the address it got. May be NULL. */
+	void (*ready)(const struct settings *, int port);
+};
+
+/* Runs until told to stop. Returns an exit code of sysexits.h. */
+int worker_run(const struct worker_options *);
+
+/*
+ * What the HTTP side hands in. It is answered with input_reply() after the
+ * commit of the turn that took it.
+ */
+enum input_kind { INPUT_EVENTS, INPUT_CALL, INPUT_UNSUBSCRIBE };
+struct input {
+	struct input *next;
+	enum input_kind kind;
+	struct evhttp_request *request;
+	struct segment_batch batch;    /* INPUT_EVENTS */
+	struct api_call call;	       /* INPUT_CALL: with copies of its own */
+	char *path, *query, *key;
+	json_t *body;
+	char address[256], topic[80];  /* INPUT_UNSUBSCRIBE */
+	int status; /* out: 200, or 503 when the store failed */
+};
+
+void worker_submit(struct worker *, struct input *);
+
+/* How many events wait for a turn; clients are told to wait past a bound. */
+int64_t worker_backlog(const struct worker *);
+/* NULL when it can take work, else why not ("draining"). */
+const char *worker_not_ready(const struct worker *);
+const struct settings *worker_settings_now(const struct worker *);
+const unsigned char *worker_secret(const struct worker *);
+int64_t worker_now_ms(const struct worker *);
+/*
+ * Moves a test clock to the next time at which something is due, at most to
+ * `to_ms`. Returns the new time, or -1 when the clock is the real one. Something
+ * is still on its way: returns the time unchanged.
+ */
+int64_t worker_move_clock(struct worker *, int64_t to_ms);
+
+#endif

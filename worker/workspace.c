@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* workspace - loads the parts in the order in which they name each other. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "templates/mem.h"
+#include "worker/workspace.h"
+
+static const char **
+contact_names(const struct settings *s)
+{
+	const char **names =
+	    xcalloc(json_object_size(s->contacts) + 1, sizeof *names);
+	const char *name;
+	json_t *value;
+	size_t n = 0;
+
+	json_object_foreach (s->contacts, name, value)
+		names[n++] = name;
+	return names;
+}
+
+static const char **
+channel_names(const struct settings *s)
+{
+	const char **names =
+	    xcalloc((size_t)s->n_channels + 1, sizeof *names);
+
+	for (int i = 0; i < s->n_channels; i++)
+		names[i] = s->channels[i].name;
+	return names;
+}
+
+/* A mail goes by smtp, a document by webhook, to a channel that there is. */
+static void
+check_channels(const struct workspace *w, struct problems *problems)
+{
+	for (const char *const *name = templates_names(w->templates);
+	     *name != NULL; name++) {
+		const struct template_info *info =
+		    template_info(templates_find(w->templates, *name, NULL));
+		const char *want =
+		    info->channel != NULL ? info->channel : "email";
+		const struct channel *c = settings_channel(w->settings, want);
+		const char *near = suggest(want, w->channels);
+		struct error e;
+
+		if (c == NULL)
+			error_at(&e, info->file, 0, 0, NULL,
+			    "there is no channel \"%s\" in nudge.json%s%s%s",
+			    want, near != NULL ? "; did you mean \"" : "",
+			    near != NULL ? near : "",
+			    near != NULL ? "\"?" : "");
+		else if (strcmp(c->type, "capture") != 0 &&
+		    (strcmp(c->type, "smtp") == 0) !=
+			(info->kind == TEMPLATE_EMAIL))
+			error_at(&e, info->file, 0, 0, NULL,
+			    "%s cannot go by channel \"%s\", which is %s",
+			    info->kind == TEMPLATE_EMAIL ? "a mail"
+							 : "a document",
+			    want, c->type);
+		else
+			continue;
+		problems_add(problems, &e);
+	}
+}
+
+struct workspace *
+workspace_load(const char *folder, const char *const *overrides,
+    struct problems *problems, bool checked)
+{
+	struct workspace *w = xcalloc(1, sizeof *w);
+	int errors = problems->errors;
+	struct rules_context context;
+	struct buf path = {0};
+
+	w->references = 1;
+	w->settings = settings_load(folder, overrides, problems);
+	w->contacts = contact_names(w->settings);
+	w->channels = channel_names(w->settings);
+	buf_addf(&path, "%s/templates", w->settings->folder);
+	w->templates = templates_load(path.data, problems);
+	buf_free(&path);
+	check_channels(w, problems);
+	context = (struct rules_context){
+	    .templates = w->templates,
+	    .contacts = w->contacts,
+	    .channels = w->channels,
+	    .zone = w->settings->zone,
+	};
+	w->rules = rules_load(w->settings->folder, &context, problems);
+	if (problems->errors == errors || checked)
+		return w;
+	workspace_release(w);
+	return NULL;
+}
+
+struct workspace *
+workspace_hold(struct workspace *w)
+{
+	w->references++;
+	return w;
+}
+
+void
+workspace_release(struct workspace *w)
+{
+	if (w == NULL || --w->references > 0)
+		return;
+	rules_free(w->rules);
+	templates_free(w->templates);
+	settings_free(w->settings);
+	free(w->contacts);
+	free(w->channels);
+	free(w);
+}
