@@ -177,7 +177,9 @@ add_entity(struct buf *out, const char *s, const char *end)
 	static const struct {
 		const char *entity, *text;
 	} common[] = {{"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"},
-	    {"&quot;", "\""}, {"&nbsp;", " "}};
+	    {"&quot;", "\""}, {"&nbsp;", " "}, {"&mdash;", "\u2014"},
+	    {"&ndash;", "\u2013"}, {"&rsquo;", "\u2019"},
+	    {"&hellip;", "\u2026"}, {"&copy;", "\u00a9"}};
 	size_t len = 1;
 
 	for (size_t i = 0; i < sizeof common / sizeof *common; i++)

@@ -3,6 +3,7 @@
  * quoted_printable - the hot loop of composing: runs of plain characters are
  * found and copied eight at a time, everything else goes one by one.
  */
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -35,29 +36,34 @@ is_plain(char c)
 }
 
 /*
- * Copies plain characters from s to `to`, at most `max`; returns how many. May
- * write up to seven octets more.
+ * Copies plain characters from s to `to`, at most `max` of the `left` that are
+ * there; returns how many. May write up to seven octets more.
  */
 static size_t
-copy_plain(char *to, const char *s, size_t max)
+copy_plain(char *to, const char *s, size_t max, size_t left)
 {
 	size_t n = 0;
 
-	for (; n + 8 <= max; n += 8) {
+	while (n < max && n + 8 <= left) {
 		uint64_t x, special;
 
 		memcpy(&x, s + n, 8);
 		memcpy(to + n, &x, 8);
 		/* Bit 7 of each octet: < ' ', > '~', '='. A borrow or a carry
 		 * comes only from an octet that is special itself. */
-		special = x | (x - ' ' * ONES) | (x + ONES) |
-			  ((x ^ '=' * ONES) - ONES);
-		if ((special & 0x80 * ONES) != 0)
-			break;
+		x = le64toh(x);
+		special = (x | (x - ' ' * ONES) | (x + ONES) |
+			      ((x ^ '=' * ONES) - ONES)) &
+			  0x80 * ONES;
+		if (special != 0) {
+			n += (size_t)__builtin_ctzll(special) / 8;
+			return n < max ? n : max;
+		}
+		n += 8;
 	}
-	for (; n < max && is_plain(s[n]); n++)
+	for (; n < max && n < left && is_plain(s[n]); n++)
 		to[n] = s[n];
-	return n;
+	return n < max ? n : max;
 }
 
 static void
@@ -131,7 +137,7 @@ quoted_printable(const char *s, size_t len, struct buf *out)
 			put_escaped(&l, s++, 1);
 			continue;
 		}
-		n = copy_plain(l.at, s, room < left ? room : left);
+		n = copy_plain(l.at, s, room, left);
 		l.at += n;
 		l.columns += n;
 		s += n;
