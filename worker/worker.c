@@ -36,7 +36,6 @@
 #define LONGEST_WAIT_MS ((int64_t)60 * 1000)
 
 struct worker {
-	const struct worker_options *options;
 	struct event_base *base;
 	struct event *turn_event, *timer, *signals[2];
 	struct server *server;
@@ -522,6 +521,23 @@ start_loop(struct worker *w)
 	return 0;
 }
 
+/* For commands that find the store held: where to ask instead. */
+static int
+publish_address(struct worker *w)
+{
+	const char *listen = w->workspace->settings->listen;
+	int len = (int)(strrchr(listen, ':') - listen);
+	bool is_any = len == 0 || strncmp(listen, "0.0.0.0", 7) == 0;
+	char url[300];
+
+	snprintf(url, sizeof url, "http://%.*s:%d", is_any ? 9 : len,
+	    is_any ? "127.0.0.1" : listen, server_port(w->server));
+	if (queue_begin(w->queue) != 0 ||
+	    queue_setting_put(w->queue, "listening", url) != 0)
+		return -1;
+	return queue_commit(w->queue);
+}
+
 static int
 start(struct worker *w)
 {
@@ -537,6 +553,11 @@ start(struct worker *w)
 	if (w->server == NULL) {
 		log_error("%s", e.text);
 		w->exit_code = EX_UNAVAILABLE;
+		return -1;
+	}
+	if (publish_address(w) != 0) {
+		w->exit_code = EX_IOERR;
+		store_failed(w);
 		return -1;
 	}
 	return 0;
@@ -591,7 +612,7 @@ load(const struct worker_options *options)
 int
 worker_run(const struct worker_options *options)
 {
-	struct worker w = {.options = options, .inputs_tail = &w.inputs};
+	struct worker w = {.inputs_tail = &w.inputs};
 
 	w.workspace = load(options);
 	if (w.workspace == NULL)

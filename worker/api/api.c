@@ -27,10 +27,29 @@ static const struct {
 
 #define CALLS (sizeof calls / sizeof calls[0])
 
-/*
- * Does the path fit? Copies what stood for each star. Ids may hold slashes only
- * in the last star.
- */
+/* Percent-decodes n bytes; false when they do not fit or hold a NUL. */
+static bool
+decode(const char *p, size_t n, bool is_query, char *out, size_t size)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned code = (unsigned char)p[i];
+
+		if (p[i] == '%' && i + 2 < n &&
+		    sscanf(p + i + 1, "%2x", &code) == 1)
+			i += 2;
+		else if (is_query && p[i] == '+')
+			code = ' ';
+		if (code == 0 || len + 1 >= size)
+			return false;
+		out[len++] = (char)code;
+	}
+	out[len] = '\0';
+	return true;
+}
+
+/* Does the path fit? Decodes what stands for each star. */
 static bool
 fits(const char *pattern, const char *path, struct api_match *m)
 {
@@ -44,10 +63,9 @@ fits(const char *pattern, const char *path, struct api_match *m)
 				return false;
 			continue;
 		}
-		if (len == 0 || len >= sizeof m->star[0])
+		if (len == 0 || !decode(path, len, false, m->star[star++],
+				    sizeof m->star[0]))
 			return false;
-		snprintf(m->star[star++], sizeof m->star[0], "%.*s", (int)len,
-		    path);
 		pattern++;
 		path += len;
 	}
@@ -128,24 +146,9 @@ api_query(const struct api_call *call, const char *name, char *out,
 	while (*p != '\0') {
 		size_t part = strcspn(p, "&");
 
-		if (part > len && strncmp(p, name, len) == 0 && p[len] == '=') {
-			size_t n = 0;
-
-			for (size_t i = len + 1; i < part && n + 1 < size;
-			     i++) {
-				unsigned code;
-
-				if (p[i] == '%' && i + 2 < part &&
-				    sscanf(p + i + 1, "%2x", &code) == 1) {
-					out[n++] = (char)code;
-					i += 2;
-				} else {
-					out[n++] = p[i] == '+' ? ' ' : p[i];
-				}
-			}
-			out[n] = '\0';
-			return true;
-		}
+		if (part > len && strncmp(p, name, len) == 0 && p[len] == '=')
+			return decode(p + len + 1, part - len - 1, true, out,
+			    size);
 		p += part + (p[part] == '&');
 	}
 	return false;

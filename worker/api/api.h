@@ -18,7 +18,7 @@
  */
 struct api_call {
 	const char *method; /* "GET", "POST" */
-	const char *path;   /* "/v1/people/ada", percent-decoded */
+	const char *path;   /* "/v1/people/ada", percent-encoded */
 	const char *query;  /* "state=held&limit=10", or "" */
 	const char *idempotency_key; /* header, or "" */
 	const json_t *body; /* object or NULL */

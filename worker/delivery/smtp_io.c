@@ -51,7 +51,7 @@ smtp_io_enter(struct smtp_io *io)
 		return;
 	io->fd = -1;
 	io->err = io->cap_ms = 0;
-	io->wfail = io->corked = false;
+	io->wfail = io->asked = io->corked = false;
 }
 
 void
@@ -86,6 +86,18 @@ smtp_io_cut(struct smtp_io *io)
 		shutdown(fd, SHUT_RDWR);
 		close(fd);
 	}
+}
+
+void
+smtp_io_message(struct smtp_io *io)
+{
+	io->wfail = io->asked = false;
+}
+
+void
+smtp_io_more(struct smtp_io *io)
+{
+	io->asked = false;
 }
 
 void
@@ -136,7 +148,7 @@ take_over(struct smtp_io *io, int fd)
 
 	io->fd = fd;
 	io->err = 0;
-	io->wfail = io->corked = false;
+	io->wfail = io->asked = io->corked = false;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -226,6 +238,8 @@ smtp_io_poll(struct pollfd *fds, nfds_t n, int ms)
 		return -1;
 	}
 	uncork(io);
+	if (n == 1 && fds[0].events == POLLIN && ms != 0)
+		io->asked = true;
 	if (io->cap_ms > 0 && (ms < 0 || ms > io->cap_ms))
 		ms = io->cap_ms;
 	rc = raw_poll(fds, n, ms);
@@ -239,7 +253,8 @@ static ssize_t
 write_failed(struct smtp_io *io, int err)
 {
 	smtp_io_abort(io, err);
-	io->wfail = true;
+	if (!io->asked)
+		io->wfail = true;
 	errno = EPIPE;
 	return -1;
 }

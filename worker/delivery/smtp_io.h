@@ -17,7 +17,8 @@
 struct smtp_io {
 	int fd;		   /* libesmtp's socket; -1: none now */
 	int err;	   /* errno why it was given up; 0: it was not */
-	bool wfail;	   /* bytes were lost: no later reply can be believed */
+	bool wfail;	   /* a part of the message was not written */
+	bool asked;	   /* an answer is awaited: all was written */
 	bool corked;	   /* the last bytes may still wait for more */
 	int connect_ms;	   /* longest wait for a connection */
 	int write_ms;	   /* longest wait until the other side reads on */
@@ -36,6 +37,13 @@ void smtp_io_abort(struct smtp_io *, int err);
 
 /* The same by any other thread, at any time; it stays so. */
 void smtp_io_cut(struct smtp_io *);
+
+/*
+ * A message begins; more of it comes. What cannot be written from then until an
+ * answer is awaited sets wfail; the QUIT after a lost answer does not.
+ */
+void smtp_io_message(struct smtp_io *);
+void smtp_io_more(struct smtp_io *);
 
 /* libesmtp has closed its socket. */
 void smtp_io_closed(struct smtp_io *);

@@ -38,6 +38,7 @@
 /* A message of this session. */
 struct job {
 	struct delivery *delivery; /* NULL: it has had its verdict */
+	struct smtp_io *io;
 	struct buf mime;
 	smtp_message_t message;
 	smtp_recipient_t recipient;
@@ -93,9 +94,11 @@ on_body(void **ctx, int *len, void *arg)
 	(void)ctx;
 	errno = 0;
 	if (len == NULL) {
+		smtp_io_message(j->io);
 		j->given = j->eof = false;
 		return NULL;
 	}
+	smtp_io_more(j->io);
 	*len = j->given ? 0 : (int)j->mime.len;
 	j->eof = j->given;
 	j->given = true;
@@ -136,6 +139,7 @@ session_add(struct session *s)
 {
 	struct job *j = &s->jobs[s->n_jobs++];
 
+	j->io = &s->slot->io;
 	j->message = have(smtp_add_message(s->smtp));
 	j->recipient =
 	    have(smtp_add_recipient(j->message, j->delivery->address));
@@ -216,9 +220,9 @@ login_failed(struct session *s, const char *words)
 	char text[400];
 
 	s->blamed = true;
-	snprintf(text, sizeof text, "%s:%d refuses the login of %s: %s",
-	    s->channel->host, s->channel->port,
-	    s->channel->user != NULL ? s->channel->user : "nobody", words);
+	snprintf(text, sizeof text, "%s:%d %s: %s", s->channel->host,
+	    s->channel->port,
+	    s->auth != NULL ? "refuses the login" : "wants a login", words);
 	smtp_lane_failed(s->slot->lane, text, true);
 }
 
@@ -269,19 +273,28 @@ wait_for_next(struct session *s, bool fit)
 		s->slot->io.cap_ms = QUIT_MS; /* comes now */
 }
 
+/* What comes out of a connection that was given up is not the relay's. */
+static void
+distrust(struct session *s, const smtp_status_t *reply)
+{
+	if (s->slot->io.err != 0 && reply->code != 0)
+		s->slot->io.wfail = true;
+}
+
 /* The answer to MAIL. A refusal is the last that libesmtp tells about it. */
 static void
 on_mail(struct session *s, struct job *j)
 {
-	int code = smtp_reverse_path_status(j->message)->code;
+	const smtp_status_t *reply = smtp_reverse_path_status(j->message);
 	bool last = is_last(s, j), fit;
 
+	distrust(s, reply);
 	s->watch.is_over = true;
-	if (!s->works && s->slot->io.err == 0 && !smtp_is_login(code)) {
+	if (!s->works && s->slot->io.err == 0 && !smtp_is_login(reply->code)) {
 		s->works = true;
 		smtp_lane_works(s->slot->lane);
 	}
-	if (code / 100 == 2) {
+	if (reply->code / 100 == 2) {
 		session_next(s, 1, 0);
 		return;
 	}
@@ -300,6 +313,7 @@ on_sent(struct session *s, struct job *j)
 	bool last = is_last(s, j), eof = j->eof, fit;
 
 	j->sent = true;
+	distrust(s, smtp_message_transfer_status(j->message));
 	fit = job_end(s, j);
 	if (last)
 		wait_for_next(s, fit && eof);

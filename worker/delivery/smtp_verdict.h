@@ -22,7 +22,7 @@ struct smtp_facts {
 	struct smtp_reply transfer; /* to DATA, then to the end of the data */
 	bool eof;   /* libesmtp has asked for more than there was */
 	bool sent;  /* libesmtp says it is through with the message */
-	bool wfail; /* something could not be written */
+	bool wfail; /* a part of the message was not written */
 };
 
 enum smtp_outcome {

@@ -178,9 +178,10 @@ problem(struct evhttp_request *r, int status, const char *detail)
 }
 
 static void
-take_call(struct server *s, struct evhttp_request *r, const char *path,
-    const char *query)
+take_call(struct server *s, struct evhttp_request *r)
 {
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
+	const char *query = evhttp_uri_get_query(uri);
 	const struct settings *settings = worker_settings_now(s->worker);
 	bool is_post = evhttp_request_get_command(r) == EVHTTP_REQ_POST;
 	const char *key = header(r, "Idempotency-Key");
@@ -211,7 +212,7 @@ take_call(struct server *s, struct evhttp_request *r, const char *path,
 	in = xcalloc(1, sizeof *in);
 	in->kind = INPUT_CALL;
 	in->request = r;
-	in->path = xstrdup(path);
+	in->path = xstrdup(evhttp_uri_get_path(uri));
 	in->query = xstrdup(query != NULL ? query : "");
 	in->key = xstrdup(key != NULL ? key : "");
 	in->body = body;
@@ -257,11 +258,13 @@ not_allowed(struct evhttp_request *r, const char *allow)
 }
 
 static void
-route(struct server *s, struct evhttp_request *r, const char *path,
-    const char *query)
+route(struct server *s, struct evhttp_request *r, const char *path)
 {
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
 	enum evhttp_cmd_type method = evhttp_request_get_command(r);
 	bool is_read = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+	bool is_call = api_has(evhttp_uri_get_path(uri)) ||
+	    strcmp(path, "/v1/clock") == 0;
 	int type = segment_path(path);
 
 	if (type >= 0 && method == EVHTTP_REQ_POST)
@@ -274,10 +277,9 @@ route(struct server *s, struct evhttp_request *r, const char *path,
 		health(s, r, path);
 	else if (strncmp(path, "/u/", 3) == 0)
 		unsubscribe_request(s->worker, r, path + 3);
-	else if ((api_has(path) || strcmp(path, "/v1/clock") == 0) &&
-	    (is_read || method == EVHTTP_REQ_POST))
-		take_call(s, r, path, query);
-	else if (api_has(path))
+	else if (is_call && (is_read || method == EVHTTP_REQ_POST))
+		take_call(s, r);
+	else if (is_call)
 		not_allowed(r, "GET, HEAD, POST");
 	else
 		problem(r, 404, "there is nothing at this path");
@@ -294,7 +296,7 @@ on_request(struct evhttp_request *r, void *arg)
 	if (path == NULL || strlen(path) != len)
 		problem(r, 400, "the path cannot be read");
 	else
-		route(arg, r, path, evhttp_uri_get_query(uri));
+		route(arg, r, path);
 	free(path);
 }
 

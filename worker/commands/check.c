@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "worker/commands/commands.h"
+#include "worker/workspace.h"
+
+static json_t *
+problem_value(const struct problem *p)
+{
+	return json_pack("{s:s,s:s,s:i,s:i,s:s,s:s,s:s}", "level",
+	    p->is_warning ? "warning" : "error", "file", p->at.file, "line",
+	    p->at.line, "column", p->at.column, "pointer", p->at.pointer,
+	    "rule", p->rule, "text", p->at.text);
+}
+
+static void
+print_problems(const struct problems *problems)
+{
+	char text[700];
+
+	for (int i = 0; i < problems->count; i++) {
+		const struct problem *p = &problems->list[i];
+
+		error_string(&p->at, text, sizeof text);
+		if (p->is_warning)
+			printf("warning: %s [%s]\n", text, p->rule);
+		else
+			printf("%s\n", text);
+	}
+}
+
+static int
+count_templates(const struct workspace *w)
+{
+	int n = 0;
+
+	while (templates_names(w->templates)[n] != NULL)
+		n++;
+	return n;
+}
+
+static int
+run(const struct invocation *in)
+{
+	struct problems problems = {0};
+	struct workspace *w = workspace_load(in->folder, in->overrides,
+	    &problems, true);
+	int errors = problems.errors;
+
+	if (in->json) {
+		json_t *list = json_array();
+
+		for (int i = 0; i < problems.count; i++)
+			json_array_append_new(list,
+			    problem_value(&problems.list[i]));
+		print_json(list);
+		json_decref(list);
+	} else {
+		print_problems(&problems);
+		printf("%d sequences, %d templates: %d errors, %d warnings\n",
+		    rules_count(w->rules), count_templates(w), errors,
+		    problems.count - errors);
+	}
+	problems_free(&problems);
+	workspace_release(w);
+	return errors == 0 ? EX_OK : 1;
+}
+
+static const struct option_spec none[] = {{NULL, NULL, NULL}};
+
+const struct command command_check = {
+    .name = "check",
+    .summary = "Find what is wrong with a workspace",
+    .usage = "nudge check [-C DIR]",
+    .examples = "  nudge check -C acme\n"
+		"  nudge check --json | jq '.[].text'\n"
+		"\nExits with 0 when it could run, with 1 when it could not.\n",
+    .options = none,
+    .run = run,
+};

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client - the operators' interface at a prompt. Whoever holds the store does
+ * the work: a worker that runs, over HTTP, or else this process, in a turn of
+ * its own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "templates/buf.h"
+#include "worker/api/api.h"
+#include "worker/clock.h"
+#include "worker/commands/commands.h"
+#include "worker/workspace.h"
+
+void
+print_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+char *
+path_segment(const char *prefix, const char *id, const char *suffix)
+{
+	char *escaped = curl_easy_escape(NULL, id, 0);
+	struct buf b = {0};
+
+	buf_addf(&b, "%s%s%s", prefix, escaped, suffix);
+	curl_free(escaped);
+	return buf_steal(&b);
+}
+
+/* ------------------------------------------------------------ over HTTP */
+
+static size_t
+receive(char *bytes, size_t size, size_t n, void *arg)
+{
+	buf_add(arg, bytes, size * n);
+	return size * n;
+}
+
+static struct curl_slist *
+headers(const char *token, const char *idempotency_key)
+{
+	struct curl_slist *list =
+	    curl_slist_append(NULL, "Content-Type: application/json");
+	struct buf b = {0};
+
+	buf_addf(&b, "Authorization: Bearer %s", token);
+	list = curl_slist_append(list, b.data);
+	if (idempotency_key != NULL) {
+		buf_truncate(&b, 0);
+		buf_addf(&b, "Idempotency-Key: %s", idempotency_key);
+		list = curl_slist_append(list, b.data);
+	}
+	buf_free(&b);
+	return list;
+}
+
+static int
+over_http(const char *base, const char *token, struct api_call *call,
+    const char *idempotency_key)
+{
+	CURL *curl = curl_easy_init();
+	struct curl_slist *list = headers(token, idempotency_key);
+	char *body = call->body != NULL ? json_dumps(call->body, 0) : NULL;
+	struct buf url = {0}, answer = {0};
+	long status = 0;
+	CURLcode rc;
+
+	buf_addf(&url, "%s%s%s%s", base, call->path,
+	    call->query[0] != '\0' ? "?" : "", call->query);
+	curl_easy_setopt(curl, CURLOPT_URL, url.data);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+	if (strcmp(call->method, "POST") == 0)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+		    body != NULL ? body : "");
+	rc = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	call->status = (int)status;
+	call->reply = json_loadb(buf_str(&answer), answer.len, 0, NULL);
+	curl_slist_free_all(list);
+	curl_easy_cleanup(curl);
+	buf_free(&answer);
+	buf_free(&url);
+	free(body);
+	if (rc != CURLE_OK)
+		return fail(EX_UNAVAILABLE, "the worker at %s does not "
+					    "answer: %s", base,
+		    curl_easy_strerror(rc));
+	return 0;
+}
+
+/* Where the worker that holds the store listens; caller frees. */
+static char *
+worker_address(const struct settings *s)
+{
+	struct queue_error error;
+	struct queue *q = queue_open(s->store, QUEUE_READER, &error);
+	const char *address = NULL;
+	char *copy = NULL;
+
+	if (q == NULL)
+		return NULL;
+	if (queue_setting_get(q, "listening", &address) == 0 &&
+	    address != NULL)
+		copy = strdup(address);
+	queue_close(q);
+	return copy;
+}
+
+static int
+ask_worker(const struct settings *s, struct api_call *call,
+    const char *idempotency_key)
+{
+	const char *token =
+	    s->operator_tokens != NULL ? s->operator_tokens[0] : NULL;
+	char *address = worker_address(s);
+	int rc;
+
+	if (token == NULL)
+		rc = fail(EX_CONFIG, "a worker has the store, and there is no "
+				     "operator token to talk to it with: set "
+				     "keys.operator in nudge.json");
+	else if (address == NULL)
+		rc = fail(EX_UNAVAILABLE, "a worker has the store but does "
+					  "not listen yet; try again");
+	else
+		rc = over_http(address, token, call, idempotency_key);
+	free(address);
+	return rc;
+}
+
+/* ------------------------------------------------------------- directly */
+
+static int
+in_a_turn(struct queue *q, struct workspace *w, struct api_call *call)
+{
+	struct clock clock = {0};
+	struct turn turn;
+	int rc = turn_init(&turn, q, w);
+
+	if (rc == 0)
+		rc = turn_begin(&turn, clock_now_ms(&clock));
+	if (rc == 0)
+		rc = api_run(&turn, call);
+	if (rc == 0)
+		rc = turn_write(&turn);
+	if (rc == 0)
+		rc = turn_commit(&turn);
+	if (rc != 0)
+		rc = fail(EX_IOERR, "%s", queue_error(q)->text);
+	turn_free(&turn);
+	return rc;
+}
+
+static int
+report(const struct problems *problems)
+{
+	char text[700];
+
+	for (int i = 0; i < problems->count; i++)
+		if (!problems->list[i].is_warning)
+			fprintf(stderr, "%s\n",
+			    error_string(&problems->list[i].at, text,
+				sizeof text));
+	return fail(EX_CONFIG, "the workspace has errors; see nudge check");
+}
+
+static int
+dispatch(const struct invocation *in, struct api_call *call)
+{
+	struct problems problems = {0};
+	struct workspace *w = workspace_load(in->folder, in->overrides,
+	    &problems, false);
+	struct queue_error error;
+	struct queue *q;
+	int rc;
+
+	if (w == NULL) {
+		rc = report(&problems);
+		problems_free(&problems);
+		return rc;
+	}
+	problems_free(&problems);
+	q = queue_open(w->settings->store, QUEUE_WORKER, &error);
+	if (q != NULL) {
+		rc = in_a_turn(q, w, call);
+		queue_close(q);
+	} else if (error.what == QUEUE_HELD) {
+		rc = ask_worker(w->settings, call,
+		    call->idempotency_key[0] != '\0' ? call->idempotency_key
+						     : NULL);
+	} else {
+		rc = fail(error.what == QUEUE_FAILED ? EX_IOERR : EX_DATAERR,
+		    "%s", error.text);
+	}
+	workspace_release(w);
+	return rc;
+}
+
+int
+client_call(const struct invocation *in, const char *method,
+    const char *path, const char *query, const char *idempotency_key,
+    const json_t *body, json_t **reply)
+{
+	struct api_call call = {
+	    .method = method,
+	    .path = path,
+	    .query = query,
+	    .idempotency_key = idempotency_key != NULL ? idempotency_key : "",
+	    .body = body,
+	};
+	int rc = dispatch(in, &call);
+
+	*reply = NULL;
+	if (rc == 0 && call.status >= 200 && call.status < 400) {
+		*reply = call.reply;
+		return 0;
+	}
+	if (rc == 0) {
+		const char *why = json_string_value(
+		    json_object_get(call.reply, "detail"));
+
+		rc = fail(call.status == 404   ? EX_NOUSER
+			: call.status == 401   ? EX_NOPERM
+			: call.status == 503   ? EX_TEMPFAIL
+					       : EX_DATAERR,
+		    "%s", why != NULL ? why : "the worker refused");
+	}
+	json_decref(call.reply);
+	return rc;
+}

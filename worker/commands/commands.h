@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_COMMANDS_COMMANDS_H
+#define WORKER_COMMANDS_COMMANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+/*
+ * commands - one file a subcommand. A command says its name, a line about
+ * itself, its usage with examples, and its own options; reading the command
+ * line and --help are done once for all of them.
+ */
+struct option_spec {
+	const char *name;     /* long, without dashes */
+	const char *argument; /* "ID"; NULL: a switch */
+	const char *help;
+};
+
+#define OPTIONS_MAX 16
+#define OVERRIDES_MAX 32
+
+/* What the command line said. */
+struct invocation {
+	const struct command *command;
+	const char *folder; /* -C; "." by default */
+	bool json;
+	const char *values[OPTIONS_MAX]; /* by the command's options; or NULL */
+	const char *overrides[OVERRIDES_MAX + 1]; /* --set; NULL-terminated */
+	char **arguments; /* what is left */
+	int n_arguments;
+};
+
+struct command {
+	const char *name;
+	const char *summary;
+	const char *usage;    /* "nudge send TEMPLATE PERSON [OPTIONS]" */
+	const char *examples; /* lines; the manual in small */
+	const struct option_spec *options; /* ends with a NULL name */
+	int min_arguments, max_arguments;
+	int (*run)(const struct invocation *); /* an exit code of sysexits.h */
+};
+
+extern const struct command command_init, command_run, command_check,
+    command_preview, command_person, command_queue, command_send,
+    command_help, command_version;
+
+/* All of them, in the order of `nudge help`; ends with NULL. */
+extern const struct command *const commands[];
+const struct command *command_find(const char *name);
+void command_usage(const struct command *);
+
+/* The value of one of the command's options, or NULL. */
+const char *option(const struct invocation *, const char *name);
+
+/* "nudge: ..." on standard error; returns the code. */
+int fail(int code, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Standard output, indented for a person or compact for a machine. */
+void print_json(const json_t *);
+
+/*
+ * A call of the operators' interface: over HTTP when a worker has the store,
+ * directly when none has. 0 with the reply (status below 400), or an exit code,
+ * having said why. The reply is the caller's.
+ */
+int client_call(const struct invocation *, const char *method,
+    const char *path, const char *query, const char *idempotency_key,
+    const json_t *body, json_t **reply);
+
+/* Percent-encodes one segment of a path; caller frees. */
+char *path_segment(const char *prefix, const char *id, const char *suffix);
+
+/* A file that is part of the program. */
+struct shipped_file {
+	const char *name; /* "templates/library/day-00-welcome.md" */
+	const char *data;
+	size_t size;
+};
+extern const struct shipped_file shipped_files[]; /* ends with a NULL name */
+
+#endif

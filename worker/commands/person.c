@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "templates/buf.h"
+#include "worker/commands/commands.h"
+
+static const char *
+text(const json_t *object, const char *name)
+{
+	const char *s = json_string_value(json_object_get(object, name));
+
+	return s != NULL ? s : "";
+}
+
+static void
+print_values(const char *title, const json_t *values)
+{
+	const char *name;
+	json_t *value;
+
+	if (json_object_size(values) == 0)
+		return;
+	printf("\n%s\n", title);
+	json_object_foreach ((json_t *)values, name, value) {
+		char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+		printf("  %-20s %s\n", name, shown);
+		free(shown);
+	}
+}
+
+/* One line for each row of a list: its named members, side by side. */
+static void
+print_rows(const char *title, const json_t *list, const char *const *columns)
+{
+	if (json_array_size(list) > 0)
+		printf("\n%s\n", title);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *row = json_array_get(list, i);
+
+		printf(" ");
+		for (const char *const *c = columns; *c != NULL; c++)
+			if (text(row, *c)[0] != '\0')
+				printf(" %s", text(row, *c));
+		printf("\n");
+	}
+}
+
+static void
+print_person(const json_t *p)
+{
+	static const char *const places[] = {"sequence", "next_step", "due_at",
+	    NULL};
+	static const char *const messages[] = {"created_at", "state",
+	    "template", "address", "reason", "key", NULL};
+	static const char *const decisions[] = {"at", "what", "sequence",
+	    "step", "reason", NULL};
+
+	printf("%s %s%s%s\n", text(p, "kind"), text(p, "id"),
+	    text(p, "account")[0] != '\0' ? ", of account " : "",
+	    text(p, "account"));
+	print_values("traits", json_object_get(p, "traits"));
+	print_values("metrics", json_object_get(p, "metrics"));
+	print_rows("sequences", json_object_get(p, "sequences"), places);
+	print_rows("messages", json_object_get(p, "messages"), messages);
+	print_rows("decisions", json_object_get(p, "decisions"), decisions);
+}
+
+static const char *const actions[] = {"enter", "exit", "pause", "resume",
+    "skip", "suppress", "unsuppress"};
+
+static json_t *
+action_body(const struct invocation *in, const char *action)
+{
+	const char *value = option(in, action);
+	json_t *body = json_object();
+
+	if (strstr(action, "suppress") == NULL)
+		json_object_set_new(body, "sequence", json_string(value));
+	if (option(in, "topic") != NULL)
+		json_object_set_new(body, "topic",
+		    json_string(option(in, "topic")));
+	if (option(in, "for") != NULL)
+		json_object_set_new(body, "for",
+		    json_string(option(in, "for")));
+	if (option(in, "note") != NULL)
+		json_object_set_new(body, "note",
+		    json_string(option(in, "note")));
+	return body;
+}
+
+static int
+run(const struct invocation *in)
+{
+	bool is_account = option(in, "account") != NULL;
+	const char *action = NULL;
+	char suffix[16] = "";
+	json_t *body = NULL, *reply;
+	char *path;
+	int rc;
+
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+		if (option(in, actions[i]) == NULL)
+			continue;
+		if (action != NULL)
+			return fail(EX_USAGE, "--%s and --%s: one at a time",
+			    action, actions[i]);
+		action = actions[i];
+		snprintf(suffix, sizeof suffix, "/%s", action);
+		body = action_body(in, action);
+	}
+	path = path_segment(is_account ? "/v1/accounts/" : "/v1/people/",
+	    in->arguments[0], suffix);
+	rc = client_call(in, action != NULL ? "POST" : "GET", path, "", NULL,
+	    body, &reply);
+	free(path);
+	json_decref(body);
+	if (rc != 0)
+		return rc;
+	if (in->json)
+		print_json(reply);
+	else
+		print_person(reply);
+	json_decref(reply);
+	return EX_OK;
+}
+
+static const struct option_spec options[] = {
+    {"account", NULL, "the id is an account's"},
+    {"enter", "SEQUENCE", "put into a sequence that has a manual way in"},
+    {"exit", "SEQUENCE", "take out of a sequence"},
+    {"pause", "SEQUENCE", "hold; with --for 3d for so long"},
+    {"resume", "SEQUENCE", "go on"},
+    {"skip", "SEQUENCE", "pass over the next step"},
+    {"suppress", NULL, "mail no more; with --topic only that topic"},
+    {"unsuppress", NULL, "mail again"},
+    {"for", "DURATION", "how long to pause"},
+    {"topic", "TOPIC", "of --suppress and --unsuppress"},
+    {"note", "TEXT", "why; kept with the decision"},
+    {NULL, NULL, NULL},
+};
+
+const struct command command_person = {
+    .name = "person",
+    .summary = "Show a person: traits, sequences, messages, and why",
+    .usage = "nudge person ID [OPTIONS]",
+    .examples = "  nudge person -C acme ada\n"
+		"  nudge person ada --json | jq .decisions\n"
+		"  nudge person ada --enter win-back --note \"asked by Sam\"\n"
+		"  nudge person --account initech\n",
+    .options = options,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "templates/buf.h"
+#include "worker/commands/commands.h"
+
+static const char *
+text(const json_t *m, const char *name)
+{
+	const char *s = json_string_value(json_object_get(m, name));
+
+	return s != NULL ? s : "";
+}
+
+static void
+print_message(const json_t *m)
+{
+	static const char *const rows[] = {"key", "state", "reason",
+	    "template", "channel", "recipient", "address", "sequence", "step",
+	    "topic", "created_at", "next_at", "expires_at", "settled_at",
+	    "provider_id"};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (text(m, rows[i])[0] != '\0')
+			printf("%-12s %s\n", rows[i], text(m, rows[i]));
+	printf("%-12s %lld\n", "attempts",
+	    json_integer_value(json_object_get(m, "attempts")));
+}
+
+static void
+print_list(const json_t *reply)
+{
+	const json_t *counts = json_object_get(reply, "counts");
+	const json_t *list = json_object_get(reply, "messages");
+	const char *state;
+	json_t *n;
+
+	json_object_foreach ((json_t *)counts, state, n)
+		if (json_integer_value(n) > 0)
+			printf("%lld %s  ", json_integer_value(n), state);
+	printf("%s\n", json_array_size(list) == 0 ? "no messages" : "");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *m = json_array_get(list, i);
+		const char *when = text(m, "next_at")[0] != '\0'
+		    ? text(m, "next_at")
+		    : text(m, "settled_at");
+
+		printf("%s  %-8s %-20.20s  %-24s %s%s%s\n", text(m, "key"),
+		    text(m, "state"), when, text(m, "template"),
+		    text(m, "address"), text(m, "reason")[0] ? "  " : "",
+		    text(m, "reason"));
+	}
+	if (text(reply, "next_cursor")[0] != '\0')
+		printf("more: --cursor %s\n", text(reply, "next_cursor"));
+}
+
+static int
+list(const struct invocation *in, json_t **reply)
+{
+	static const char *const names[] = {"state", "sequence", "limit",
+	    "cursor"};
+	struct buf query = {0};
+	int rc;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const char *value = option(in, names[i]);
+		char *part;
+
+		if (value == NULL)
+			continue;
+		part = path_segment("", value, "");
+		buf_addf(&query, "%s%s=%s", query.len > 0 ? "&" : "",
+		    names[i], part);
+		free(part);
+	}
+	rc = client_call(in, "GET", "/v1/messages", buf_str(&query), NULL,
+	    NULL, reply);
+	buf_free(&query);
+	return rc;
+}
+
+static int
+run(const struct invocation *in)
+{
+	const char *what = in->n_arguments > 0 ? in->arguments[0] : "list";
+	bool is_list = strcmp(what, "list") == 0;
+	bool is_show = strcmp(what, "show") == 0;
+	json_t *reply;
+	char *path;
+	int rc;
+
+	if (!is_list && !is_show && strcmp(what, "retry") != 0 &&
+	    strcmp(what, "cancel") != 0)
+		return fail(EX_USAGE, "nudge queue list, show, retry or "
+				      "cancel; not \"%s\"", what);
+	if (is_list != (in->n_arguments < 2))
+		return fail(EX_USAGE, "usage: %s", in->command->usage);
+	if (is_list) {
+		rc = list(in, &reply);
+	} else {
+		char suffix[16] = "";
+
+		if (!is_show)
+			snprintf(suffix, sizeof suffix, "/%s", what);
+		path = path_segment("/v1/messages/", in->arguments[1], suffix);
+		rc = client_call(in, is_show ? "GET" : "POST", path, "", NULL,
+		    NULL, &reply);
+		free(path);
+	}
+	if (rc != 0)
+		return rc;
+	if (in->json)
+		print_json(reply);
+	else if (is_list)
+		print_list(reply);
+	else
+		print_message(reply);
+	json_decref(reply);
+	return EX_OK;
+}
+
+static const struct option_spec options[] = {
+    {"state", "STATE", "queued, sending, sent, refused, unsure, held, "
+		       "expired, skipped or cancelled"},
+    {"sequence", "NAME", "only messages of this sequence"},
+    {"limit", "N", "at most so many; default 50"},
+    {"cursor", "TEXT", "the next page, as the last one said"},
+    {NULL, NULL, NULL},
+};
+
+const struct command command_queue = {
+    .name = "queue",
+    .summary = "List messages; show, retry or cancel one",
+    .usage = "nudge queue [list | show KEY | retry KEY | cancel KEY] "
+	     "[OPTIONS]",
+    .examples = "  nudge queue -C acme\n"
+		"  nudge queue --state held\n"
+		"  nudge queue retry 4kzq2y5mxt6w3bdn7phjcr5eaf\n",
+    .options = options,
+    .max_arguments = 2,
+    .run = run,
+};
