@@ -37,11 +37,11 @@ const char *decision_name(enum decision_what); /* "entered", ... */
 /* A message that a step asks for; DECISION_SEND only. */
 struct outgoing {
 	char *template_name;
-	char *recipient;	/* "user", "account.owner", a contact's name */
-	char *topic;		/* of the sequence, or NULL */
+	char *recipient; /* "user", "account.owner", a contact's name */
+	char *topic;	 /* of the sequence, or NULL */
 	int64_t not_before_ms;
-	int64_t expires_at_ms;	/* 0: never */
-	json_t *event;		/* what started the entry, or NULL; owned */
+	int64_t expires_at_ms; /* 0: never */
+	json_t *event;	       /* what started the entry, or NULL; owned */
 	int64_t entered_ms;
 	int day; /* local days since the entry */
 };
@@ -79,8 +79,9 @@ int engine_wake(const struct rules *, struct subject *s,
     struct subject *account, int64_t now_ms, struct decisions *out);
 
 /*
- * By hand. Each returns 0, or -1 with the reason as the error: no such sequence,
- * not manual, already inside, not inside.
+ * By hand. Each returns 0, or -1 with the reason as the error: no such
+ * sequence, not manual, already inside, not inside. After a resume or a skip
+ * the subject's wake-up is now: what is due then is decided by engine_wake().
  */
 int engine_enter(const struct rules *, struct subject *,
     struct subject *account, const char *sequence, int64_t now_ms,
@@ -106,7 +107,7 @@ struct engine_message {
 };
 struct engine_answer {
 	enum engine_gate gate;
-	int64_t until_ms;  /* ENGINE_WAIT: not before */
+	int64_t until_ms; /* ENGINE_WAIT: not before */
 	char reason[200];
 };
 struct engine_answer engine_gate(const struct rules *, const struct subject *,
@@ -123,7 +124,11 @@ struct engine_scope {
 	json_t *event;				 /* may be NULL */
 	json_t *entry;				 /* may be NULL */
 	int64_t now_ms;
-	json_t *made[6]; /* built on demand; freed by engine_scope_free() */
+	/* The rest may stay zero. */
+	const struct zone *zone;   /* the person's; found when needed */
+	const struct place *place; /* gives entry and event if these are NULL */
+	bool is_lean;		   /* account without its metric */
+	json_t *made[4]; /* built on demand; freed by engine_scope_free() */
 };
 json_t *engine_scope_lookup(void *scope, const char *name);
 void engine_scope_free(struct engine_scope *);

@@ -20,10 +20,10 @@ struct rules;
 
 /*
  * Settings of the workspace that definitions refer to. NULL-terminated lists of
- * names; borrowed until rules_free().
+ * names, NULL for none; borrowed until rules_free().
  */
 struct rules_context {
-	const struct templates *templates;
+	const struct templates *templates; /* NULL: names are not checked */
 	const char *const *contacts;
 	const char *const *channels;
 	const struct zone *zone; /* the workspace's */

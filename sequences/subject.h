@@ -21,38 +21,49 @@ struct place {
 	char *sequence;
 	int entry; /* this subject's 1st, 2nd ... through this sequence */
 	int64_t entered_ms;
-	char *step;	    /* id of the step that comes next */
-	int64_t due_ms;	    /* when it is due */
+	char *step;	     /* id of the step that comes next; NULL if done */
+	int64_t due_ms;	     /* when it is due, or a done one ends; 0: never */
 	int64_t previous_ms; /* when the step before was decided */
 	int64_t paused_until_ms; /* 0: not paused; INT64_MAX: until resumed */
-	bool is_done;	    /* all steps decided; kept while a goal is open */
-	json_t *event;	    /* properties of the event that started it, or NULL */
+	int64_t resumed_ms;	 /* end of the last pause; 0: none */
+	int64_t goal_ms;	 /* when the goal was reached; 0: not yet */
+	bool is_done;	 /* all steps decided; kept while a goal is open */
+	json_t *decided; /* ids of the steps it is past, in order */
+	json_t *event;	 /* properties of the event that started it, or NULL */
 };
 
-/* What remains of a sequence after leaving it: enough to decide reentry. */
+/*
+ * What remains of a sequence after leaving it: enough to decide reentry, and
+ * whether a message that still waits is wanted.
+ */
 struct past {
 	char *sequence;
 	int entries;
 	int64_t entered_ms; /* the last time */
 	int64_t exited_ms;
+	bool is_finished; /* left by its end, and no exit came since */
 };
 
 enum subject_kind { SUBJECT_USER = 1, SUBJECT_ACCOUNT = 2 };
 
 struct subject {
 	enum subject_kind kind;
-	char *name; /* userId (or anonymousId), groupId */
-	json_t *traits;
+	char *name;	 /* userId (or anonymousId), groupId */
+	json_t *traits;	 /* its "id" is always the name */
 	json_t *metrics; /* by name: what each metric keeps */
 	struct place *places;
 	int n_places;
 	struct past *past;
 	int n_past;
-	int64_t wake_at_ms; /* earliest due_ms, or 0; the engine keeps it */
+	int64_t wake_at_ms; /* earliest moment to look again; 0: none */
 	bool traits_changed, state_changed; /* since the load */
 };
 
-/* traits and state may be NULL or "": a new subject. */
+/*
+ * traits and state may be NULL or "": a new subject. Returns 0, or -1 with the
+ * error set and nothing to free: a text that is not JSON of the right shape, or
+ * a state that a newer program wrote.
+ */
 int subject_load(struct subject *, enum subject_kind, const char *name,
     const char *traits, const char *state, struct error *);
 void subject_free(struct subject *);
@@ -63,9 +74,23 @@ void subject_save_traits(const struct subject *, struct buf *out);
 void subject_set_traits(struct subject *, json_t *traits);
 
 /*
- * What an anonymous visitor did becomes the known user's: traits the user does
- * not have, and places in sequences that the user has never been in.
+ * What an anonymous visitor did becomes the known user's: traits and metrics
+ * the user does not have, and places in sequences that the user has never been
+ * in.
  */
 void subject_merge(struct subject *into, const struct subject *from);
+
+/* The place or past in that sequence, or NULL; borrowed until one is added. */
+struct place *subject_place(const struct subject *, const char *sequence);
+struct past *subject_past(const struct subject *, const char *sequence);
+
+/* A new place, all but the name zero. */
+struct place *subject_place_add(struct subject *, const char *sequence);
+/* The place is gone; what must be known of it later is in the past. */
+void subject_place_remove(
+    struct subject *, struct place *, int64_t exited_ms, bool is_finished);
+
+/* wake_at_ms from the places. */
+void subject_set_wake(struct subject *);
 
 #endif

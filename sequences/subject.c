@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * subject - loading and saving. The state is one JSON text:
+ *
+ *	{"places": [{"sequence": "onboarding", "entry": 1, "entered": MS,
+ *	    "step": "day-7", "due": MS, "previous": MS, "paused_until": MS,
+ *	    "resumed": MS, "goal": MS, "done": true,
+ *	    "decided": ["welcome", "day-3"], "event": {"plan": "free"}}],
+ *	 "past": [{"sequence": "trial", "entries": 2, "entered": MS,
+ *	    "exited": MS, "finished": true}],
+ *	 "metrics": {"tasks": ...}}
+ *
+ * MS is ms since the epoch. What is empty, zero or false is left out, and
+ * nothing else: a save of what was loaded gives the same text. A member that is
+ * not known was written by a newer program and must not be dropped: an error.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sequences/subject.h"
+#include "templates/mem.h"
+
+enum field_type { FIELD_TEXT, FIELD_INT, FIELD_MS, FIELD_BOOL, FIELD_JSON };
+
+struct field {
+	const char *name;
+	enum field_type type;
+	json_type json; /* of FIELD_JSON */
+	size_t offset;
+};
+
+#define PLACE(name, type, member)                                             \
+	{                                                                     \
+		name, FIELD_##type, JSON_NULL, offsetof(struct place, member) \
+	}
+#define PAST(name, type, member)                                             \
+	{                                                                    \
+		name, FIELD_##type, JSON_NULL, offsetof(struct past, member) \
+	}
+
+static const struct field place_fields[] = {
+    PLACE("sequence", TEXT, sequence),
+    PLACE("entry", INT, entry),
+    PLACE("entered", MS, entered_ms),
+    PLACE("step", TEXT, step),
+    PLACE("due", MS, due_ms),
+    PLACE("previous", MS, previous_ms),
+    PLACE("paused_until", MS, paused_until_ms),
+    PLACE("resumed", MS, resumed_ms),
+    PLACE("goal", MS, goal_ms),
+    PLACE("done", BOOL, is_done),
+    {"decided", FIELD_JSON, JSON_ARRAY, offsetof(struct place, decided)},
+    {"event", FIELD_JSON, JSON_OBJECT, offsetof(struct place, event)},
+    {0},
+};
+
+static const struct field past_fields[] = {
+    PAST("sequence", TEXT, sequence),
+    PAST("entries", INT, entries),
+    PAST("entered", MS, entered_ms),
+    PAST("exited", MS, exited_ms),
+    PAST("finished", BOOL, is_finished),
+    {0},
+};
+
+/* Returns false when the value is of another type than the field. */
+static bool
+field_load(const struct field *f, json_t *value, void *record)
+{
+	void *at = (char *)record + f->offset;
+
+	switch (f->type) {
+	case FIELD_TEXT:
+		if (json_is_string(value))
+			*(char **)at = xstrdup(json_string_value(value));
+		return json_is_string(value);
+	case FIELD_INT:
+		*(int *)at = (int)json_integer_value(value);
+		return json_is_integer(value);
+	case FIELD_MS:
+		*(int64_t *)at = json_integer_value(value);
+		return json_is_integer(value);
+	case FIELD_BOOL:
+		*(bool *)at = json_is_true(value);
+		return json_is_boolean(value);
+	case FIELD_JSON:
+		if (json_typeof(value) == f->json)
+			*(json_t **)at = json_incref(value);
+		return json_typeof(value) == f->json;
+	}
+	return false;
+}
+
+static int
+record_load(
+    const struct field *fields, json_t *object, void *record, struct error *e)
+{
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(object)) {
+		error_set(e, "the state is damaged: an object is expected");
+		return -1;
+	}
+	json_object_foreach(object, key, value)
+	{
+		const struct field *f = fields;
+
+		while (f->name != NULL && strcmp(f->name, key) != 0)
+			f++;
+		if (f->name == NULL) {
+			error_set(e,
+			    "the state has \"%s\", which this version does not "
+			    "know: a newer one wrote it",
+			    key);
+			return -1;
+		}
+		if (!field_load(f, value, record)) {
+			error_set(e, "the state is damaged: \"%s\"", key);
+			return -1;
+		}
+	}
+	if (*(char **)record == NULL) { /* the sequence comes first in both */
+		error_set(e, "the state is damaged: no \"sequence\"");
+		return -1;
+	}
+	return 0;
+}
+
+/* The list as an array of records; *count grows with what must be freed. */
+static int
+records_load(const struct field *fields, size_t size, json_t *list,
+    void *records, int *count, struct error *e)
+{
+	size_t n = json_array_size(list);
+	char *all = n > 0 ? xcalloc(n, size) : NULL;
+
+	*(char **)records = all;
+	if (!json_is_array(list)) {
+		error_set(e, "the state is damaged: a list is expected");
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		*count = (int)i + 1;
+		if (record_load(fields, json_array_get(list, i), all + i * size,
+			e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+state_load(struct subject *s, json_t *state, struct error *e)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(state, key, value)
+	{
+		int rc = 0;
+
+		if (strcmp(key, "places") == 0) {
+			rc = records_load(place_fields, sizeof *s->places,
+			    value, &s->places, &s->n_places, e);
+		} else if (strcmp(key, "past") == 0) {
+			rc = records_load(past_fields, sizeof *s->past, value,
+			    &s->past, &s->n_past, e);
+		} else if (strcmp(key, "metrics") == 0 &&
+			   json_is_object(value)) {
+			s->metrics = json_incref(value);
+		} else {
+			error_set(e,
+			    "the state has \"%s\", which this version does not "
+			    "know: a newer one wrote it",
+			    key);
+			rc = -1;
+		}
+		if (rc != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A new reference to the object in `text`, or NULL with the error set. */
+static json_t *
+object_parse(const char *what, const char *text, struct error *e)
+{
+	json_error_t at;
+	json_t *object;
+
+	if (text == NULL || text[0] == '\0')
+		return json_object();
+	object = json_loads(text, 0, &at);
+	if (!json_is_object(object)) {
+		error_set(e, "the %s of a subject cannot be read: %s", what,
+		    object == NULL ? at.text : "not an object");
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+int
+subject_load(struct subject *s, enum subject_kind kind, const char *name,
+    const char *traits, const char *state, struct error *e)
+{
+	json_t *kept = object_parse("state", state, e);
+	const char *id;
+	int rc = -1;
+
+	*s = (struct subject){.kind = kind, .name = xstrdup(name)};
+	s->traits = object_parse("traits", traits, e);
+	if (kept != NULL && s->traits != NULL)
+		rc = state_load(s, kept, e);
+	json_decref(kept);
+	if (rc != 0) {
+		subject_free(s);
+		return -1;
+	}
+	id = json_string_value(json_object_get(s->traits, "id"));
+	if (id == NULL || strcmp(id, name) != 0)
+		json_object_set_new(s->traits, "id", json_string(name));
+	if (s->metrics == NULL)
+		s->metrics = json_object();
+	subject_set_wake(s);
+	s->state_changed = false;
+	return 0;
+}
+
+static void
+place_clear(struct place *p)
+{
+	free(p->sequence);
+	free(p->step);
+	json_decref(p->decided);
+	json_decref(p->event);
+}
+
+void
+subject_free(struct subject *s)
+{
+	for (int i = 0; i < s->n_places; i++)
+		place_clear(&s->places[i]);
+	for (int i = 0; i < s->n_past; i++)
+		free(s->past[i].sequence);
+	free(s->places);
+	free(s->past);
+	free(s->name);
+	json_decref(s->traits);
+	json_decref(s->metrics);
+	*s = (struct subject){0};
+}
+
+static int
+dump_to_buf(const char *data, size_t len, void *out)
+{
+	buf_add(out, data, len);
+	return 0;
+}
+
+static void
+save_json(json_t *value, struct buf *out)
+{
+	json_dump_callback(
+	    value, dump_to_buf, out, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+/* Names seldom need escapes; those that do go through jansson. */
+static void
+save_text(const char *text, struct buf *out)
+{
+	const char *p = text;
+
+	while ((unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
+		p++;
+	if (*p != '\0') {
+		json_t *string = json_string(text);
+
+		save_json(string, out);
+		json_decref(string);
+		return;
+	}
+	buf_addc(out, '"');
+	buf_add(out, text, (size_t)(p - text));
+	buf_addc(out, '"');
+}
+
+/* A third of what printf costs, and states are saved all the time. */
+static void
+save_number(int64_t number, struct buf *out)
+{
+	char digits[24], *p = digits + sizeof digits;
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do
+		*--p = (char)('0' + rest % 10);
+	while ((rest /= 10) != 0);
+	if (number < 0)
+		*--p = '-';
+	buf_add(out, p, (size_t)(digits + sizeof digits - p));
+}
+
+static bool
+field_is_empty(const struct field *f, const void *at)
+{
+	switch (f->type) {
+	case FIELD_TEXT:
+		return *(char *const *)at == NULL;
+	case FIELD_INT:
+		return *(const int *)at == 0;
+	case FIELD_MS:
+		return *(const int64_t *)at == 0;
+	case FIELD_BOOL:
+		return !*(const bool *)at;
+	case FIELD_JSON:
+		return *(json_t *const *)at == NULL;
+	}
+	return true;
+}
+
+static void
+field_save(const struct field *f, const void *at, struct buf *out)
+{
+	buf_addc(out, '"');
+	buf_adds(out, f->name);
+	buf_add(out, "\":", 2);
+	switch (f->type) {
+	case FIELD_TEXT:
+		save_text(*(char *const *)at, out);
+		break;
+	case FIELD_INT:
+		save_number(*(const int *)at, out);
+		break;
+	case FIELD_MS:
+		save_number(*(const int64_t *)at, out);
+		break;
+	case FIELD_BOOL:
+		buf_adds(out, "true");
+		break;
+	case FIELD_JSON:
+		save_json(*(json_t *const *)at, out);
+		break;
+	}
+}
+
+static void
+records_save(const char *name, const struct field *fields, size_t size,
+    const void *records, int count, struct buf *out)
+{
+	const char *record = records;
+
+	buf_addf(
+	    out, "%s\"%s\":[", out->data[out->len - 1] == '{' ? "" : ",", name);
+	for (int i = 0; i < count; i++, record += size) {
+		buf_adds(out, i > 0 ? ",{" : "{");
+		for (const struct field *f = fields; f->name != NULL; f++) {
+			if (field_is_empty(f, record + f->offset))
+				continue;
+			if (f != fields)
+				buf_addc(out, ',');
+			field_save(f, record + f->offset, out);
+		}
+		buf_addc(out, '}');
+	}
+	buf_addc(out, ']');
+}
+
+void
+subject_save_state(const struct subject *s, struct buf *out)
+{
+	buf_addc(out, '{');
+	if (s->n_places > 0)
+		records_save("places", place_fields, sizeof *s->places,
+		    s->places, s->n_places, out);
+	if (s->n_past > 0)
+		records_save("past", past_fields, sizeof *s->past, s->past,
+		    s->n_past, out);
+	if (json_object_size(s->metrics) > 0) {
+		if (out->data[out->len - 1] != '{')
+			buf_addc(out, ',');
+		buf_adds(out, "\"metrics\":");
+		save_json(s->metrics, out);
+	}
+	buf_addc(out, '}');
+}
+
+void
+subject_save_traits(const struct subject *s, struct buf *out)
+{
+	save_json(s->traits, out);
+}
+
+void
+subject_set_traits(struct subject *s, json_t *traits)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(traits, key, value)
+	{
+		json_t *old = json_object_get(s->traits, key);
+
+		if (strcmp(key, "id") == 0)
+			continue;
+		if (json_is_null(value)) {
+			if (json_object_del(s->traits, key) == 0)
+				s->traits_changed = true;
+		} else if (old == NULL || !json_equal(old, value)) {
+			json_object_set(s->traits, key, value);
+			s->traits_changed = true;
+		}
+	}
+}
+
+/* Returns whether `into` got anything that it did not have. */
+static bool
+merge_missing(json_t *into, json_t *from)
+{
+	size_t before = json_object_size(into);
+
+	json_object_update_missing(into, from);
+	return json_object_size(into) > before;
+}
+
+static struct past *
+past_add(struct subject *s, const char *sequence)
+{
+	s->past = xrealloc(s->past, (size_t)(s->n_past + 1) * sizeof *s->past);
+	s->past[s->n_past] = (struct past){.sequence = xstrdup(sequence)};
+	return &s->past[s->n_past++];
+}
+
+static void
+place_copy(struct place *to, const struct place *from)
+{
+	char *sequence = to->sequence;
+
+	*to = *from;
+	to->sequence = sequence;
+	to->step = from->step != NULL ? xstrdup(from->step) : NULL;
+	to->decided = json_copy(from->decided);
+	to->event = json_incref(from->event);
+}
+
+static void
+past_copy(struct past *to, const struct past *from)
+{
+	char *sequence = to->sequence;
+
+	*to = *from;
+	to->sequence = sequence;
+}
+
+/* Place and past together: they count entries for one another. */
+static void
+merge_sequence(
+    struct subject *into, const struct subject *from, const char *sequence)
+{
+	const struct place *place = subject_place(from, sequence);
+	const struct past *past = subject_past(from, sequence);
+
+	if (subject_place(into, sequence) != NULL ||
+	    subject_past(into, sequence) != NULL)
+		return;
+	if (place != NULL)
+		place_copy(subject_place_add(into, sequence), place);
+	if (past != NULL)
+		past_copy(past_add(into, sequence), past);
+	into->state_changed = true;
+}
+
+void
+subject_merge(struct subject *into, const struct subject *from)
+{
+	for (int i = 0; i < from->n_places; i++)
+		merge_sequence(into, from, from->places[i].sequence);
+	for (int i = 0; i < from->n_past; i++)
+		merge_sequence(into, from, from->past[i].sequence);
+	if (merge_missing(into->traits, from->traits))
+		into->traits_changed = true;
+	if (merge_missing(into->metrics, from->metrics))
+		into->state_changed = true;
+	subject_set_wake(into);
+}
+
+struct place *
+subject_place(const struct subject *s, const char *sequence)
+{
+	for (int i = 0; i < s->n_places; i++)
+		if (strcmp(s->places[i].sequence, sequence) == 0)
+			return &s->places[i];
+	return NULL;
+}
+
+struct past *
+subject_past(const struct subject *s, const char *sequence)
+{
+	for (int i = 0; i < s->n_past; i++)
+		if (strcmp(s->past[i].sequence, sequence) == 0)
+			return &s->past[i];
+	return NULL;
+}
+
+struct place *
+subject_place_add(struct subject *s, const char *sequence)
+{
+	s->places =
+	    xrealloc(s->places, (size_t)(s->n_places + 1) * sizeof *s->places);
+	s->places[s->n_places] = (struct place){.sequence = xstrdup(sequence)};
+	s->state_changed = true;
+	return &s->places[s->n_places++];
+}
+
+void
+subject_place_remove(
+    struct subject *s, struct place *place, int64_t exited_ms, bool is_finished)
+{
+	struct past *past = subject_past(s, place->sequence);
+	struct place *end = s->places + s->n_places;
+
+	if (past == NULL)
+		past = past_add(s, place->sequence);
+	past->entries = place->entry;
+	past->entered_ms = place->entered_ms;
+	past->exited_ms = exited_ms;
+	past->is_finished = is_finished;
+	place_clear(place);
+	memmove(place, place + 1, (size_t)(end - place - 1) * sizeof *place);
+	s->n_places--;
+	s->state_changed = true;
+}
+
+void
+subject_set_wake(struct subject *s)
+{
+	int64_t wake = 0;
+
+	for (int i = 0; i < s->n_places; i++) {
+		const struct place *p = &s->places[i];
+		int64_t at = p->due_ms != 0 && p->paused_until_ms > p->due_ms
+				 ? p->paused_until_ms
+				 : p->due_ms;
+
+		if (at != 0 && at != INT64_MAX && (wake == 0 || at < wake))
+			wake = at;
+	}
+	if (wake != s->wake_at_ms)
+		s->state_changed = true;
+	s->wake_at_ms = wake;
+}

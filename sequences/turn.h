@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SEQUENCES_TURN_H
+#define SEQUENCES_TURN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sequences/engine.h"
+#include "sequences/rules_private.h"
+
+/*
+ * turn - the engine at work on one subject in one call: what it knows, and the
+ * words in which it says what it did. Shared by the engine's own files.
+ */
+struct turn {
+	const struct rules *rules;
+	struct subject *subject;
+	int64_t now_ms;
+	struct engine_scope scope;
+	struct decisions *out;
+	bool failed; /* a condition could not be evaluated */
+};
+
+/* The scope sees this event and this place from now on; both may be NULL. */
+void engine_scope_look_at(
+    struct engine_scope *, json_t *event, const struct place *);
+/* Local days between the entry at which the scope looks and now. */
+int engine_scope_day(struct engine_scope *);
+
+/* As much of the words as fits, cut between characters. */
+#define REASON_SIZE sizeof(((struct decision *)0)->reason)
+void reason_set(char reason[REASON_SIZE], const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Does it hold? The reason says why or why not, or what is wrong with it. */
+bool turn_holds(
+    struct turn *, const struct condition *, char reason[REASON_SIZE]);
+
+/* The same without a reason, for what seldom holds. */
+bool turn_tests(struct turn *, const struct condition *);
+
+/* Adds a decision, with its reason in words. */
+struct decision *turn_decide(struct turn *, enum decision_what,
+    const struct sequence *, int entry, const struct step *, const char *fmt,
+    ...) __attribute__((format(printf, 6, 7)));
+
+/* "2026-03-30T09:00:00+02:00" in the person's zone. */
+#define TIME_TEXT_SIZE 40
+const char *turn_time(
+    const struct turn *, int64_t ms, char out[TIME_TEXT_SIZE]);
+
+/* ------------------------------------------------------- place */
+
+/*
+ * A place's life. Whatever is not drawn does not happen: place.c checks it.
+ *
+ *	            enter
+ *	(outside) ─────────► waiting ◄──────► paused
+ *	    ▲                  │ │               │
+ *	    │  exit, last step │ │ last step,    │ exit
+ *	    ├──────────────────┘ │ goal open     │
+ *	    ├────────────────────┼───────────────┘
+ *	    │  goal, its end,    ▼
+ *	    └─────────────────  done
+ *	       exit
+ *
+ * Waiting: `step` comes next, at `due_ms`. Paused: the same, and nothing is
+ * decided before `paused_until_ms`. Done: no step is left; the goal may still
+ * be reached until `due_ms`.
+ */
+struct place *place_enter(
+    struct turn *, const struct sequence *, int64_t entered_ms, json_t *event);
+void place_pause(struct turn *, const struct sequence *, struct place *,
+    int64_t until_ms, const char *why);
+void place_resume(struct turn *, const struct sequence *, struct place *,
+    int64_t resumed_ms, const char *why);
+/* The last step is decided: done, or outside. The place may be gone. */
+void place_finish(struct turn *, const struct sequence *, struct place *,
+    const struct step *stop);
+/* Outside; the caller says so in a decision if it is one. */
+void place_leave(
+    struct turn *, struct place *, int64_t at_ms, bool is_finished);
+
+/* The step that comes next, or NULL. */
+const struct step *place_next(const struct sequence *, const struct place *);
+void place_wait(
+    struct turn *, struct place *, const struct step *, int64_t due_ms);
+/* It is past this step. */
+void place_pass(struct turn *, struct place *, const struct step *);
+
+/* -------------------------------------------------------- step */
+
+/* The first moment from t_ms on in its window; `zone` is the person's. */
+int64_t step_opens(const struct sequence *, const struct step *,
+    const struct zone *zone, int64_t t_ms);
+
+/*
+ * Decides the steps that are due, in order, and leaves due_ms right. The place
+ * may be gone afterwards.
+ */
+void place_advance(struct turn *, const struct sequence *, struct place *);
+
+#endif
