@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+
+#include "worker/http/segment.h"
+
+#define RECEIVED 1795309662000 /* 2026-11-22T01:07:42Z */
+
+static struct segment_batch batch;
+
+static int
+parse_bytes(enum segment_type type, const void *body, size_t len)
+{
+	struct segment_request request = {
+	    .type = type,
+	    .body = body,
+	    .len = len,
+	    .max_inflated = 100000,
+	    .received_ms = RECEIVED,
+	    .serial = 7,
+	};
+	const char *why;
+
+	return segment_parse(&request, &batch, &why);
+}
+
+static int
+parse(enum segment_type type, const char *body)
+{
+	return parse_bytes(type, body, strlen(body));
+}
+
+static int
+clean(void **state)
+{
+	segment_batch_free(&batch);
+	return 0;
+}
+
+static void
+paths(void **state)
+{
+	assert_int_equal(segment_path("/v1/track"), SEGMENT_TRACK);
+	assert_int_equal(segment_path("/v1/track/"), SEGMENT_TRACK);
+	assert_int_equal(segment_path("/v1/i"), SEGMENT_IDENTIFY);
+	assert_int_equal(segment_path("/v1/g"), SEGMENT_GROUP);
+	assert_int_equal(segment_path("/v1/a"), SEGMENT_ALIAS);
+	assert_int_equal(segment_path("/v1/b"), SEGMENT_BATCH);
+	assert_int_equal(segment_path("/v1/import/"), SEGMENT_BATCH);
+	assert_int_equal(segment_path("/v1/people"), -1);
+	assert_int_equal(segment_path("/v1/"), -1);
+	assert_int_equal(segment_path("/v2/track"), -1);
+	assert_int_equal(segment_path("/"), -1);
+}
+
+static void
+single_track(void **state)
+{
+	assert_int_equal(parse(SEGMENT_TRACK,
+			     "{\"userId\":\"u1\",\"event\":\"Signed Up\","
+			     "\"messageId\":\"m1\",\"writeKey\":\"k\","
+			     "\"properties\":{\"plan\":\"free\"},"
+			     "\"context\":{\"groupId\":\"g1\","
+			     "\"timezone\":\"Europe/Berlin\","
+			     "\"traits\":{\"email\":\"a@b.example\"}}}"),
+	    200);
+	assert_int_equal(batch.count, 1);
+	assert_string_equal(batch.write_key, "k");
+	assert_string_equal(batch.events[0].user_id, "u1");
+	assert_string_equal(batch.events[0].name, "Signed Up");
+	assert_string_equal(batch.events[0].message_id, "m1");
+	assert_string_equal(batch.events[0].group_id, "g1");
+	assert_string_equal(batch.events[0].timezone, "Europe/Berlin");
+	assert_non_null(batch.events[0].traits);
+	assert_int_equal(batch.events[0].at_ms, RECEIVED);
+}
+
+static void
+one_bad_event_does_not_fail_the_batch(void **state)
+{
+	assert_int_equal(
+	    parse(SEGMENT_BATCH,
+		"{\"batch\":[{\"type\":\"track\",\"userId\":1,"
+		"\"event\":\"A\"},5,{\"type\":\"tarck\",\"userId\":\"u\"},"
+		"{\"type\":\"track\",\"event\":\"B\"},"
+		"{\"type\":\"track\",\"userId\":\"u\",\"event\":7},"
+		"{\"type\":\"track\",\"userId\":{},\"event\":\"C\"},"
+		"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"D\","
+		"\"properties\":[]},"
+		"{\"type\":\"identify\",\"userId\":\"a\\u0000b\"},"
+		"{\"type\":\"page\",\"anonymousId\":\"x\","
+		"\"name\":\"Pricing\"}]}"),
+	    200);
+	assert_int_equal(batch.count, 2);
+	assert_string_equal(batch.events[0].user_id, "1");
+	assert_string_equal(batch.events[1].name, "Viewed Pricing Page");
+	for (int i = DISCARD_NOT_OBJECT; i < DISCARD_REASONS; i++)
+		assert_int_equal(batch.discarded[i], 1);
+}
+
+static void
+clock_is_corrected(void **state)
+{
+	/* the client's clock is an hour ahead; the event was 10 s old */
+	assert_int_equal(
+	    parse(SEGMENT_BATCH,
+		"{\"sentAt\":\"2026-11-22T02:07:42.000Z\",\"batch\":["
+		"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E\","
+		"\"timestamp\":\"2026-11-22T02:07:32.000Z\"},"
+		"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E\","
+		"\"timestamp\":\"2099-01-01T00:00:00Z\"},"
+		"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E\","
+		"\"originalTimestamp\":\"2026-11-22T02:07:41Z\"},"
+		"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"E\"}]}"),
+	    200);
+	assert_int_equal(batch.events[0].at_ms, RECEIVED - 10000);
+	assert_int_equal(batch.events[1].at_ms, RECEIVED);
+	assert_int_equal(batch.events[2].at_ms, RECEIVED - 1000);
+	assert_int_equal(batch.events[3].at_ms, RECEIVED);
+}
+
+static void
+without_sent_at_the_time_stands(void **state)
+{
+	assert_int_equal(parse(SEGMENT_TRACK,
+			     "{\"userId\":\"u\",\"event\":\"E\","
+			     "\"timestamp\":\"2026-11-21T01:07:42Z\"}"),
+	    200);
+	assert_int_equal(batch.events[0].at_ms, RECEIVED - 86400000);
+}
+
+static void
+missing_message_ids_are_made_up(void **state)
+{
+	assert_int_equal(
+	    parse(SEGMENT_BATCH,
+		"{\"batch\":[{\"type\":\"track\",\"userId\":\"u\","
+		"\"event\":\"E\"},{\"type\":\"track\",\"userId\":\"u\","
+		"\"event\":\"E\"}]}"),
+	    200);
+	assert_string_not_equal(batch.events[0].message_id, "");
+	assert_string_not_equal(batch.events[0].message_id,
+	    batch.events[1].message_id);
+}
+
+static void
+context_of_the_batch(void **state)
+{
+	assert_int_equal(parse(SEGMENT_BATCH,
+			     "{\"context\":{\"locale\":\"de-AT\"},\"batch\":["
+			     "{\"type\":\"identify\",\"userId\":\"u\"},"
+			     "{\"type\":\"identify\",\"userId\":\"v\","
+			     "\"context\":{\"locale\":\"fr\"}}]}"),
+	    200);
+	assert_string_equal(batch.events[0].locale, "de-AT");
+	assert_string_equal(batch.events[1].locale, "fr");
+}
+
+static size_t
+gzip(const char *text, size_t len, unsigned char *out, size_t size)
+{
+	z_stream z = {.next_in = (Bytef *)text, .avail_in = (uInt)len,
+	    .next_out = out, .avail_out = (uInt)size};
+
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9,
+			     Z_DEFAULT_STRATEGY),
+	    Z_OK);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&z);
+	return z.total_out;
+}
+
+static void
+gzip_whatever_the_headers_say(void **state)
+{
+	const char *body = "{\"userId\":\"u\",\"event\":\"E\"}";
+	unsigned char packed[2000];
+	static char zeros[200000];
+	size_t len = gzip(body, strlen(body), packed, sizeof packed);
+
+	assert_int_equal(parse_bytes(SEGMENT_TRACK, packed, len), 200);
+	assert_int_equal(batch.count, 1);
+	segment_batch_free(&batch);
+	assert_int_equal(parse_bytes(SEGMENT_TRACK, packed, len - 9), 400);
+	memset(zeros, ' ', sizeof zeros);
+	len = gzip(zeros, sizeof zeros, packed, sizeof packed);
+	assert_int_equal(parse_bytes(SEGMENT_TRACK, packed, len), 413);
+}
+
+static void
+bad_json(void **state)
+{
+	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":["), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, ""), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, "[]"), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":\"\xff\"}"), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, "{}"), 200);
+	assert_int_equal(batch.count, 0);
+	assert_int_equal(batch.discarded[DISCARD_EMPTY_BATCH], 1);
+}
+
+static void
+deep_json_is_refused_not_followed(void **state)
+{
+	static char deep[20001];
+
+	memset(deep, '[', 20000);
+	assert_int_equal(parse(SEGMENT_TRACK, deep), 400);
+}
+
+static void
+basic_keys(void **state)
+{
+	char key[40];
+
+	assert_true(segment_basic_key("Basic V1JJVEVLRVkxMjM6", key, 40));
+	assert_string_equal(key, "WRITEKEY123");
+	assert_true(segment_basic_key("basic V1JJVEVLRVkxMjM=", key, 40));
+	assert_string_equal(key, "WRITEKEY123");
+	assert_false(segment_basic_key("Basic ???", key, 40));
+	assert_false(segment_basic_key("Basic ", key, 40));
+	assert_false(segment_basic_key("Bearer abc", key, 40));
+	assert_false(segment_basic_key(NULL, key, 40));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(paths),
+	    cmocka_unit_test_teardown(single_track, clean),
+	    cmocka_unit_test_teardown(
+		one_bad_event_does_not_fail_the_batch, clean),
+	    cmocka_unit_test_teardown(clock_is_corrected, clean),
+	    cmocka_unit_test_teardown(without_sent_at_the_time_stands, clean),
+	    cmocka_unit_test_teardown(missing_message_ids_are_made_up, clean),
+	    cmocka_unit_test_teardown(context_of_the_batch, clean),
+	    cmocka_unit_test_teardown(gzip_whatever_the_headers_say, clean),
+	    cmocka_unit_test_teardown(bad_json, clean),
+	    cmocka_unit_test_teardown(
+		deep_json_is_refused_not_followed, clean),
+	    cmocka_unit_test(basic_keys),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

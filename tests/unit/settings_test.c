@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "worker/settings.h"
+
+static char folder[64];
+static struct problems problems;
+
+static int
+make_folder(void **state)
+{
+	strcpy(folder, "/tmp/nudge-settings-XXXXXX");
+	return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static void
+remove_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	unlink(path);
+}
+
+static int
+drop_folder(void **state)
+{
+	problems_free(&problems);
+	remove_file("nudge.json");
+	remove_file(".env");
+	remove_file("secret");
+	return rmdir(folder);
+}
+
+static void
+write_file(const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static struct settings *
+load(const char *json, const char *const *overrides)
+{
+	write_file("nudge.json", json);
+	return settings_load(folder, overrides, &problems);
+}
+
+#define CAPTURE "\"channels\":{\"email\":{\"type\":\"capture\"}}"
+
+static void
+defaults(void **state)
+{
+	struct settings *s = load("{" CAPTURE "}", NULL);
+	char path[128];
+
+	assert_int_equal(problems.errors, 0);
+	assert_string_equal(s->listen, "127.0.0.1:8460");
+	assert_int_equal(s->dedupe_ms, 48 * 3600 * 1000);
+	assert_int_equal(s->retry_attempts, 12);
+	assert_int_equal(s->quiet_from_min, -1);
+	assert_int_equal(s->n_channels, 1);
+	snprintf(path, sizeof path, "%s/data/outbox", s->folder);
+	assert_string_equal(settings_channel(s, "email")->folder, path);
+	assert_null(settings_channel(s, "slack"));
+	settings_free(s);
+}
+
+static void
+everything(void **state)
+{
+	struct settings *s = load(
+	    "{\"timezone\":\"Europe/Berlin\",\"public_url\":"
+	    "\"https://n.example/\",\"caps\":[{\"max\":3,\"window\":\"7d\"}],"
+	    "\"quiet\":{\"from\":\"21:00\",\"to\":\"08:00\"},"
+	    "\"sandbox\":{\"only\":[\"*@acme.example\"]},"
+	    "\"contacts\":{\"room\":{\"channel\":\"slack\"}},"
+	    "\"channels\":{\"email\":{\"type\":\"smtp\",\"host\":\"h\","
+	    "\"port\":25,\"tls\":\"none\",\"rate\":\"30/m\"},\"slack\":{"
+	    "\"type\":\"webhook\",\"url\":\"http://x\"}}}",
+	    NULL);
+
+	assert_int_equal(problems.count, 0);
+	assert_string_equal(zone_name(s->zone), "Europe/Berlin");
+	assert_string_equal(s->public_url, "https://n.example");
+	assert_int_equal(s->caps[0].window_ms, 7 * 86400000);
+	assert_int_equal(s->quiet_from_min, 21 * 60);
+	assert_string_equal(s->sandbox[0], "*@acme.example");
+	assert_int_equal(settings_channel(s, "email")->tls, TLS_NONE);
+	assert_true(settings_channel(s, "email")->rate == 0.5);
+	assert_int_equal(settings_channel(s, "email")->connections, 4);
+	settings_free(s);
+}
+
+static void
+references(void **state)
+{
+	struct settings *s;
+	char secret[128];
+
+	write_file(".env", "T_FROM_ENV_FILE=one\nT_OTHER=two\n");
+	write_file("secret", "three\n");
+	snprintf(secret, sizeof secret, "%s/secret", folder);
+	setenv("T_FROM_FILE_FILE", secret, 1);
+	setenv("T_FROM_ENVIRONMENT", "four", 1);
+	s = load("{\"keys\":{\"write\":[\"$T_FROM_ENV_FILE\","
+		 "\"$T_FROM_FILE\",\"$T_FROM_ENVIRONMENT\",\"$5 off\"]},"
+		 CAPTURE "}", NULL);
+	assert_int_equal(problems.count, 0);
+	assert_string_equal(s->write_keys[0], "one");
+	assert_string_equal(s->write_keys[1], "three");
+	assert_string_equal(s->write_keys[2], "four");
+	assert_string_equal(s->write_keys[3], "$5 off");
+	settings_free(s);
+}
+
+static void
+flags_over_environment_over_file(void **state)
+{
+	const char *const flags[] = {"retry.first=7s", NULL};
+	struct settings *s;
+
+	setenv("NUDGE_RETRY_FIRST", "6s", 1);
+	setenv("NUDGE_RETRY_LONGEST", "5m", 1);
+	s = load("{\"retry\":{\"first\":\"5s\",\"longest\":\"1m\"}," CAPTURE
+		 "}", flags);
+	unsetenv("NUDGE_RETRY_FIRST");
+	unsetenv("NUDGE_RETRY_LONGEST");
+	assert_int_equal(problems.count, 0);
+	assert_int_equal(s->retry_first_ms, 7000);
+	assert_int_equal(s->retry_longest_ms, 300000);
+	settings_free(s);
+}
+
+static void
+expect_problem(const char *json, const char *expected)
+{
+	struct settings *s = load(json, NULL);
+	char text[700];
+
+	assert_true(problems.errors > 0);
+	assert_string_equal(
+	    error_string(&problems.list[0].at, text, sizeof text), expected);
+	problems_free(&problems);
+	settings_free(s);
+}
+
+static void
+mistakes(void **state)
+{
+	expect_problem("{\n  \"lissen\": \"x:1\"}",
+	    "nudge.json:2:13: \"lissen\" is not a setting; did you mean "
+	    "\"listen\"? (at /lissen)");
+	expect_problem("{\"timezone\":\"Mars/Olympus\"}",
+	    "nudge.json:1:13: an IANA time zone is expected, such as "
+	    "Europe/Berlin (at /timezone)");
+	expect_problem("{\"keys\":{\"write\":[\"$T_NOT_SET\"]}}",
+	    "nudge.json:1:19: $T_NOT_SET is not set: set it in the "
+	    "environment, in a file that T_NOT_SET_FILE names, or in .env (at "
+	    "/keys/write/0)");
+	expect_problem("{\"channels\":{\"m\":{\"type\":\"smpt\"}}}",
+	    "nudge.json:1:18: a channel has a type: smtp, webhook or capture; "
+	    "did you mean \"smtp\"? (at /channels/m)");
+	expect_problem("{\"channels\":{\"m\":{\"type\":\"capture\","
+		       "\"host\":\"h\"}}}",
+	    "nudge.json:1:43: \"host\" is for smtp channels (at "
+	    "/channels/m/host)");
+	expect_problem("{\"retry\":{\"attempts\":0}," CAPTURE "}",
+	    "nudge.json:1:22: a whole number from 1 to 1000 is expected (at "
+	    "/retry/attempts)");
+	expect_problem("{}",
+	    "nudge.json:1:1: there is no channel to send by: \"channels\": { "
+	    "\"email\": { \"type\": \"capture\" } }");
+	expect_problem("{ nonsense", "nudge.json:1:10: string or '}' expected "
+				     "near 'nonsense'");
+}
+
+static void
+schema_knows_every_setting(void **state)
+{
+	json_t *schema = settings_schema();
+	struct buf help = {0};
+
+	assert_non_null(json_object_get(
+	    json_object_get(schema, "properties"), "listen"));
+	settings_help(&help);
+	assert_non_null(strstr(help.data, "channels.NAME.password"));
+	buf_free(&help);
+	json_decref(schema);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(defaults, make_folder,
+		drop_folder),
+	    cmocka_unit_test_setup_teardown(everything, make_folder,
+		drop_folder),
+	    cmocka_unit_test_setup_teardown(references, make_folder,
+		drop_folder),
+	    cmocka_unit_test_setup_teardown(
+		flags_over_environment_over_file, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(mistakes, make_folder,
+		drop_folder),
+	    cmocka_unit_test(schema_knows_every_setting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
