@@ -10,7 +10,8 @@ FUZZ_SECONDS ?= 60
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2 -Wno-unused-parameter \
 	-Wno-format-truncation
-PACKAGES = libevent libevent_pthreads libcurl jansson sqlite3 openssl zlib
+PACKAGES = libevent libevent_pthreads libcurl jansson sqlite3 openssl zlib \
+	libidn2
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -lesmtp -lmd4c-html -lmd4c \
 	-lpthread -lm -ldl
 CPPFLAGS += -I. -D_GNU_SOURCE -DNUDGE_VERSION='"$(VERSION)"'
