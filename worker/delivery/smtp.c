@@ -78,7 +78,8 @@ run_slot(void *arg)
 	struct delivery *d;
 
 	while ((d = smtp_lane_take(slot, 0, SMTP_IDLE_MS)) != NULL)
-		smtp_session_run(slot, d);
+		if (smtp_session_run(slot, d) < 0)
+			break;
 	smtp_lane_leave(slot, SLOT_ENDED);
 	return NULL;
 }

@@ -164,6 +164,17 @@ pause_lane(struct smtp_lane *l, const char *why, bool login)
 	add_notice(l, text);
 }
 
+/* The relay has answered. A pause for another reason goes on to its end. */
+static void
+recover(struct smtp_lane *l)
+{
+	if (l->failures == 0 || is_paused(l))
+		return;
+	l->failures = 0;
+	l->news.ready = true;
+	add_notice(l, "the relay works again");
+}
+
 static void
 stay_small(struct smtp_lane *l, const char *why)
 {
@@ -173,6 +184,21 @@ stay_small(struct smtp_lane *l, const char *why)
 	snprintf(text, sizeof text, "%s, going on with %d connection%s", why,
 	    l->live, l->live == 1 ? "" : "s");
 	add_notice(l, text);
+}
+
+/*
+ * Slowly: no more connections are on their way to work than do work. What makes
+ * the relay refuse one then costs one message a try, and spares the others.
+ */
+static bool
+may_grow(const struct smtp_lane *l)
+{
+	int starting = l->running - l->live;
+
+	return !l->stopping && l->waiting > l->running &&
+	       l->running < l->n_slots &&
+	       (l->running == 0 ||
+		   (starting < l->live && smtp_now_ms() >= l->grow_at_ms));
 }
 
 int
@@ -240,9 +266,7 @@ smtp_lane_grow(struct smtp_lane *l, bool *join)
 	struct smtp_slot *slot = NULL;
 
 	pthread_mutex_lock(&l->lock);
-	if (!l->stopping && l->waiting > l->running &&
-	    l->running < l->n_slots &&
-	    (l->running == 0 || smtp_now_ms() >= l->grow_at_ms)) {
+	if (may_grow(l)) {
 		for (slot = l->slots; slot->state == SLOT_RUNNING;)
 			slot++;
 		*join = slot->state == SLOT_ENDED;
@@ -336,6 +360,8 @@ smtp_lane_give(struct smtp_slot *slot, struct delivery *d)
 	pthread_mutex_lock(&l->lock);
 	l->taken--;
 	slot->ahead++;
+	if (d->verdict.what != VERDICT_RELEASED && d->verdict.code != 0)
+		recover(l);
 	add_result(l, slot, d);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -345,11 +371,9 @@ smtp_lane_works(struct smtp_lane *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->live++;
-	if (l->failures > 0) {
-		l->failures = 0;
-		l->news.ready = true;
-		add_notice(l, "the relay works again");
-	}
+	recover(l);
+	if (may_grow(l))
+		wake_loop(l);
 	pthread_mutex_unlock(&l->lock);
 }
 

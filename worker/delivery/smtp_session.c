@@ -581,7 +581,7 @@ session_close(struct session *s)
 	free(s->jobs);
 }
 
-void
+int
 smtp_session_run(struct smtp_slot *slot, struct delivery *first)
 {
 	const struct channel *c = slot->lane->channel;
@@ -593,7 +593,7 @@ smtp_session_run(struct smtp_slot *slot, struct delivery *first)
 	if (job_render(&s.jobs[0], first) < 0) {
 		smtp_lane_give(slot, first);
 		free(s.jobs);
-		return;
+		return 0;
 	}
 	s.started_ms = smtp_now_ms();
 	smtp_io_enter(&slot->io);
@@ -608,4 +608,5 @@ smtp_session_run(struct smtp_slot *slot, struct delivery *first)
 		if (s.jobs[i].delivery != NULL)
 			job_end(&s, &s.jobs[i]);
 	session_close(&s);
+	return s.works ? 0 : -1;
 }
