@@ -20,7 +20,7 @@
  * the place it is written to, unless it is marked safe (filter `raw`, a
  * capture, a rendered partial).
  */
-struct liquid;	   /* a compiled template */
+struct liquid;		 /* a compiled template */
 struct liquid_condition; /* a compiled condition: what stands behind `if` */
 struct liquid_value;	 /* a compiled value: what stands in {{ }} */
 
@@ -47,6 +47,13 @@ struct liquid_options {
 	 */
 	const char *(*partial)(void *arg, const char *name, size_t *len);
 	void *arg;
+
+	/*
+	 * All names of partials, for an `include` whose name is a value (such
+	 * as {% include kind %}): it may choose among these. NULL-terminated;
+	 * NULL makes such an `include` an error.
+	 */
+	const char *const *partial_names;
 };
 
 struct liquid *liquid_compile(const char *source, size_t len,
@@ -65,6 +72,12 @@ struct liquid_scope {
 	int64_t now_ms;		 /* "now" */
 	const struct zone *zone; /* for dates; NULL: UTC */
 	bool undefined_is_nil;	 /* else output without `default` is an error */
+
+	/*
+	 * Names at the root whose text is fit for the context as it is, such
+	 * as a layout's `content`. NULL-terminated; may be NULL.
+	 */
+	const char *const *safe_names;
 };
 
 /*
@@ -80,19 +93,19 @@ int liquid_render(const struct liquid *, const struct liquid_scope *,
  * Conditions: "user.plan == 'free' and metric.tasks < 1". What is undefined is
  * nil. Test returns 1, 0, or -1 with the error set.
  */
-struct liquid_condition *liquid_condition_compile(const char *text,
-    struct error *);
+struct liquid_condition *liquid_condition_compile(
+    const char *text, struct error *);
 int liquid_condition_test(const struct liquid_condition *,
     const struct liquid_scope *, struct error *);
 void liquid_condition_free(struct liquid_condition *);
 
 /*
- * Value expressions: "metric.done | times: 100 | divided_by: metric.total". Eval
- * returns a new reference (JSON null for nil), or NULL with the error set.
+ * Value expressions: "metric.done | times: 100 | divided_by: metric.total".
+ * Eval returns a new reference (JSON null for nil), or NULL with the error set.
  */
 struct liquid_value *liquid_value_compile(const char *text, struct error *);
-json_t *liquid_value_eval(const struct liquid_value *,
-    const struct liquid_scope *, struct error *);
+json_t *liquid_value_eval(
+    const struct liquid_value *, const struct liquid_scope *, struct error *);
 void liquid_value_free(struct liquid_value *);
 
 /*
@@ -101,12 +114,12 @@ void liquid_value_free(struct liquid_value *);
  * line, and whether every use has a `default` or stands in a test. For lint and
  * for loading no more than is needed.
  */
-typedef void liquid_path_fn(void *arg, const char *path, int line,
-    bool guarded);
+typedef void liquid_path_fn(
+    void *arg, const char *path, int line, bool guarded);
 void liquid_paths(const struct liquid *, liquid_path_fn *, void *arg);
-void liquid_condition_paths(const struct liquid_condition *, liquid_path_fn *,
-    void *arg);
-void liquid_value_paths(const struct liquid_value *, liquid_path_fn *,
-    void *arg);
+void liquid_condition_paths(
+    const struct liquid_condition *, liquid_path_fn *, void *arg);
+void liquid_value_paths(
+    const struct liquid_value *, liquid_path_fn *, void *arg);
 
 #endif

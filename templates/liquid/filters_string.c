@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Filters on text. Lengths and positions count characters, not bytes. Where two
+ * texts are joined and one is safe, the other is escaped and the result is
+ * safe.
+ */
+#include <string.h>
+
+#include "templates/liquid/filters.h"
+
+/* a, b, c in a row. */
+static struct value
+joined(struct render *r, struct value a, struct value b)
+{
+	size_t mark;
+	uint8_t safe;
+
+	a = render_text(r, a);
+	b = render_text(r, b);
+	safe = (a.flags | b.flags) & VALUE_SAFE;
+	/* an empty text has nothing to be safe or unsafe */
+	if (safe && a.len > 0)
+		a = escape_value(r, a);
+	if (safe && b.len > 0)
+		b = escape_value(r, b);
+	mark = render_mark(r);
+	render_write(r, a.text, a.len);
+	render_write(r, b.text, b.len);
+	a = render_take(r, mark);
+	a.flags = safe;
+	return a;
+}
+
+struct value
+filter_append(struct render *r, struct value v, const struct value *args, int n)
+{
+	return joined(r, v, args[0]);
+}
+
+struct value
+filter_prepend(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	return joined(r, args[0], v);
+}
+
+/* ------------------------------------------------------------------- case */
+
+static uint32_t
+decode(const char *s, size_t len)
+{
+	const unsigned char *u = (const unsigned char *)s;
+
+	return len == 2 ? (uint32_t)(u[0] & 31) << 6 | (u[1] & 63) : u[0];
+}
+
+/*
+ * Latin, Greek and Cyrillic, as far as upper and lower case are one character
+ * of two bytes each (Unicode 15, UnicodeData.txt). Others stay as they are.
+ */
+static uint32_t
+fold(uint32_t c, bool up)
+{
+	static const struct {
+		uint16_t from, to, distance; /* upper case; 1: in pairs */
+	} ranges[] = {{0x41, 0x5a, 32}, {0xc0, 0xd6, 32}, {0xd8, 0xde, 32},
+	    {0x100, 0x12e, 1}, {0x132, 0x136, 1}, {0x139, 0x147, 1},
+	    {0x14a, 0x176, 1}, {0x179, 0x17d, 1}, {0x386, 0x386, 38},
+	    {0x388, 0x38a, 37}, {0x38c, 0x38c, 64}, {0x38e, 0x38f, 63},
+	    {0x391, 0x3a1, 32}, {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80},
+	    {0x410, 0x42f, 32}, {0x460, 0x480, 1}, {0x48a, 0x4be, 1}};
+
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+		uint32_t d = ranges[i].distance, upper = up ? c - d : c;
+
+		if (upper < ranges[i].from || upper > ranges[i].to)
+			continue;
+		if (d == 1 && (upper - ranges[i].from) % 2 != 0)
+			continue;
+		return up ? upper : c + d;
+	}
+	return c;
+}
+
+static void
+write_folded(struct render *r, const char *s, size_t len, bool up)
+{
+	size_t n;
+
+	for (; len > 0; s += n, len -= n) {
+		uint32_t c;
+		char two[2];
+
+		n = utf8_next(s, len);
+		c = n <= 2 ? fold(decode(s, n), up) : 0;
+		if (n == 1) {
+			two[0] = (char)c;
+			render_write(r, two, 1);
+		} else if (n == 2) {
+			two[0] = (char)(0xc0 | c >> 6);
+			two[1] = (char)(0x80 | (c & 63));
+			render_write(r, two, 2);
+		} else {
+			render_write(r, s, n);
+		}
+	}
+}
+
+struct value
+filter_upcase(struct render *r, struct value v, const struct value *args, int n)
+{
+	size_t mark;
+
+	v = filter_text(r, v);
+	mark = render_mark(r);
+	write_folded(r, v.text, v.len, true);
+	return render_take(r, mark);
+}
+
+struct value
+filter_downcase(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	size_t mark;
+
+	v = filter_text(r, v);
+	mark = render_mark(r);
+	write_folded(r, v.text, v.len, false);
+	return render_take(r, mark);
+}
+
+struct value
+filter_capitalize(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	size_t mark, first;
+
+	v = filter_text(r, v);
+	mark = render_mark(r);
+	first = utf8_next(v.text, v.len);
+	write_folded(r, v.text, first, true);
+	write_folded(r, v.text + first, v.len - first, false);
+	return render_take(r, mark);
+}
+
+struct value
+filter_titlecase(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	bool begins = true;
+	size_t mark, len;
+
+	v = filter_text(r, v);
+	mark = render_mark(r);
+	for (size_t i = 0; i < v.len; i += len) {
+		len = utf8_next(v.text + i, v.len - i);
+		write_folded(r, v.text + i, len, begins);
+		begins = is_space(v.text[i]) || v.text[i] == '-';
+	}
+	return render_take(r, mark);
+}
+
+/* ------------------------------------------------------------- white space */
+
+static struct value
+stripped(struct render *r, struct value v, bool left, bool right)
+{
+	v = filter_text(r, v);
+	while (left && v.len > 0 && is_space(*v.text)) {
+		v.text++;
+		v.len--;
+	}
+	while (right && v.len > 0 &&
+	       (is_space(v.text[v.len - 1]) || v.text[v.len - 1] == '\0'))
+		v.len--;
+	return v;
+}
+
+struct value
+filter_strip(struct render *r, struct value v, const struct value *args, int n)
+{
+	return stripped(r, v, true, true);
+}
+
+struct value
+filter_lstrip(struct render *r, struct value v, const struct value *args, int n)
+{
+	return stripped(r, v, true, false);
+}
+
+struct value
+filter_rstrip(struct render *r, struct value v, const struct value *args, int n)
+{
+	return stripped(r, v, false, true);
+}
+
+struct value
+filter_squish(struct render *r, struct value v, const struct value *args, int n)
+{
+	size_t mark;
+
+	v = stripped(r, v, true, true);
+	mark = render_mark(r);
+	for (uint32_t i = 0; i < v.len; i++)
+		if (!is_space(v.text[i]))
+			render_write(r, v.text + i, 1);
+		else if (!is_space(v.text[i - 1]))
+			render_write(r, " ", 1);
+	return render_take(r, mark);
+}
+
+struct value
+filter_strip_newlines(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	size_t mark;
+
+	v = filter_text(r, v);
+	mark = render_mark(r);
+	for (uint32_t i = 0; i < v.len; i++)
+		if (v.text[i] != '\n' && v.text[i] != '\r')
+			render_write(r, v.text + i, 1);
+	return render_take(r, mark);
+}
+
+/* ------------------------------------------------------------------ cutting */
+
+struct value
+filter_truncate(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	struct value end =
+	    n > 1 ? filter_text(r, args[1]) : value_text("...", 3);
+	int64_t length =
+	    n > 0 ? filter_integer(r, args[0], "the length to truncate to")
+		  : 50;
+	int64_t keep = length - (int64_t)utf8_count(end.text, end.len);
+
+	if (v.type == VALUE_NIL)
+		return v;
+	v = filter_text(r, v);
+	if ((int64_t)utf8_count(v.text, v.len) <= length)
+		return v;
+	v.len =
+	    (uint32_t)utf8_prefix(v.text, v.len, keep > 0 ? (size_t)keep : 0);
+	return joined(r, v, end);
+}
+
+/* The next word from *at on; len 0 at the end. */
+static struct value
+next_word(struct value v, uint32_t *at)
+{
+	uint32_t from;
+
+	while (*at < v.len && is_space(v.text[*at]))
+		++*at;
+	from = *at;
+	while (*at < v.len && !is_space(v.text[*at]))
+		++*at;
+	return value_text(v.text + from, *at - from);
+}
+
+struct value
+filter_truncatewords(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	struct value end =
+	    n > 1 ? filter_text(r, args[1]) : value_text("...", 3);
+	int64_t words =
+	    n > 0 ? filter_integer(r, args[0], "the number of words") : 15;
+	struct value word;
+	uint32_t at = 0;
+	size_t mark;
+
+	if (v.type == VALUE_NIL)
+		return v;
+	v = filter_text(r, v);
+	if (words <= 0)
+		words = 1;
+	mark = render_mark(r);
+	for (int64_t i = 0; i < words; i++) {
+		word = next_word(v, &at);
+		if (word.len == 0)
+			break;
+		if (i > 0)
+			render_write(r, " ", 1);
+		render_write(r, word.text, word.len);
+	}
+	word = next_word(v, &at);
+	if (word.len == 0) {
+		buf_truncate(r->out, mark);
+		return v;
+	}
+	render_write(r, end.text, end.len);
+	return render_take(r, mark);
+}
+
+struct value
+filter_slice(struct render *r, struct value v, const struct value *args, int n)
+{
+	int64_t from = filter_integer(r, args[0], "the start of a slice");
+	int64_t length =
+	    n > 1 && args[1].type != VALUE_NIL
+		? filter_integer(r, args[1], "the length of a slice")
+		: 1;
+	bool is_array = value_is_array(v);
+	int64_t size;
+	struct value *items;
+	size_t start;
+
+	if (!is_array)
+		v = filter_text(r, v);
+	size = is_array ? (int64_t)value_count(v)
+			: (int64_t)utf8_count(v.text, v.len);
+	if (from < 0)
+		from += size;
+	if (from < 0 || from > size || length < 0)
+		from = length = 0;
+	if (length > size - from)
+		length = size - from;
+	if (!is_array) {
+		start = utf8_prefix(v.text, v.len, (size_t)from);
+		return value_text(v.text + start,
+		    utf8_prefix(v.text + start, v.len - start, (size_t)length));
+	}
+	if (length > RENDER_RANGE_MAX)
+		render_fail(
+		    r, "the slice is longer than %d items", RENDER_RANGE_MAX);
+	items = render_alloc(r, (size_t)length * sizeof *items);
+	for (int64_t i = 0; i < length; i++)
+		items[i] = value_at(v, (size_t)(from + i));
+	return (struct value){
+	    .type = VALUE_ARRAY, .len = (uint32_t)length, .items = items};
+}
+
+/*
+ * The next piece from *at on, and *at behind the separator. "" separates
+ * characters, " " words.
+ */
+static struct value
+next_piece(struct value v, struct value by, uint32_t *at)
+{
+	const char *from = v.text + *at, *end;
+	size_t left = v.len - *at;
+
+	if (value_is(by, " "))
+		return next_word(v, at);
+	if (by.len == 0) {
+		*at += (uint32_t)utf8_next(from, left);
+		return value_text(from, *at - (size_t)(from - v.text));
+	}
+	end = memmem(from, left, by.text, by.len);
+	if (end == NULL) {
+		*at = v.len;
+		return value_text(from, left);
+	}
+	*at = (uint32_t)(end - v.text) + by.len;
+	return value_text(from, (size_t)(end - from));
+}
+
+struct value
+filter_split(struct render *r, struct value v, const struct value *args, int n)
+{
+	struct value by = filter_text(r, args[0]), *items;
+	uint32_t at = 0, count = 0, used = 0;
+
+	v = filter_text(r, v);
+	while (at < v.len) {
+		next_piece(v, by, &at);
+		count++;
+	}
+	render_step(r, v.len + count * 16);
+	items = render_alloc(r, count * sizeof *items);
+	at = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		items[i] = next_piece(v, by, &at);
+		if (items[i].len > 0)
+			used = i + 1; /* empty ones at the end are dropped */
+	}
+	return (struct value){.type = VALUE_ARRAY, .len = used, .items = items};
+}
+
+/* ---------------------------------------------------------------- replacing */
+
+enum which { ALL, FIRST, LAST };
+
+static const char *
+find_last(struct value v, struct value what)
+{
+	const char *found = NULL, *at = v.text, *end = v.text + v.len;
+
+	if (what.len == 0)
+		return end;
+	while (
+	    (at = memmem(at, (size_t)(end - at), what.text, what.len)) != NULL)
+		found = at++;
+	return found;
+}
+
+static void
+write_piece(struct render *r, const char *from, const char *end, bool escape)
+{
+	if (escape)
+		escape_print(
+		    r, value_text(from, (size_t)(end - from)), PLACE_TEXT);
+	else
+		render_write(r, from, (size_t)(end - from));
+}
+
+static void
+write_replaced(struct render *r, struct value v, struct value what,
+    struct value by, enum which which, bool escape)
+{
+	const char *run = v.text, *end = v.text + v.len, *at;
+
+	at = which == LAST ? find_last(v, what)
+			   : memmem(run, v.len, what.text, what.len);
+	while (at != NULL) {
+		write_piece(r, run, at, escape);
+		render_write(r, by.text, by.len);
+		run = at + what.len;
+		if (which != ALL)
+			break;
+		if (what.len == 0) { /* between all characters */
+			at = run;
+			run += utf8_next(run, (size_t)(end - run));
+			write_piece(r, at, run, escape);
+			if (at == run)
+				break;
+		}
+		at = memmem(run, (size_t)(end - run), what.text, what.len);
+	}
+	write_piece(r, run, end, escape);
+}
+
+static struct value
+replaced(struct render *r, struct value v, struct value what, struct value by,
+    enum which which)
+{
+	bool is_safe, v_is_safe;
+	size_t mark;
+
+	v = render_text(r, v);
+	what = render_text(r, what);
+	by = render_text(r, by);
+	v_is_safe = (v.flags & VALUE_SAFE) != 0;
+	is_safe = v_is_safe || (by.len > 0 && (by.flags & VALUE_SAFE) != 0);
+	if (is_safe)
+		by = escape_value(r, by);
+	mark = render_mark(r);
+	write_replaced(r, v, what, by, which, is_safe && !v_is_safe);
+	v = render_take(r, mark);
+	v.flags = is_safe ? VALUE_SAFE : 0;
+	return v;
+}
+
+struct value
+filter_replace(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	return replaced(r, v, args[0], n > 1 ? args[1] : value_nil(), ALL);
+}
+
+struct value
+filter_replace_first(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	return replaced(r, v, args[0], n > 1 ? args[1] : value_nil(), FIRST);
+}
+
+struct value
+filter_replace_last(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	return replaced(r, v, args[0], args[1], LAST);
+}
+
+struct value
+filter_remove(struct render *r, struct value v, const struct value *args, int n)
+{
+	return replaced(r, v, args[0], value_nil(), ALL);
+}
+
+struct value
+filter_remove_first(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	return replaced(r, v, args[0], value_nil(), FIRST);
+}
+
+struct value
+filter_remove_last(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	return replaced(r, v, args[0], value_nil(), LAST);
+}
+
+/* ------------------------------------------------------------------- others */
+
+/* 3 | pluralize: "item", "items" gives "3 items" */
+struct value
+filter_pluralize(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	struct value one = filter_text(r, args[0]);
+	bool is_one = value_equal(number_of(v), value_int(1));
+	size_t mark = render_mark(r);
+
+	render_print(r, v);
+	render_write(r, " ", 1);
+	if (is_one || n == 1)
+		render_write(r, one.text, one.len);
+	else
+		render_print(r, args[1]);
+	if (!is_one && n == 1)
+		render_write(r, "s", 1);
+	return render_take(r, mark);
+}
+
+struct value
+filter_plain_name(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	v = filter_squish(r, v, NULL, 0);
+	return v.len > 0 && name_is_plain(v.text, v.len) ? v
+							 : value_undefined();
+}

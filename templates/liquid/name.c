@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names that users gave, before they are shown to somebody whose address nobody
+ * has confirmed: a name that a mail client would turn into a link is none.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "templates/liquid/filters.h"
+
+#define NAME_MAX_CHARS 64
+
+static bool
+is_letter(char c)
+{
+	return ((c | 32) >= 'a' && (c | 32) <= 'z') || (c & 0x80) != 0;
+}
+
+static bool
+is_host_char(char c)
+{
+	return is_letter(c) || (c >= '0' && c <= '9') || c == '-';
+}
+
+/*
+ * Would a mail client take this word for a top-level domain? All of two and
+ * three letters may be one; of the longer ones, those seen in spam.
+ */
+static bool
+is_domain(const char *word, size_t len)
+{
+	static const char *const known[] = {"info", "name", "mobi", "shop",
+	    "site", "store", "online", "club", "live", "link", "click", "life",
+	    "work", "world", "today", "space", "website", "tech", "cloud",
+	    "page", "blog", "news", "chat", "host", "fund", "bank", "loan",
+	    "game", "games", "bond", "quest", "monster", "example", "email",
+	    "digital", "agency", "company", "center", "support", "social",
+	    "network", "solutions", "services", "finance", "casino", "money",
+	    "rocks", "guru", "icu", "zone", "land", "house", "media"};
+
+	if (len >= 4 && strncasecmp(word, "xn--", 4) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (len == strlen(known[i]) &&
+		    strncasecmp(word, known[i], len) == 0)
+			return true;
+	return len == 2 || len == 3;
+}
+
+static bool
+is_host_dot(const char *s, size_t at, size_t len)
+{
+	size_t end = at + 1;
+
+	if (at == 0 || !is_host_char(s[at - 1]))
+		return false;
+	while (end < len && is_host_char(s[end]))
+		end++;
+	return is_domain(s + at + 1, end - at - 1);
+}
+
+/* Dots of other scripts that browsers read as one (UTS 46). */
+static bool
+has_foreign_dot(const char *s, size_t len)
+{
+	return memmem(s, len, "\xe3\x80\x82", 3) != NULL ||
+	       memmem(s, len, "\xef\xbc\x8e", 3) != NULL ||
+	       memmem(s, len, "\xef\xbd\xa1", 3) != NULL;
+}
+
+bool
+name_is_plain(const char *s, size_t len)
+{
+	if (utf8_count(s, len) > NAME_MAX_CHARS || has_foreign_dot(s, len) ||
+	    memmem(s, len, "://", 3) != NULL)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f ||
+		    strchr("<>@", s[i]) != NULL)
+			return false;
+		if (len - i > 4 && strncasecmp(s + i, "www.", 4) == 0)
+			return false;
+		if (s[i] == '.' && is_host_dot(s, i, len))
+			return false;
+	}
+	return true;
+}

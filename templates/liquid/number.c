@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arithmetic on whole numbers with a check for overflow, and on decimals as 128
+ * bit integers with a power of ten. What does not fit there is done in double.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "templates/liquid/number.h"
+
+struct decimal {
+	__int128 units; /* the value is units / 10^scale */
+	int scale;
+};
+
+static struct value
+number_of_text(struct value v)
+{
+	char digits[64];
+	size_t i = 0, n = 0;
+	bool fraction = false;
+
+	while (i < v.len && is_space(v.text[i]))
+		i++;
+	if (i < v.len && (v.text[i] == '-' || v.text[i] == '+'))
+		digits[n++] = v.text[i++];
+	for (; i < v.len && n < sizeof digits - 1; i++) {
+		char c = v.text[i];
+
+		if (c == '.' && !fraction && n > 0 && digits[n - 1] >= '0')
+			fraction = true;
+		else if (c < '0' || c > '9')
+			break;
+		digits[n++] = c;
+	}
+	digits[n] = '\0';
+	while (i < v.len && is_space(v.text[i]))
+		i++;
+	if (fraction && i == v.len && digits[n - 1] != '.')
+		return value_float(strtod(digits, NULL));
+	return value_int(strtoll(digits, NULL, 10));
+}
+
+struct value
+number_of(struct value v)
+{
+	if (v.type == VALUE_INT || v.type == VALUE_FLOAT)
+		return v;
+	return v.type == VALUE_STRING ? number_of_text(v) : value_int(0);
+}
+
+/* The fewest digits that read back as the same double, as d.ddde+xx. */
+static void
+shortest(double real, char *out, size_t size)
+{
+	for (int digits = 14; digits < 17; digits++) {
+		snprintf(out, size, "%.*e", digits, real);
+		if (strtod(out, NULL) == real)
+			return;
+	}
+}
+
+/* Digits without the point and trailing zeros; returns the exponent. */
+static int
+split_digits(double real, char *digits)
+{
+	char text[NUMBER_SIZE], *e;
+	int n = 0;
+
+	shortest(fabs(real), text, sizeof text);
+	e = strchr(text, 'e');
+	for (char *p = text; p < e; p++)
+		if (*p != '.')
+			digits[n++] = *p;
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	digits[n] = '\0';
+	return atoi(e + 1);
+}
+
+size_t
+number_print(double real, char out[NUMBER_SIZE])
+{
+	char digits[NUMBER_SIZE];
+	const char *sign = signbit(real) ? "-" : "";
+	int e, n;
+
+	if (!isfinite(real))
+		return (size_t)snprintf(out, NUMBER_SIZE, "%s",
+		    isnan(real) ? "NaN"
+		    : real > 0	? "Infinity"
+				: "-Infinity");
+	e = split_digits(real, digits);
+	n = (int)strlen(digits);
+	if (e < -4 || e >= 16)
+		return (size_t)snprintf(out, NUMBER_SIZE, "%s%c.%se%c%02d",
+		    sign, digits[0], n > 1 ? digits + 1 : "0",
+		    e < 0 ? '-' : '+', abs(e));
+	if (e < 0)
+		return (size_t)snprintf(out, NUMBER_SIZE, "%s0.%.*s%s", sign,
+		    -e - 1, "0000", digits);
+	if (n > e + 1)
+		return (size_t)snprintf(out, NUMBER_SIZE, "%s%.*s.%s", sign,
+		    e + 1, digits, digits + e + 1);
+	return (size_t)snprintf(out, NUMBER_SIZE, "%s%s%.*s.0", sign, digits,
+	    e + 1 - n, "0000000000000000");
+}
+
+static bool
+decimal_of(struct value v, struct decimal *d)
+{
+	char digits[NUMBER_SIZE];
+	int e;
+
+	if (v.type == VALUE_INT) {
+		*d = (struct decimal){v.number, 0};
+		return true;
+	}
+	if (!isfinite(v.real) || fabs(v.real) >= 1e17 ||
+	    (v.real != 0 && fabs(v.real) < 1e-12))
+		return false;
+	e = split_digits(v.real, digits);
+	d->units = strtoll(digits, NULL, 10);
+	d->scale = (int)strlen(digits) - 1 - e;
+	for (; d->scale < 0; d->scale++)
+		d->units *= 10;
+	if (v.real < 0)
+		d->units = -d->units;
+	return true;
+}
+
+static struct value
+decimal_value(struct decimal d)
+{
+	char text[64], *p = text + sizeof text;
+	unsigned __int128 left = d.units < 0 ? -(unsigned __int128)d.units
+					     : (unsigned __int128)d.units;
+
+	p -= snprintf(NULL, 0, "e-%d", d.scale) + 1;
+	sprintf(p, "e-%d", d.scale);
+	do {
+		*--p = (char)('0' + (int)(left % 10));
+		left /= 10;
+	} while (left != 0);
+	if (d.units < 0)
+		*--p = '-';
+	return value_float(strtod(p, NULL));
+}
+
+static bool
+same_scale(struct decimal *a, struct decimal *b)
+{
+	struct decimal *low = a->scale < b->scale ? a : b;
+	int scale = a->scale < b->scale ? b->scale : a->scale;
+
+	for (; low->scale < scale; low->scale++)
+		if (__builtin_mul_overflow(low->units, 10, &low->units))
+			return false;
+	return true;
+}
+
+/* Exactly, in decimals; false when the digits do not fit. */
+static bool
+apply_decimal(char op, struct decimal a, struct decimal b, struct value *out)
+{
+	struct decimal d;
+
+	if (op == '*') {
+		d.scale = a.scale + b.scale;
+		if (__builtin_mul_overflow(a.units, b.units, &d.units))
+			return false;
+		*out = decimal_value(d);
+		return true;
+	}
+	if (op == '/' || !same_scale(&a, &b))
+		return false;
+	d = a;
+	if (op == '%') {
+		d.units = a.units % b.units;
+		if (d.units != 0 && (d.units < 0) != (b.units < 0))
+			d.units += b.units;
+	} else if (op == '+') {
+		d.units += b.units;
+	} else {
+		d.units -= b.units;
+	}
+	*out = decimal_value(d);
+	return true;
+}
+
+static double
+apply_real(char op, double a, double b)
+{
+	double rest;
+
+	switch (op) {
+	case '+':
+		return a + b;
+	case '-':
+		return a - b;
+	case '*':
+		return a * b;
+	case '/':
+		return a / b;
+	default:
+		rest = fmod(a, b);
+		return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+	}
+}
+
+static const char *
+apply_whole(char op, int64_t a, int64_t b, struct value *out)
+{
+	int64_t n = 0;
+	bool over = false;
+
+	if ((op == '/' || op == '%') && b == 0)
+		return "divided by 0";
+	if (op == '+')
+		over = __builtin_add_overflow(a, b, &n);
+	else if (op == '-')
+		over = __builtin_sub_overflow(a, b, &n);
+	else if (op == '*')
+		over = __builtin_mul_overflow(a, b, &n);
+	else if (b == -1)
+		over = op == '/' && __builtin_sub_overflow(0, a, &n);
+	else if (op == '/')
+		n = a / b - (a % b != 0 && (a < 0) != (b < 0));
+	else
+		n = a % b + (a % b != 0 && (a < 0) != (b < 0) ? b : 0);
+	*out = value_int(n);
+	return over ? "the result is too large a number" : NULL;
+}
+
+const char *
+number_apply(char op, struct value a, struct value b, struct value *out)
+{
+	struct decimal x, y;
+
+	a = number_of(a);
+	b = number_of(b);
+	if (a.type == VALUE_INT && b.type == VALUE_INT)
+		return apply_whole(op, a.number, b.number, out);
+	if (op == '%' && b.type == VALUE_INT && b.number == 0)
+		return "divided by 0";
+	if (op == '/' && b.type == VALUE_INT && b.number == 0)
+		return "divided by 0";
+	if (decimal_of(a, &x) && decimal_of(b, &y) &&
+	    !(op == '%' && y.units == 0) && apply_decimal(op, x, y, out))
+		return NULL;
+	*out = value_float(
+	    apply_real(op, a.type == VALUE_INT ? (double)a.number : a.real,
+		b.type == VALUE_INT ? (double)b.number : b.real));
+	return NULL;
+}
+
+/* d without its last digits, to a whole multiple of 10^-digits. */
+static struct decimal
+decimal_round(struct decimal d, char mode, int digits)
+{
+	__int128 unit = 1, rest;
+
+	if (d.scale - digits > 36)
+		return (struct decimal){0, 0};
+	for (int i = digits; i < d.scale; i++)
+		unit *= 10;
+	rest = d.units % unit;
+	d.units -= rest;
+	if (mode == '+' ? rest > 0 : mode == '~' && rest * 2 >= unit)
+		d.units += unit;
+	if (mode == '-' ? rest < 0 : mode == '~' && -rest * 2 >= unit)
+		d.units -= unit;
+	return d;
+}
+
+struct value
+number_round(struct value v, char mode, int digits)
+{
+	struct decimal d;
+
+	v = number_of(v);
+	if (v.type == VALUE_INT && digits >= 0)
+		return v;
+	if (!decimal_of(v, &d)) {
+		double whole = mode == '+'   ? ceil(v.real)
+			       : mode == '-' ? floor(v.real)
+					     : round(v.real);
+
+		if (digits > 0 || !(fabs(whole) < 9.2e18))
+			return v;
+		return value_int((int64_t)whole);
+	}
+	d = decimal_round(d, mode, digits);
+	if (digits > 0)
+		return decimal_value(d);
+	for (; d.scale > 0; d.scale--)
+		d.units /= 10;
+	return value_int((int64_t)d.units);
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Expressions, filter chains and conditions by recursive descent. Two entry
+ * points: what has a value (no operators) and what has a truth (no filters).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "templates/liquid/parse.h"
+
+#define DEPTH_MAX     100
+#define ARGUMENTS_MAX 16
+
+static const struct expr *parse_expr(struct parser *);
+
+static void
+deeper(struct parser *p)
+{
+	if (++p->depth > DEPTH_MAX)
+		parse_fail(
+		    p, p->lex.text, "nested more than %d deep", DEPTH_MAX);
+}
+
+static struct expr *
+expr_new(struct parser *p, enum expr_kind kind, const char *from)
+{
+	struct expr *e = parse_alloc(p, sizeof *e);
+
+	e->kind = kind;
+	e->source = (struct span){from, (uint32_t)(p->lex.text - from)};
+	while (e->source.len > 0 && is_space(from[e->source.len - 1]))
+		e->source.len--;
+	return e;
+}
+
+static const struct expr *
+literal_new(struct parser *p, const char *from, struct value v)
+{
+	struct expr *e = expr_new(p, EXPR_LITERAL, from);
+
+	e->literal = v;
+	return e;
+}
+
+/* nil, true, empty and so on, unless a member is asked of it. */
+static bool
+literal_word(struct span name, struct value *v)
+{
+	static const struct {
+		const char *word;
+		struct value v;
+	} words[] = {
+	    {"nil", {.type = VALUE_NIL}},
+	    {"null", {.type = VALUE_NIL}},
+	    {"true", {.type = VALUE_BOOL, .truth = true}},
+	    {"false", {.type = VALUE_BOOL}},
+	    {"empty", {.type = VALUE_EMPTY}},
+	    {"blank", {.type = VALUE_BLANK}},
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (value_is(value_text(name.text, name.len), words[i].word)) {
+			*v = words[i].v;
+			return true;
+		}
+	return false;
+}
+
+/* .name and [key], as many as there are. */
+static void
+parse_steps(struct parser *p, struct expr *e)
+{
+	struct step steps[DEPTH_MAX], *copy;
+	int n = 0;
+
+	while (p->lex.type == '.' || p->lex.type == '[') {
+		struct step s = {{NULL, 0}, NULL};
+
+		if (n == DEPTH_MAX)
+			parse_fail(p, p->lex.text, "the path is too long");
+		if (parse_accept(p, '.')) {
+			s.name = parse_name(p, "a name behind the dot");
+		} else {
+			lexer_next(&p->lex);
+			s.key = parse_expr(p);
+			parse_expect(p, ']', "']'");
+		}
+		if (s.key != NULL && s.key->kind == EXPR_LITERAL &&
+		    s.key->literal.type == VALUE_STRING) {
+			s.name.text = s.key->literal.text;
+			s.name.len = s.key->literal.len;
+			s.key = NULL;
+		}
+		steps[n++] = s;
+	}
+	copy = parse_alloc(p, (size_t)n * sizeof *copy);
+	if (n > 0)
+		memcpy(copy, steps, (size_t)n * sizeof *copy);
+	e->steps = copy;
+	e->n_steps = n;
+}
+
+/* "user.tags" of user.tags[0].name: as far as it is literal. */
+static char *
+path_text(struct parser *p, const struct expr *e)
+{
+	struct span root = p->names->list[e->slot].name;
+	size_t len = root.len;
+	char *path, *to;
+
+	for (int i = 0; i < e->n_steps && e->steps[i].key == NULL; i++)
+		len += 1 + e->steps[i].name.len;
+	to = path = parse_alloc(p, len + 1);
+	memcpy(to, root.text, root.len);
+	to += root.len;
+	for (int i = 0; i < e->n_steps && e->steps[i].key == NULL; i++) {
+		*to++ = '.';
+		memcpy(to, e->steps[i].name.text, e->steps[i].name.len);
+		to += e->steps[i].name.len;
+	}
+	return path;
+}
+
+static bool
+is_tested(const struct parser *p, const char *path)
+{
+	for (; p != NULL; p = p->includer)
+		for (int i = 0; i < p->n_tested; i++)
+			if (strlen(path) == p->tested[i].len &&
+			    memcmp(path, p->tested[i].text, p->tested[i].len) ==
+				0)
+				return true;
+	return false;
+}
+
+static void
+path_used(struct parser *p, const struct expr *e)
+{
+	struct use **at = &p->c->uses;
+	bool guarded;
+	char *path;
+
+	if (p->names->list[e->slot].bound > 0)
+		return;
+	path = path_text(p, e);
+	if (p->in_test && p->n_tested < 32)
+		p->tested[p->n_tested++] =
+		    (struct span){path, (uint32_t)strlen(path)};
+	guarded = p->in_test || is_tested(p, path);
+	while (*at != NULL && strcmp((*at)->path, path) != 0)
+		at = &(*at)->next;
+	if (*at == NULL) {
+		*at = parse_alloc(p, sizeof **at);
+		**at = (struct use){path, e->line, guarded, NULL};
+	} else if ((*at)->guarded && !guarded) {
+		(*at)->line = e->line;
+		(*at)->guarded = false;
+	}
+}
+
+static const struct expr *
+parse_path(struct parser *p)
+{
+	const char *from = p->lex.text;
+	struct span name = {p->lex.text, p->lex.len};
+	struct expr *e = expr_new(p, EXPR_PATH, from);
+	struct value v;
+
+	parse_where(p, from, &e->line, &e->column);
+	e->slot = -1;
+	if (parse_accept(p, '[')) {
+		e->root = parse_expr(p);
+		parse_expect(p, ']', "']'");
+		if (e->root->kind == EXPR_LITERAL &&
+		    e->root->literal.type == VALUE_STRING)
+			e->slot =
+			    slot_of(p, (struct span){e->root->literal.text,
+					   e->root->literal.len});
+	} else {
+		lexer_next(&p->lex);
+		if (p->lex.type != '.' && p->lex.type != '[' &&
+		    literal_word(name, &v))
+			return literal_new(p, from, v);
+		e->slot = slot_of(p, name);
+	}
+	parse_steps(p, e);
+	e->source.len = (uint32_t)(p->lex.text - from);
+	while (is_space(from[e->source.len - 1]))
+		e->source.len--;
+	if (e->slot >= 0)
+		path_used(p, e);
+	return e;
+}
+
+static const struct expr *
+parse_range(struct parser *p)
+{
+	const char *from = p->lex.text;
+	const struct expr *low, *high;
+	struct expr *e;
+
+	lexer_next(&p->lex);
+	low = parse_expr(p);
+	parse_expect(p, TOKEN_DOTDOT, "'..'");
+	high = parse_expr(p);
+	parse_expect(p, ')', "')'");
+	e = expr_new(p, EXPR_RANGE, from);
+	e->from = low;
+	e->to = high;
+	return e;
+}
+
+static struct value
+number_literal(struct parser *p)
+{
+	char digits[64];
+
+	if (p->lex.len >= sizeof digits)
+		parse_fail(p, p->lex.text, "the number is too long");
+	memcpy(digits, p->lex.text, p->lex.len);
+	digits[p->lex.len] = '\0';
+	return p->lex.type == TOKEN_INT ? value_int(strtoll(digits, NULL, 10))
+					: value_float(strtod(digits, NULL));
+}
+
+/* What an author wrote is safe, but in JSON a quote must be escaped anyway. */
+static struct value
+string_literal(struct parser *p)
+{
+	struct value v = value_text(p->lex.text, p->lex.len);
+
+	if (p->c->options->context != LIQUID_JSON)
+		v.flags = VALUE_SAFE | VALUE_ENCODED;
+	return v;
+}
+
+static const struct expr *
+parse_expr(struct parser *p)
+{
+	const char *from = p->lex.text;
+	const struct expr *e;
+	struct value v;
+
+	deeper(p);
+	switch (p->lex.type) {
+	case TOKEN_NAME:
+	case '[':
+		e = parse_path(p);
+		break;
+	case '(':
+		e = parse_range(p);
+		break;
+	case TOKEN_INT:
+	case TOKEN_FLOAT:
+		v = number_literal(p);
+		lexer_next(&p->lex);
+		e = literal_new(p, from, v);
+		break;
+	case TOKEN_STRING:
+		v = string_literal(p);
+		from--;
+		lexer_next(&p->lex);
+		e = literal_new(p, from, v);
+		break;
+	case TOKEN_END:
+		parse_fail(p, from, "a value is expected");
+	default:
+		if (*from == '$' || *from == '{')
+			parse_fail(p, from,
+			    "'%c' is not Liquid: write {{ name }}", *from);
+		if (*from == '"' || *from == '\'')
+			parse_fail(p, from, "the string has no end");
+		parse_fail(p, from, "a value is expected, not '%.*s'",
+		    (int)p->lex.len, from);
+	}
+	p->depth--;
+	return e;
+}
+
+const struct expr *
+parse_value(struct parser *p)
+{
+	return parse_expr(p);
+}
+
+static const struct filter *
+parse_filter_name(struct parser *p)
+{
+	const char *at = p->lex.text, *near;
+	struct span name = parse_name(p, "the name of a filter");
+	const struct filter *f = filter_named(name);
+	char word[64];
+
+	if (f != NULL)
+		return f;
+	snprintf(word, sizeof word, "%.*s", (int)name.len, name.text);
+	near = filter_suggest(word);
+	if (near != NULL)
+		parse_fail(p, at, "there is no filter '%s': did you mean '%s'?",
+		    word, near);
+	parse_fail(p, at, "there is no filter '%s'", word);
+}
+
+/* Is the token at hand NAME, with a colon behind it? */
+static bool
+at_keyword(const struct parser *p)
+{
+	struct lexer ahead = p->lex;
+
+	if (ahead.type != TOKEN_NAME)
+		return false;
+	lexer_next(&ahead);
+	return ahead.type == ':';
+}
+
+static void
+parse_arguments(struct parser *p, struct filter_call *call)
+{
+	const struct expr *args[ARGUMENTS_MAX + 1], *keyword = NULL;
+	const struct expr **copy;
+	int n = 0;
+
+	do {
+		if (at_keyword(p)) {
+			if (call->filter->keyword == NULL ||
+			    !lexer_is(&p->lex, call->filter->keyword))
+				parse_fail(p, p->lex.text,
+				    "%s takes no argument named '%.*s'",
+				    call->filter->name, (int)p->lex.len,
+				    p->lex.text);
+			lexer_next(&p->lex);
+			lexer_next(&p->lex);
+			keyword = parse_expr(p);
+		} else if (n < ARGUMENTS_MAX) {
+			args[n++] = parse_expr(p);
+		} else {
+			parse_fail(p, p->lex.text, "too many arguments");
+		}
+	} while (parse_accept(p, ','));
+	call->n_args = n;
+	if (keyword != NULL) {
+		while (n < call->filter->max)
+			args[n++] = literal_new(p, p->lex.text, value_nil());
+		args[n++] = keyword;
+	}
+	copy = parse_alloc(p, (size_t)n * sizeof *copy);
+	memcpy(copy, args, (size_t)n * sizeof *copy);
+	call->args = copy;
+	if (call->n_args <= call->filter->max && keyword != NULL)
+		call->n_args = n;
+}
+
+static void
+check_arguments(struct parser *p, const char *at, struct filter_call *call)
+{
+	const struct filter *f = call->filter;
+	int max = f->max + (f->keyword != NULL);
+
+	if (call->n_args >= f->min && call->n_args <= max)
+		return;
+	if (f->min == f->max)
+		parse_fail(p, at, "%s takes %d argument%s, not %d", f->name,
+		    f->min, f->min == 1 ? "" : "s", call->n_args);
+	parse_fail(p, at, "%s takes %d to %d arguments, not %d", f->name,
+	    f->min, f->max, call->n_args);
+}
+
+static struct filter_call
+parse_filter(struct parser *p)
+{
+	const char *at = p->lex.text;
+	struct filter_call call = {.filter = parse_filter_name(p)};
+
+	parse_where(p, at, &call.line, &call.column);
+	if (parse_accept(p, ':'))
+		parse_arguments(p, &call);
+	check_arguments(p, at, &call);
+	return call;
+}
+
+/* A look ahead for `| default`, so that paths before it count as guarded. */
+static bool
+has_default(struct lexer ahead)
+{
+	while (ahead.type != TOKEN_END) {
+		bool pipe = ahead.type == '|';
+
+		lexer_next(&ahead);
+		if (pipe && lexer_is(&ahead, "default"))
+			return true;
+	}
+	return false;
+}
+
+struct chain
+parse_chain(struct parser *p)
+{
+	struct filter_call calls[DEPTH_MAX], *copy;
+	struct chain chain = {.has_default = has_default(p->lex)};
+	bool was_test = p->in_test;
+	int tested = p->n_tested, n = 0;
+
+	p->in_test = was_test || chain.has_default;
+	chain.head = parse_expr(p);
+	while (parse_accept(p, '|')) {
+		if (n == DEPTH_MAX)
+			parse_fail(p, p->lex.text, "too many filters");
+		calls[n++] = parse_filter(p);
+	}
+	p->in_test = was_test;
+	if (!was_test)
+		p->n_tested = tested;
+	copy = parse_alloc(p, (size_t)n * sizeof *copy);
+	if (n > 0)
+		memcpy(copy, calls, (size_t)n * sizeof *copy);
+	chain.filters = copy;
+	chain.n_filters = n;
+	return chain;
+}
+
+static enum compare
+parse_operator(struct parser *p)
+{
+	static const char *const signs[] = {[EQ] = "==",
+	    [NE] = "!=",
+	    [LT] = "<",
+	    [GT] = ">",
+	    [LE] = "<=",
+	    [GE] = ">="};
+	struct span sign = {p->lex.text, p->lex.len};
+
+	if (parse_accept_name(p, "contains"))
+		return CONTAINS;
+	if (p->lex.type == '=')
+		parse_fail(p, sign.text, "to compare, write '=='");
+	if (!parse_accept(p, TOKEN_COMPARE))
+		return IS_TRUE;
+	for (int i = EQ; i <= GE; i++)
+		if (sign.len == strlen(signs[i]) &&
+		    memcmp(sign.text, signs[i], sign.len) == 0)
+			return (enum compare)i;
+	return NE; /* <> */
+}
+
+static struct cond *
+parse_test(struct parser *p)
+{
+	struct cond *cond = parse_alloc(p, sizeof *cond);
+
+	parse_where(p, p->lex.text, &cond->line, &cond->column);
+	cond->left = parse_expr(p);
+	cond->op = parse_operator(p);
+	if (cond->op != IS_TRUE)
+		cond->right = parse_expr(p);
+	return cond;
+}
+
+const struct cond *
+parse_cond(struct parser *p)
+{
+	bool was_test = p->in_test;
+	struct cond *first, *last;
+
+	p->in_test = true;
+	first = last = parse_test(p);
+	for (;;) {
+		if (parse_accept_name(p, "and"))
+			last->link = LINK_AND;
+		else if (parse_accept_name(p, "or"))
+			last->link = LINK_OR;
+		else
+			break;
+		last->next = parse_test(p);
+		last = (struct cond *)last->next;
+	}
+	p->in_test = was_test;
+	return first;
+}

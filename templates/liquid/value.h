@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TEMPLATES_LIQUID_VALUE_H
+#define TEMPLATES_LIQUID_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+/*
+ * value - what a Liquid expression gives: 16 bytes, copied freely. Strings,
+ * lists and hashes are borrowed from the template, from the data or from the
+ * render's scratch memory, and outlive the render's use of them.
+ */
+enum value_type {
+	VALUE_UNSET, /* no binding here: only in slots */
+	VALUE_NIL,
+	VALUE_BOOL,
+	VALUE_INT,
+	VALUE_FLOAT,
+	VALUE_STRING,
+	VALUE_ARRAY, /* made by a filter: items */
+	VALUE_LIST,  /* a JSON array */
+	VALUE_HASH,  /* a JSON object */
+	VALUE_RANGE, /* never expanded */
+	VALUE_EMPTY, /* the words `empty` and `blank` */
+	VALUE_BLANK,
+	VALUE_LOOP, /* forloop, tablerowloop */
+};
+
+#define VALUE_SAFE	1u /* fit for the template's context as it is */
+#define VALUE_ENCODED	2u /* percent-encoded already */
+#define VALUE_UNDEFINED 4u /* a nil that data did not give */
+
+struct range {
+	int64_t from, to; /* both included; empty when from > to */
+};
+
+struct loop {
+	const char *name; /* "item-user.items" */
+	uint32_t name_len;
+	bool is_table;
+	int64_t length, index0;
+	int64_t cols, col0, row; /* of a table */
+	struct loop *parent;
+};
+
+struct value {
+	uint8_t type;
+	uint8_t flags;
+	uint32_t len; /* of a string (bytes) or an array (items) */
+	union {
+		bool truth;
+		int64_t number;
+		double real;
+		const char *text;
+		const struct value *items;
+		json_t *json;
+		const struct range *range;
+		const struct loop *loop;
+	};
+};
+
+struct value value_nil(void);
+struct value value_undefined(void);
+struct value value_bool(bool);
+struct value value_int(int64_t);
+struct value value_float(double);
+struct value value_text(const char *, size_t len);
+struct value value_of_json(json_t *); /* borrowed; NULL is undefined */
+json_t *value_to_json(struct value);  /* new reference */
+
+bool value_is(struct value, const char *text); /* this string? */
+bool value_truth(struct value);
+bool value_equal(struct value, struct value);
+bool value_contains(struct value, struct value needle);
+bool value_is_empty(struct value); /* "", [], {} */
+
+/*
+ * Less, equal or more as -1, 0, 1; VALUE_APART when the two have no order
+ * (that is false, not an error), VALUE_MIXED for a string and a number.
+ */
+#define VALUE_APART 2
+#define VALUE_MIXED 3
+int value_compare(struct value, struct value);
+
+/* Items of an array, list or range; 0 for what has none. */
+size_t value_count(struct value);
+struct value value_at(struct value, size_t i);
+bool value_is_array(struct value); /* array, list or range */
+
+/* `v.name` and `v[key]`; undefined when there is none. A hash's own key wins
+ * over size, first and last. `pair` is room for what `first` of a hash gives.
+ */
+struct value value_member(
+    struct value, const char *name, size_t len, struct value pair[2]);
+struct value value_index(struct value, struct value key, struct value pair[2]);
+
+/* A whole number as `limit:` and `slice:` take it: 2 or "2". 0 or -1. */
+int value_integer(struct value, int64_t *out);
+
+size_t utf8_count(const char *, size_t len); /* characters */
+size_t utf8_next(const char *, size_t len);  /* bytes of the first one */
+/* Bytes of the first `chars` characters, at most len. */
+size_t utf8_prefix(const char *, size_t len, size_t chars);
+bool is_space(char);
+
+#endif
