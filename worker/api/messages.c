@@ -228,7 +228,7 @@ messages_send(struct turn *t, struct api_call *call,
 		return 0;
 	}
 	if (rc == 0)
-		turn_decide(t, person, NULL, 0, NULL, "queued",
+		turn_note(t, person, NULL, 0, NULL, "queued",
 		    send.override ? "sent by an operator, with override"
 				  : "sent by an operator");
 	api_answer(call, json_pack("{s:s,s:b}", "key", key, "duplicate", rc));

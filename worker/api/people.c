@@ -291,7 +291,7 @@ suppression(struct action *a, bool is_on)
 		    is_on ? "suppress" : "allow again");
 		return -1;
 	}
-	turn_decide(a->turn, a->person, NULL, 0, NULL,
+	turn_note(a->turn, a->person, NULL, 0, NULL,
 	    is_on ? "suppressed" : "unsuppressed",
 	    a->note[0] != '\0' ? a->note : "by an operator");
 	if ((is_on ? queue_suppress(q, email, topic, "by an operator",

@@ -443,7 +443,7 @@ gate_row(struct turn *t, struct candidate *c)
 		row->next_at_ms = c->until_ms;
 	}
 	if (is_new)
-		turn_decide(t, c->person, row->sequence, row->entry,
+		turn_note(t, c->person, row->sequence, row->entry,
 		    row->step, c->gate == ENGINE_SKIP ? "skipped" : "waiting",
 		    c->reason);
 }

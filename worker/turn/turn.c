@@ -127,7 +127,7 @@ keep_json(struct turn *t, const json_t *value)
 }
 
 void
-turn_decide(struct turn *t, struct person *person, const char *sequence,
+turn_note(struct turn *t, struct person *person, const char *sequence,
     int entry, const char *step, const char *what, const char *reason)
 {
 	t->decided = list_room(t->decided, t->n_decided, &t->cap_decided,
@@ -249,7 +249,7 @@ turn_take(struct turn *t, struct person *person)
 	for (int i = 0; i < t->decisions.count; i++) {
 		const struct decision *d = &t->decisions.list[i];
 
-		turn_decide(t, person, d->sequence, d->entry, d->step,
+		turn_note(t, person, d->sequence, d->entry, d->step,
 		    decision_name(d->what), d->reason);
 		if (d->what == DECISION_SEND)
 			take_send(t, person, d);

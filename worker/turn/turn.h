@@ -83,7 +83,7 @@ int turn_find(struct turn *, enum subject_kind, const char *id,
 /* Takes note of what the engine decided for this person. */
 void turn_take(struct turn *, struct person *);
 /* One row for the decision log. Texts are copied. */
-void turn_decide(struct turn *, struct person *, const char *sequence,
+void turn_note(struct turn *, struct person *, const char *sequence,
     int entry, const char *step, const char *what, const char *reason);
 
 /* A message sent by hand. */
