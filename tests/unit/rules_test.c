@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rules_test - what is said about definitions that are wrong, word for word:
+ * these texts are what a marketing person works with.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sequences/rules.h"
+#include "templates/buf.h"
+
+static char folder[64];
+
+static void
+path_of(const char *name, char out[200])
+{
+	snprintf(out, 200, "%s/%s", folder, name);
+}
+
+static void
+write_file(const char *name, const char *text)
+{
+	char path[200];
+	FILE *f;
+
+	path_of(name, path);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void
+remove_file(const char *name)
+{
+	char path[200];
+
+	path_of(name, path);
+	assert_int_equal(remove(path), 0);
+}
+
+static int
+make_workspace(void **state)
+{
+	char path[200];
+
+	strcpy(folder, "/tmp/rules_test.XXXXXX");
+	if (mkdtemp(folder) == NULL)
+		return -1;
+	path_of("templates", path);
+	mkdir(path, 0700);
+	path_of("sequences", path);
+	mkdir(path, 0700);
+	write_file("templates/hello.md", "Subject: Hello\n\nHi!\n");
+	write_file("templates/survey.md", "Subject: Well?\n\nWell?\n");
+	write_file("metrics.json",
+	    "{\"metrics\": {\"tasks\": {\"count\": \"Task Succeeded\"}}}");
+	return 0;
+}
+
+static int
+remove_workspace(void **state)
+{
+	remove_file("templates/hello.md");
+	remove_file("templates/survey.md");
+	remove_file("metrics.json");
+	remove_file("templates");
+	remove_file("sequences");
+	return remove(folder);
+}
+
+/* Loads the workspace; every problem becomes a line of `out`. */
+static struct rules *
+load(struct buf *out)
+{
+	static const char *const contacts[] = {"cs-lead", NULL};
+	struct problems problems = {0}, templates_problems = {0};
+	struct rules_context context = {.contacts = contacts};
+	struct templates *templates;
+	struct rules *rules;
+	char path[200], text[800];
+
+	path_of("templates", path);
+	templates = templates_load(path, &templates_problems);
+	assert_int_equal(templates_problems.errors, 0);
+	problems_free(&templates_problems);
+	context.templates = templates;
+	rules = rules_load(folder, &context, &problems);
+	for (int i = 0; i < problems.count; i++) {
+		const struct problem *p = &problems.list[i];
+
+		buf_addf(out, "%s%s%s%s\n", p->is_warning ? "warning: " : "",
+		    p->rule, p->rule[0] != '\0' ? ": " : "",
+		    error_string(&p->at, text, sizeof text));
+	}
+	problems_free(&problems);
+	templates_free(templates);
+	return rules;
+}
+
+static void
+expect(const char *sequence, const char *expected)
+{
+	struct buf out = {0};
+	char text[4096], *p = text;
+
+	assert_true(strlen(sequence) < sizeof text);
+	for (; *sequence != '\0'; sequence++)
+		*p++ = *sequence == '\''  ? '"'
+		       : *sequence == '`' ? '\''
+					  : *sequence;
+	*p = '\0';
+	write_file("sequences/x.json", text);
+	rules_free(load(&out));
+	remove_file("sequences/x.json");
+	assert_string_equal(buf_str(&out), expected);
+	buf_free(&out);
+}
+
+/* JSON with ' for " and ` for '. */
+#define STEPS "'steps': [{'id': 'a', 'send': 'hello'}]"
+#define ENTER "'enter': {'on': 'Go'},"
+
+static void
+test_good(void **state)
+{
+	struct buf out = {0};
+	struct rules *rules;
+	struct sequence_info info;
+
+	write_file("sequences/b-2.json",
+	    "{\"enter\": {\"manual\": true}, \"description\": \"two\","
+	    "\"for\": \"account\", \"topic\": \"news\","
+	    "\"steps\": [{\"id\": \"a\", \"send\": \"hello\"}]}");
+	write_file("sequences/b.json",
+	    "{\"$schema\": \"x\", \"enter\": [{\"on\": \"Go\"}],"
+	    "\"steps\": [{\"id\": \"a\", \"send\": \"hello\"}]}");
+	write_file("sequences/notes.txt", "not a sequence");
+	rules = load(&out);
+	assert_string_equal(buf_str(&out), "");
+	assert_int_equal(rules_count(rules), 2);
+	info = rules_info(rules, rules_find(rules, "b-2"));
+	assert_string_equal(info.name, "b-2");
+	assert_string_equal(info.description, "two");
+	assert_string_equal(info.topic, "news");
+	assert_true(info.for_account);
+	assert_true(info.is_manual);
+	assert_int_equal(info.n_steps, 1);
+	info = rules_info(rules, rules_find(rules, "b"));
+	assert_string_equal(info.name, "b");
+	assert_false(info.is_manual);
+	assert_int_equal(rules_find(rules, "c"), -1);
+	rules_free(rules);
+	buf_free(&out);
+	remove_file("sequences/b.json");
+	remove_file("sequences/b-2.json");
+	remove_file("sequences/notes.txt");
+}
+
+static void
+test_shape(void **state)
+{
+	expect("{",
+	    "sequences/x.json:1:1: string or '}' expected near end of file\n");
+	expect("{}", "sequences/x.json:1:1: \"enter\" is missing\n"
+		     "sequences/x.json:1:1: \"steps\" is missing\n");
+	expect("{\n  " ENTER "\n  'exits': [],\n  'topic': 3,\n  " STEPS "\n}",
+	    "sequences/x.json:3:12: unknown key \"exits\"; did you mean "
+	    "\"exit\"? (at /exits)\n"
+	    "sequences/x.json:4:12: a string is expected (at /topic)\n");
+	expect("{" ENTER "'steps': []}",
+	    "sequences/x.json:1:33: a sequence needs at least one step (at "
+	    "/steps)\n");
+	expect("{" ENTER "'steps': [7, {'id': 'a', 'after': '1d',"
+	       " 'sned': 'hello'}]}",
+	    "sequences/x.json:1:34: an object is expected (at /steps/0)\n"
+	    "sequences/x.json:1:72: unknown key \"sned\"; did you mean "
+	    "\"send\"? (at /steps/1/sned)\n"
+	    "sequences/x.json:1:37: a step needs \"send\", \"choose\" or "
+	    "\"stop\" (at /steps/1)\n");
+}
+
+static void
+test_names(void **state)
+{
+	expect("{" ENTER "'steps': [{'id': 'a', 'send': 'helo',"
+	       " 'to': ['user', 'cs-led']}]}",
+	    "unknown-name: sequences/x.json:1:54: no template is called "
+	    "\"helo\"; did you mean \"hello\"? (at /steps/0/send)\n"
+	    "unknown-name: sequences/x.json:1:77: no recipient is called "
+	    "\"cs-led\"; did you mean \"cs-lead\"? (at /steps/0/to/1)\n");
+	expect("{'for': 'account'," ENTER
+	       "'steps': [{'id': 'a', 'send': 'hello', 'to': 'user'}]}",
+	    "unknown-name: sequences/x.json:1:86: no recipient is called "
+	    "\"user\" (at /steps/0/to)\n");
+	expect("{'enter': {'on': 'Go', 'if': 'metric.task > 1'},"
+	       "'exit': {'if': {'any': ['usr.x', {'not':"
+	       " 'account.metric.tsks'}]}}," STEPS "}",
+	    "unknown-name: sequences/x.json:1:30: no metric is called "
+	    "\"task\"; did you mean \"tasks\"? (at /enter/if)\n"
+	    "unknown-name: sequences/x.json:1:73: no value is called \"usr\"; "
+	    "did you mean \"user\"? (at /exit/if/any/0)\n"
+	    "unknown-name: sequences/x.json:1:90: no metric is called "
+	    "\"tsks\"; did you mean \"tasks\"? (at /exit/if/any/1/not)\n");
+	expect("{'enter': {'on': 'Go', 'reenter': 'always'}," STEPS "}",
+	    "unknown-name: sequences/x.json:1:35: no kind of reentry is called "
+	    "\"always\" (at /enter/reenter)\n");
+}
+
+static void
+test_values(void **state)
+{
+	expect("{" ENTER "'late': {'grace': '1 day'},"
+	       "'window': {'days': 'mo-fri', 'from': '9'}," STEPS "}",
+	    "sequences/x.json:1:42: a duration is expected, such as \"48h\" or "
+	    "\"14d\" (s, m, h, d, w) (at /late/grace)\n"
+	    "sequences/x.json:1:70: days are expected, such as \"mon-fri\", "
+	    "\"tue,thu\" or \"any\" (at /window/days)\n"
+	    "sequences/x.json:1:88: a time of day is expected, such as "
+	    "\"09:00\" (at /window/from)\n"
+	    "sequences/x.json:1:61: \"from\" and \"to\" come together (at "
+	    "/window)\n");
+	expect("{" ENTER "'window': {'timezone': 'Berlin'}," STEPS "}",
+	    "sequences/x.json:1:47: \"user\" or a time zone is expected, such "
+	    "as \"Europe/Berlin\"; \"Berlin\" is none (at /window/timezone)\n");
+	expect("{" ENTER "'exit': [{}], 'pause': [{'on': 'X'}]," STEPS "}",
+	    "sequences/x.json:1:33: an exit needs \"on\" or \"if\" (at "
+	    "/exit/0)\n"
+	    "sequences/x.json:1:48: \"for\" is missing (at /pause/0)\n");
+	expect("{" ENTER "'exit': {'if': {'all': []}}," STEPS "}",
+	    "sequences/x.json:1:47: a list of conditions is expected (at "
+	    "/exit/if/all)\n");
+	expect("{" ENTER "'exit': {'if': {'none': []}}," STEPS "}",
+	    "sequences/x.json:1:39: one of {\"all\": [..]}, {\"any\": [..]} "
+	    "and {\"not\": ..} is expected (at /exit/if)\n");
+}
+
+static void
+test_steps(void **state)
+{
+	expect("{" ENTER "'steps': [{'id': 'a', 'send': 'hello', 'day': 1,"
+	       " 'after': '2d'}, {'id': 'a', 'choose': [{'send': 'hello'},"
+	       " {'if': 'user.x', 'send': 'survey'}], 'send': 'hello'}]}",
+	    "sequences/x.json:1:34: a step has \"day\" or \"after\", not both "
+	    "(at /steps/0)\n"
+	    "sequences/x.json:1:111: only the last choice can do without "
+	    "\"if\": those after it would never be taken (at "
+	    "/steps/1/choose)\n"
+	    "sequences/x.json:1:89: a step has \"send\" or \"choose\", not "
+	    "both (at /steps/1)\n"
+	    "sequences/x.json:1:89: a step after the first needs \"day\" or "
+	    "\"after\" (at /steps/1)\n"
+	    "sequences/x.json:1:96: \"a\" is the id of two steps (at "
+	    "/steps/1/id)\n");
+}
+
+static void
+test_lint(void **state)
+{
+	expect("{" ENTER "'topic': 'onboarding', 'steps': ["
+	       "{'id': 'a', 'day': 7, 'send': 'hello'},\n"
+	       "{'id': 'b', 'day': 3, 'send': 'hello'},\n"
+	       "{'id': 'c', 'day': 9, 'stop': true},\n"
+	       "{'id': 'd', 'day': 9, 'send': 'hello'}]}",
+	    "warning: unreachable-step: sequences/x.json:2:1: steps run in "
+	    "order: day 3 is over when \"a\" on day 7 is done (at /steps/1)\n"
+	    "warning: unreachable-step: sequences/x.json:4:1: \"c\" always "
+	    "stops the sequence before (at /steps/3)\n"
+	    "warning: human-owned-accounts: sequences/x.json:1:1: no exit "
+	    "looks at the account: people whose account has a customer success "
+	    "manager would get this too (add {\"if\": \"account.csm\"})\n");
+	expect("{" ENTER "'topic': 'onboarding', 'exit': {'if':"
+	       " {'all': ['account.csm != nil']}}," STEPS "}",
+	    "");
+}
+
+/* Words of the language that come later are not taken for misspelt. */
+static void
+test_later(void **state)
+{
+	expect("{'enter': [{'metric': 'tasks', 'below': 4},"
+	       "{'missing': 'A', 'after': 'B', 'within': '2d'}],"
+	       "'edits': 'pin', 'steps': [{'id': 'a', 'split': []},"
+	       "{'id': 'b', 'at': 'user.x', 'send': 'hello',"
+	       " 'to': {'members': 'user.seed'}}]}",
+	    "sequences/x.json:1:23: \"metric\" is not available in this "
+	    "version (at /enter/0/metric)\n"
+	    "sequences/x.json:1:56: \"missing\" is not available in this "
+	    "version (at /enter/1/missing)\n"
+	    "sequences/x.json:1:101: \"pin\" is not available in this version "
+	    "(at /edits)\n"
+	    "sequences/x.json:1:139: \"split\" is not available in this "
+	    "version (at /steps/0/split)\n"
+	    "sequences/x.json:1:161: \"at\" is not available in this version "
+	    "(at /steps/1/at)\n"
+	    "sequences/x.json:1:206: \"members\" is not available in this "
+	    "version (at /steps/1/to/members)\n");
+}
+
+static void
+test_conditions(void **state)
+{
+	struct buf out = {0};
+
+	write_file("sequences/x.json",
+	    "{\"enter\": {\"on\": \"Go\", \"if\": \"user.plan ==\"},"
+	    "\"steps\": [{\"id\": \"a\", \"send\": \"hello\"}]}");
+	rules_free(load(&out));
+	remove_file("sequences/x.json");
+	if (strstr(buf_str(&out),
+		"sequences/x.json:1:30: the condition cannot be read: ") ==
+	    NULL)
+		fail_msg("%s", buf_str(&out));
+	buf_free(&out);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_shape),
+	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_steps),
+	    cmocka_unit_test(test_lint),
+	    cmocka_unit_test(test_later),
+	    cmocka_unit_test(test_conditions),
+	};
+
+	return cmocka_run_group_tests(tests, make_workspace, remove_workspace);
+}
