@@ -69,6 +69,11 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libnudge.a
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -rdynamic -o $@ $< $(BUILD)/libnudge.a \
 		$(LDFLAGS) $(LIBS) -lcmocka
 
+$(BUILD)/tests/liquid_cases: tests/liquid_cases.c $(BUILD)/libnudge.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -rdynamic -o $@ $< $(BUILD)/libnudge.a \
+		$(LDFLAGS) $(LIBS)
+
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libnudge.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libnudge.a \
