@@ -18,7 +18,10 @@
  */
 struct metrics;
 
-/* No file: no metrics. Problems are added; never NULL. */
+/*
+ * No file: no metrics. Problems are added; never NULL. The names are there even
+ * then; apply and ask for values only when problems->errors did not grow.
+ */
 struct metrics *metrics_load(const char *path, struct problems *);
 void metrics_free(struct metrics *);
 const char *const *metrics_names(const struct metrics *); /* sorted, NULL */
