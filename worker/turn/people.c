@@ -183,6 +183,34 @@ people_load_ids(struct people *p, const int64_t *ids, int n)
 	return rc;
 }
 
+/* Whoever goes by a userId is known, by whatever name they came up. */
+static int
+find_known(struct people *p)
+{
+	struct queue_name *names = xcalloc((size_t)p->count + 1, sizeof *names);
+	struct person **who = xcalloc((size_t)p->count + 1, sizeof *who);
+	int64_t *ids = xcalloc((size_t)p->count + 1, sizeof *ids);
+	int n = 0, rc;
+
+	for (int i = 0; i < p->count; i++) {
+		struct person *person = p->list[i];
+
+		if (person->is_known || person->id == 0 ||
+		    person->subject.kind != SUBJECT_USER)
+			continue;
+		names[n] =
+		    (struct queue_name){QUEUE_USER_ID, person->subject.name};
+		who[n++] = person;
+	}
+	rc = n == 0 ? 0 : queue_names_find(p->queue, names, n, ids);
+	for (int i = 0; rc == 0 && i < n; i++)
+		who[i]->is_known = ids[i] == who[i]->id;
+	free(ids);
+	free(who);
+	free(names);
+	return rc;
+}
+
 int
 people_load(struct people *p)
 {
@@ -212,7 +240,7 @@ people_load(struct people *p)
 	}
 	free(names);
 	free(ids);
-	return rc;
+	return rc == 0 ? find_known(p) : rc;
 }
 
 struct person *

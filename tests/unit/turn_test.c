@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Turns on a store in memory and a workspace in a folder of its own: events to
+ * people, messages past their gates, verdicts to fates.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "worker/turn/turn.h"
+
+#define NOW    1774602000000 /* Friday 2026-03-27 09:00 UTC */
+#define MINUTE 60000
+#define HOUR   (60 * MINUTE)
+
+struct bench {
+	char folder[64];
+	struct queue *queue;
+	struct workspace *workspace;
+	struct turn turn;
+	int64_t now;
+	int serial;
+};
+
+static struct bench b;
+
+static void
+write_file(const char *name, const char *text)
+{
+	char path[160];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", b.folder, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static const char sequence[] =
+    "{\"for\":\"user\",\"topic\":\"onboarding\","
+    "\"enter\":{\"on\":\"Signed Up\",\"if\":\"user.plan == 'free'\"},"
+    "\"exit\":[{\"on\":\"Account Deleted\"},{\"if\":\"account.csm\"}],"
+    "\"late\":{\"grace\":\"24h\"},"
+    "\"steps\":[{\"id\":\"welcome\",\"day\":0,\"send\":\"welcome\"},"
+    "{\"id\":\"later\",\"after\":\"48h\",\"send\":\"later\"}]}";
+
+static void
+load_workspace(const char *more_settings)
+{
+	struct problems problems = {0};
+	char json[1000], text[700];
+
+	snprintf(json, sizeof json,
+	    "{\"channels\":{\"email\":{\"type\":\"capture\"}},"
+	    "\"sender\":{\"name\":\"Acme\",\"address\":\"a@acme.example\"}%s}",
+	    more_settings);
+	write_file("nudge.json", json);
+	b.workspace = workspace_load(b.folder, NULL, &problems, false);
+	if (b.workspace == NULL)
+		fail_msg("%s", error_string(&problems.list[0].at, text,
+				   sizeof text));
+	problems_free(&problems);
+}
+
+static void
+start_with(const char *more_settings)
+{
+	struct queue_error error;
+	char path[160];
+
+	strcpy(b.folder, "/tmp/nudge-turn-XXXXXX");
+	assert_non_null(mkdtemp(b.folder));
+	snprintf(path, sizeof path, "%s/sequences", b.folder);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/templates", b.folder);
+	mkdir(path, 0700);
+	write_file("sequences/onboarding.json", sequence);
+	write_file("templates/welcome.md",
+	    "Subject: Hello {{ user.first_name | default: \"there\" }}\n\n"
+	    "Hi.\n");
+	write_file("templates/later.md", "Subject: Later\n\nHi again.\n");
+	load_workspace(more_settings);
+	b.queue = queue_open(NULL, QUEUE_MEMORY, &error);
+	assert_non_null(b.queue);
+	assert_int_equal(turn_init(&b.turn, b.queue, b.workspace), 0);
+	b.now = NOW;
+}
+
+static int
+start(void **state)
+{
+	start_with("");
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	char command[100];
+
+	turn_free(&b.turn);
+	queue_close(b.queue);
+	workspace_release(b.workspace);
+	snprintf(command, sizeof command, "rm -r %s", b.folder);
+	return system(command);
+}
+
+/* One turn that takes in a batch, as a client posts it. */
+static int
+ingest(const char *events)
+{
+	struct segment_batch batch;
+	struct segment_request request = {
+	    .type = SEGMENT_BATCH,
+	    .received_ms = b.now,
+	    .serial = (uint64_t)b.serial++,
+	};
+	const struct segment_event *list[20];
+	char body[4000];
+	const char *why;
+	int n;
+
+	snprintf(body, sizeof body, "{\"batch\":[%s]}", events);
+	request.body = body;
+	request.len = strlen(body);
+	assert_int_equal(segment_parse(&request, &batch, &why), 200);
+	for (int i = 0; i < batch.count; i++)
+		list[i] = &batch.events[i];
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	n = turn_ingest(&b.turn, list, batch.count);
+	assert_true(n >= 0);
+	assert_int_equal(turn_write(&b.turn), 0);
+	assert_int_equal(turn_commit(&b.turn), 0);
+	segment_batch_free(&batch);
+	return n;
+}
+
+static struct delivery *
+claim(void)
+{
+	struct delivery *list;
+	int taken;
+
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	assert_true(turn_wake(&b.turn, 100) >= 0);
+	assert_int_equal(turn_write(&b.turn), 0);
+	assert_true(turn_claim(&b.turn, &b.workspace->settings->channels[0],
+			100, &list, &taken) >= 0);
+	assert_int_equal(turn_commit(&b.turn), 0);
+	return list;
+}
+
+static void
+settle(struct delivery *d, enum verdict_what what)
+{
+	d->verdict.what = what;
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	assert_int_equal(turn_settle(&b.turn, &d, 1), 0);
+	assert_int_equal(turn_write(&b.turn), 0);
+	assert_int_equal(turn_commit(&b.turn), 0);
+}
+
+static void
+free_all(struct delivery *list)
+{
+	while (list != NULL) {
+		struct delivery *next = list->next;
+
+		turn_delivery_free(list);
+		list = next;
+	}
+}
+
+/* The id in the store of whom a name names; 0: nobody. */
+static int64_t
+id_of(enum queue_name_kind kind, const char *text)
+{
+	struct queue_name name = {kind, text};
+	int64_t id;
+
+	assert_int_equal(queue_names_find(b.queue, &name, 1, &id), 0);
+	return id;
+}
+
+static struct queue_message
+message(int state)
+{
+	struct queue_message_filter filter = {.state = state};
+	struct queue_message m = {0};
+
+	assert_int_equal(queue_messages_find(b.queue, &filter, &m, 1), 1);
+	return m;
+}
+
+static int
+count(int state)
+{
+	int64_t counts[QUEUE_STATES];
+
+	assert_int_equal(queue_messages_count(b.queue, counts), 0);
+	return (int)counts[state];
+}
+
+#define IDENTIFY                                                              \
+	"{\"type\":\"identify\",\"userId\":\"u\",\"anonymousId\":\"x\","      \
+	"\"traits\":{\"email\":\"u@b.example\",\"plan\":\"free\","            \
+	"\"firstName\":\"Uma\"}}"
+#define SIGNED_UP \
+	"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"Signed Up\"}"
+
+/* ------------------------------------------------------------------ people */
+
+static void
+identify_beside_track_counts_in_any_order(void **state)
+{
+	struct delivery *d;
+
+	assert_int_equal(ingest(SIGNED_UP "," IDENTIFY), 2);
+	d = claim();
+	assert_non_null(d);
+	assert_null(d->next);
+	assert_string_equal(d->address, "u@b.example");
+	assert_string_equal(d->to_name, "Uma");
+	assert_non_null(strstr(d->scope, "\"first_name\":\"Uma\""));
+	settle(d, VERDICT_SENT);
+	assert_int_equal(count(QUEUE_SENT), 1);
+	free_all(d);
+}
+
+static void
+duplicates_have_no_effect(void **state)
+{
+	const char *event = "{\"type\":\"track\",\"userId\":\"u\",\"event\":"
+			    "\"A\",\"messageId\":\"m1\"}";
+
+	assert_int_equal(ingest(event), 1);
+	assert_int_equal(ingest(event), 0);
+	b.now += 47 * HOUR;
+	assert_int_equal(ingest(event), 0);
+}
+
+static void
+a_visitor_becomes_the_user(void **state)
+{
+	int64_t visitor;
+
+	ingest("{\"type\":\"page\",\"anonymousId\":\"x\",\"name\":\"Home\","
+	       "\"context\":{\"timezone\":\"Europe/Berlin\"}}");
+	visitor = id_of(QUEUE_ANONYMOUS_ID, "x");
+	assert_true(visitor != 0);
+	ingest(IDENTIFY);
+	assert_int_equal(id_of(QUEUE_USER_ID, "u"), visitor);
+	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "x"), visitor);
+}
+
+static void
+two_histories_become_one(void **state)
+{
+	struct queue_event events[10];
+	int64_t user;
+
+	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":\"A\"},"
+	       "{\"type\":\"track\",\"anonymousId\":\"x\",\"event\":\"B\"}");
+	assert_true(id_of(QUEUE_USER_ID, "u") !=
+	    id_of(QUEUE_ANONYMOUS_ID, "x"));
+	ingest(IDENTIFY);
+	user = id_of(QUEUE_USER_ID, "u");
+	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "x"), user);
+	assert_int_equal(queue_events_of(b.queue, user, 0, events, 10), 3);
+}
+
+static void
+a_shared_device_takes_nobody_over(void **state)
+{
+	ingest(IDENTIFY);
+	ingest("{\"type\":\"identify\",\"userId\":\"v\","
+	       "\"anonymousId\":\"x\"}");
+	assert_true(id_of(QUEUE_USER_ID, "u") != id_of(QUEUE_USER_ID, "v"));
+	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "x"),
+	    id_of(QUEUE_USER_ID, "v"));
+}
+
+static void
+alias_joins_what_was_known_before(void **state)
+{
+	ingest("{\"type\":\"track\",\"userId\":\"old\",\"event\":\"A\"}");
+	ingest("{\"type\":\"alias\",\"previousId\":\"old\","
+	       "\"userId\":\"new\"}");
+	assert_true(id_of(QUEUE_USER_ID, "new") != 0);
+	assert_int_equal(id_of(QUEUE_USER_ID, "old"),
+	    id_of(QUEUE_USER_ID, "new"));
+	ingest("{\"type\":\"track\",\"anonymousId\":\"y\",\"event\":\"A\"},"
+	       "{\"type\":\"alias\",\"previousId\":\"y\","
+	       "\"userId\":\"new\"}");
+	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "y"),
+	    id_of(QUEUE_USER_ID, "new"));
+}
+
+static void
+group_sets_the_account(void **state)
+{
+	int64_t account, members[4];
+
+	ingest("{\"type\":\"group\",\"userId\":\"u\",\"groupId\":\"g\","
+	       "\"traits\":{\"csm\":\"sam\"}}");
+	account = id_of(QUEUE_ACCOUNT_ID, "g");
+	assert_int_equal(queue_members(b.queue, account, 0, members, 4), 1);
+	assert_int_equal(members[0], id_of(QUEUE_USER_ID, "u"));
+	/* the account has a CSM: nobody of it enters */
+	ingest(IDENTIFY "," SIGNED_UP);
+	assert_null(claim());
+	/* a track that names another account moves nobody */
+	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":\"A\","
+	       "\"context\":{\"groupId\":\"h\"}}");
+	assert_int_equal(queue_members(b.queue, account, 0, members, 4), 1);
+}
+
+static void
+old_events_start_nothing(void **state)
+{
+	ingest(IDENTIFY ",{\"type\":\"track\",\"userId\":\"u\",\"event\":"
+			"\"Signed Up\",\"timestamp\":"
+			"\"2026-03-20T09:00:00Z\"}");
+	assert_null(claim());
+}
+
+/* ------------------------------------------------------------------- gates */
+
+static void
+an_address_may_come_later(void **state)
+{
+	struct delivery *d;
+
+	ingest("{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{"
+	       "\"plan\":\"free\"}}," SIGNED_UP);
+	assert_null(claim());
+	assert_string_equal(message(QUEUE_QUEUED).reason,
+	    "user has no address yet");
+	ingest(IDENTIFY);
+	b.now += MINUTE;
+	d = claim();
+	assert_non_null(d);
+	free_all(d);
+}
+
+static void
+no_address_for_long_is_skipped(void **state)
+{
+	ingest("{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{"
+	       "\"plan\":\"free\"}}," SIGNED_UP);
+	b.now += HOUR;
+	assert_null(claim());
+	assert_string_equal(message(QUEUE_SKIPPED).reason,
+	    "there is no address to send to");
+}
+
+static void
+what_happened_a_moment_before_holds(void **state)
+{
+	ingest(IDENTIFY "," SIGNED_UP);
+	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":"
+	       "\"Account Deleted\"}");
+	assert_null(claim());
+	assert_string_equal(message(QUEUE_SKIPPED).reason,
+	    "no longer in the sequence");
+}
+
+static void
+the_unsubscribed_and_the_dead_get_nothing(void **state)
+{
+	ingest(IDENTIFY "," SIGNED_UP);
+	assert_int_equal(queue_begin(b.queue), 0);
+	queue_suppress(b.queue, "U@b.example", "onboarding", "unsubscribed",
+	    b.now);
+	assert_int_equal(queue_commit(b.queue), 0);
+	assert_null(claim());
+	assert_string_equal(message(QUEUE_SKIPPED).reason,
+	    "suppressed: unsubscribed");
+}
+
+static void
+too_late_is_expired(void **state)
+{
+	ingest(IDENTIFY "," SIGNED_UP);
+	b.now += 25 * HOUR;
+	assert_null(claim());
+	assert_int_equal(count(QUEUE_EXPIRED), 1);
+}
+
+static void
+sandbox_cap_and_quiet_hours(void **state)
+{
+	stop(NULL);
+	start_with(",\"sandbox\":{\"only\":[\"*@acme.example\"]}");
+	ingest(IDENTIFY "," SIGNED_UP);
+	assert_null(claim());
+	assert_int_equal(count(QUEUE_SKIPPED), 1);
+
+	stop(NULL);
+	start_with(",\"caps\":[{\"max\":0,\"window\":\"7d\"}]");
+	ingest(IDENTIFY "," SIGNED_UP);
+	assert_null(claim());
+	assert_string_equal(message(QUEUE_SKIPPED).reason,
+	    "cap: 0 messages in 7 days already");
+
+	stop(NULL);
+	start_with(",\"quiet\":{\"from\":\"08:00\",\"to\":\"09:30\"}");
+	ingest(IDENTIFY "," SIGNED_UP);
+	assert_null(claim());
+	assert_int_equal(message(QUEUE_QUEUED).next_at_ms,
+	    NOW + 30 * MINUTE);
+	b.now += 30 * MINUTE;
+	free_all(claim());
+	assert_int_equal(count(QUEUE_SENDING), 1);
+}
+
+/* ---------------------------------------------------------------- verdicts */
+
+static void
+a_retry_keeps_the_key(void **state)
+{
+	struct delivery *d;
+	char key[27];
+
+	ingest(IDENTIFY "," SIGNED_UP);
+	d = claim();
+	memcpy(key, d->key, sizeof key);
+	settle(d, VERDICT_RETRY);
+	free_all(d);
+	assert_int_equal(message(QUEUE_QUEUED).attempts, 1);
+	assert_null(claim());
+	b.now += MINUTE;
+	d = claim();
+	assert_string_equal(d->key, key);
+	assert_int_equal(d->attempt, 2);
+	settle(d, VERDICT_SENT);
+	free_all(d);
+}
+
+static void
+a_dead_address_is_suppressed(void **state)
+{
+	struct delivery *d;
+	const char *why;
+
+	ingest(IDENTIFY "," SIGNED_UP);
+	d = claim();
+	d->verdict.address_is_dead = true;
+	settle(d, VERDICT_REFUSED);
+	free_all(d);
+	assert_int_equal(queue_suppressed(b.queue, "u@b.example", "", &why),
+	    1);
+}
+
+static void
+what_a_crash_left_is_sent_again(void **state)
+{
+	struct delivery *d;
+
+	ingest(IDENTIFY "," SIGNED_UP);
+	free_all(claim()); /* and the worker is gone */
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	assert_int_equal(turn_recover(&b.turn), 1);
+	assert_int_equal(turn_commit(&b.turn), 0);
+	b.now += HOUR;
+	d = claim();
+	assert_non_null(d);
+	assert_int_equal(d->attempt, 2);
+	free_all(d);
+}
+
+/* ----------------------------------------------------------------- by hand */
+
+static int
+send(const struct turn_send *s, char key[27], struct error *e)
+{
+	struct person *person;
+	int rc;
+
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	assert_int_equal(turn_find(&b.turn, SUBJECT_USER, "u", &person), 0);
+	rc = turn_send(&b.turn, person, s, key, e);
+	assert_int_equal(turn_write(&b.turn), 0);
+	assert_int_equal(turn_commit(&b.turn), 0);
+	return rc;
+}
+
+static void
+one_template_to_one_person(void **state)
+{
+	struct turn_send s = {.template_name = "welcome",
+	    .idempotency_key = "k1"};
+	char key[27], again[27];
+	struct delivery *d;
+	struct error e;
+
+	ingest(IDENTIFY);
+	assert_int_equal(send(&s, key, &e), 0);
+	assert_int_equal(send(&s, again, &e), 1);
+	assert_string_equal(key, again);
+	s.template_name = "welcom";
+	assert_int_equal(send(&s, key, &e), -1);
+	assert_string_equal(e.text, "there is no template \"welcom\"; did "
+				    "you mean \"welcome\"?");
+	d = claim();
+	assert_non_null(d);
+	assert_null(d->next);
+	free_all(d);
+}
+
+static void
+keys_differ_in_every_part(void **state)
+{
+	struct subject s = {.kind = SUBJECT_USER, .name = (char *)"u"};
+	struct subject other = {.kind = SUBJECT_ACCOUNT, .name = (char *)"u"};
+	char a[27], c[27];
+
+	turn_key(a, &s, "q", 1, "step", "t", "email", "user");
+	assert_int_equal(strlen(a), 26);
+	turn_key(c, &s, "q", 1, "step", "t", "email", "user");
+	assert_string_equal(a, c);
+	turn_key(c, &other, "q", 1, "step", "t", "email", "user");
+	assert_string_not_equal(a, c);
+	turn_key(c, &s, "q", 2, "step", "t", "email", "user");
+	assert_string_not_equal(a, c);
+	turn_key(c, &s, "q", 1, "step", "t", "slack", "user");
+	assert_string_not_equal(a, c);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(identify_beside_track_counts_in_any_order),
+	    TEST(duplicates_have_no_effect),
+	    TEST(a_visitor_becomes_the_user),
+	    TEST(two_histories_become_one),
+	    TEST(a_shared_device_takes_nobody_over),
+	    TEST(alias_joins_what_was_known_before),
+	    TEST(group_sets_the_account),
+	    TEST(old_events_start_nothing),
+	    TEST(an_address_may_come_later),
+	    TEST(no_address_for_long_is_skipped),
+	    TEST(what_happened_a_moment_before_holds),
+	    TEST(the_unsubscribed_and_the_dead_get_nothing),
+	    TEST(too_late_is_expired),
+	    TEST(sandbox_cap_and_quiet_hours),
+	    TEST(a_retry_keeps_the_key),
+	    TEST(a_dead_address_is_suppressed),
+	    TEST(what_a_crash_left_is_sent_again),
+	    TEST(one_template_to_one_person),
+	    cmocka_unit_test(keys_differ_in_every_part),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
