@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "sequences/subject.h"
+#include "templates/json_text.h"
 #include "templates/mem.h"
 
 enum field_type { FIELD_TEXT, FIELD_INT, FIELD_MS, FIELD_BOOL, FIELD_JSON };
@@ -185,15 +186,13 @@ state_load(struct subject *s, json_t *state, struct error *e)
 static json_t *
 object_parse(const char *what, const char *text, struct error *e)
 {
-	json_error_t at;
 	json_t *object;
 
 	if (text == NULL || text[0] == '\0')
 		return json_object();
-	object = json_loads(text, 0, &at);
+	object = json_text_read(text, strlen(text));
 	if (!json_is_object(object)) {
-		error_set(e, "the %s of a subject cannot be read: %s", what,
-		    object == NULL ? at.text : "not an object");
+		error_set(e, "the %s of a subject cannot be read", what);
 		json_decref(object);
 		return NULL;
 	}
@@ -251,55 +250,6 @@ subject_free(struct subject *s)
 	*s = (struct subject){0};
 }
 
-static int
-dump_to_buf(const char *data, size_t len, void *out)
-{
-	buf_add(out, data, len);
-	return 0;
-}
-
-static void
-save_json(json_t *value, struct buf *out)
-{
-	json_dump_callback(
-	    value, dump_to_buf, out, JSON_COMPACT | JSON_ENCODE_ANY);
-}
-
-/* Names seldom need escapes; those that do go through jansson. */
-static void
-save_text(const char *text, struct buf *out)
-{
-	const char *p = text;
-
-	while ((unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
-		p++;
-	if (*p != '\0') {
-		json_t *string = json_string(text);
-
-		save_json(string, out);
-		json_decref(string);
-		return;
-	}
-	buf_addc(out, '"');
-	buf_add(out, text, (size_t)(p - text));
-	buf_addc(out, '"');
-}
-
-/* A third of what printf costs, and states are saved all the time. */
-static void
-save_number(int64_t number, struct buf *out)
-{
-	char digits[24], *p = digits + sizeof digits;
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
-
-	do
-		*--p = (char)('0' + rest % 10);
-	while ((rest /= 10) != 0);
-	if (number < 0)
-		*--p = '-';
-	buf_add(out, p, (size_t)(digits + sizeof digits - p));
-}
-
 static bool
 field_is_empty(const struct field *f, const void *at)
 {
@@ -321,24 +271,27 @@ field_is_empty(const struct field *f, const void *at)
 static void
 field_save(const struct field *f, const void *at, struct buf *out)
 {
+	const char *text;
+
 	buf_addc(out, '"');
 	buf_adds(out, f->name);
 	buf_add(out, "\":", 2);
 	switch (f->type) {
 	case FIELD_TEXT:
-		save_text(*(char *const *)at, out);
+		text = *(char *const *)at;
+		json_text_write_string(text, strlen(text), out);
 		break;
 	case FIELD_INT:
-		save_number(*(const int *)at, out);
+		json_text_write_integer(*(const int *)at, out);
 		break;
 	case FIELD_MS:
-		save_number(*(const int64_t *)at, out);
+		json_text_write_integer(*(const int64_t *)at, out);
 		break;
 	case FIELD_BOOL:
 		buf_adds(out, "true");
 		break;
 	case FIELD_JSON:
-		save_json(*(json_t *const *)at, out);
+		json_text_write(*(json_t *const *)at, out);
 		break;
 	}
 }
@@ -379,7 +332,7 @@ subject_save_state(const struct subject *s, struct buf *out)
 		if (out->data[out->len - 1] != '{')
 			buf_addc(out, ',');
 		buf_adds(out, "\"metrics\":");
-		save_json(s->metrics, out);
+		json_text_write(s->metrics, out);
 	}
 	buf_addc(out, '}');
 }
@@ -387,7 +340,7 @@ subject_save_state(const struct subject *s, struct buf *out)
 void
 subject_save_traits(const struct subject *s, struct buf *out)
 {
-	save_json(s->traits, out);
+	json_text_write(s->traits, out);
 }
 
 void
