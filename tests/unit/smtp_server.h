@@ -72,6 +72,7 @@ struct peer {
 	char to[300];
 	char in[4096];
 	size_t at, len;
+	bool left;
 };
 
 static int
@@ -240,8 +241,10 @@ peer_starttls(struct peer *p)
 	if (SSL_accept(p->ssl) != 1)
 		return -1;
 	name = SSL_get_servername(p->ssl, TLSEXT_NAMETYPE_host_name);
+	pthread_mutex_lock(&p->server->lock);
 	snprintf(p->server->sni, sizeof p->server->sni, "%s",
 	    name != NULL ? name : "");
+	pthread_mutex_unlock(&p->server->lock);
 	return 0;
 }
 
@@ -277,6 +280,24 @@ peer_rcpt(struct peer *p, const char *line)
 	return reply[0] == '!' ? -1 : peer_say(p, reply);
 }
 
+/* Before the client can know of it, and open another. */
+static void
+peer_leave(struct peer *p)
+{
+	pthread_mutex_lock(&p->server->lock);
+	p->server->open -= !p->left;
+	p->left = true;
+	pthread_mutex_unlock(&p->server->lock);
+}
+
+static int
+peer_quit(struct peer *p)
+{
+	peer_leave(p);
+	peer_answer(p, "QUIT", "221 bye\r\n");
+	return -1;
+}
+
 static int
 peer_command(struct peer *p, const char *line, struct buf *chunks)
 {
@@ -291,7 +312,7 @@ peer_command(struct peer *p, const char *line, struct buf *chunks)
 	if (strncmp(line, "BDAT", 4) == 0)
 		return peer_bdat(p, line, chunks);
 	if (strncmp(line, "QUIT", 4) == 0)
-		return peer_answer(p, line, "221 bye\r\n"), -1;
+		return peer_quit(p);
 	if (strncmp(line, "RCPT", 4) == 0)
 		return peer_rcpt(p, line);
 	return peer_answer(p, line, "250 2.1.5 Ok\r\n");
@@ -311,8 +332,8 @@ peer_run(void *arg)
 	buf_free(&line);
 	buf_free(&chunks);
 	SSL_free(p->ssl);
+	peer_leave(p);
 	pthread_mutex_lock(&s->lock);
-	s->open--;
 	s->fds[p->number] = -1;
 	pthread_mutex_unlock(&s->lock);
 	close(p->fd);

@@ -2,8 +2,8 @@
 /*
  * smtp_lane - the lock, and what is under it.
  *
- * Every change that another thread may wait for ends in a broadcast, or for the
- * loop in wake_loop(), which writes to the eventfd once until the loop comes.
+ * A message wakes one thread that may take it, and a credit the one it belongs
+ * to. The loop is woken by an eventfd, written to once until it comes.
  */
 #include "worker/delivery/smtp_lane.h"
 
@@ -19,6 +19,7 @@
 #define MESSAGES_PER_SLOT 4
 #define FIRST_PAUSE_MS	  1000
 #define LONGEST_PAUSE_MS  (5 * 60 * 1000)
+#define STUCK_MS	  1000
 #define GROW_PAUSE_MS	  (60 * 1000)
 
 int64_t
@@ -44,21 +45,22 @@ smtp_lane_init(
 	l->n_slots = c->connections > 0 ? c->connections : 1;
 	l->size = MESSAGES_PER_SLOT * l->n_slots;
 	l->slots = xcalloc(l->n_slots, sizeof *l->slots);
-	for (int i = 0; i < l->n_slots; i++) {
-		l->slots[i].lane = l;
-		smtp_io_init(&l->slots[i].io, c->timeout_ms);
-	}
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->changed, &attr);
+	for (int i = 0; i < l->n_slots; i++) {
+		l->slots[i].lane = l;
+		smtp_io_init(&l->slots[i].io, c->timeout_ms);
+		pthread_cond_init(&l->slots[i].go, &attr);
+	}
 	pthread_condattr_destroy(&attr);
 }
 
 void
 smtp_lane_free(struct smtp_lane *l)
 {
-	pthread_cond_destroy(&l->changed);
+	for (int i = 0; i < l->n_slots; i++)
+		pthread_cond_destroy(&l->slots[i].go);
 	pthread_mutex_destroy(&l->lock);
 	free(l->news.results);
 	buf_free(&l->news.notices);
@@ -186,6 +188,34 @@ stay_small(struct smtp_lane *l, const char *why)
 	add_notice(l, text);
 }
 
+static bool
+may_take(const struct smtp_slot *slot, int in_hand)
+{
+	const struct smtp_lane *l = slot->lane;
+	int unsettled = l->channel->unsettled > 0 ? l->channel->unsettled : 1;
+
+	return l->first != NULL && slot->ahead + in_hand < unsettled;
+}
+
+/* Returns whether this slot is about to take one. */
+static bool
+wake_slot(struct smtp_slot *slot)
+{
+	if (!slot->waits || !may_take(slot, 0))
+		return false;
+	slot->waits = false;
+	pthread_cond_signal(&slot->go);
+	return true;
+}
+
+static void
+wake_one(struct smtp_lane *l)
+{
+	for (int i = 0; i < l->n_slots; i++)
+		if (wake_slot(&l->slots[i]))
+			return;
+}
+
 /*
  * Slowly: no more connections are on their way to work than do work. What makes
  * the relay refuse one then costs one message a try, and spares the others.
@@ -193,12 +223,13 @@ stay_small(struct smtp_lane *l, const char *why)
 static bool
 may_grow(const struct smtp_lane *l)
 {
-	int starting = l->running - l->live;
+	int64_t now = smtp_now_ms();
+	bool stuck = l->waiting > l->idle && now - l->took_at_ms > STUCK_MS;
 
-	return !l->stopping && l->waiting > l->running &&
-	       l->running < l->n_slots &&
+	return !l->stopping && l->running < l->n_slots &&
+	       (l->waiting > l->running || stuck) &&
 	       (l->running == 0 ||
-		   (starting < l->live && smtp_now_ms() >= l->grow_at_ms));
+		   (l->running - l->live < l->live && now >= l->grow_at_ms));
 }
 
 int
@@ -229,7 +260,7 @@ smtp_lane_offer(struct smtp_lane *l, struct delivery *d)
 		l->last = &d->next;
 		if (++l->waiting >= l->size)
 			l->hungry = true;
-		pthread_cond_broadcast(&l->changed);
+		wake_one(l);
 	}
 	pthread_mutex_unlock(&l->lock);
 }
@@ -241,7 +272,7 @@ smtp_lane_settled(struct smtp_lane *l, struct smtp_slot *slot)
 		return;
 	pthread_mutex_lock(&l->lock);
 	slot->ahead--;
-	pthread_cond_broadcast(&l->changed);
+	wake_slot(slot);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -294,7 +325,8 @@ smtp_lane_stop(struct smtp_lane *l)
 	pthread_mutex_lock(&l->lock);
 	l->stopping = true;
 	release_waiting(l, "the channel stops");
-	pthread_cond_broadcast(&l->changed);
+	for (int i = 0; i < l->n_slots; i++)
+		pthread_cond_signal(&l->slots[i].go);
 	wake_loop(l);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -317,15 +349,6 @@ smtp_lane_cut(struct smtp_lane *l)
 		smtp_io_cut(&l->slots[i].io);
 }
 
-static bool
-may_take(const struct smtp_slot *slot, int in_hand)
-{
-	const struct smtp_lane *l = slot->lane;
-	int unsettled = l->channel->unsettled > 0 ? l->channel->unsettled : 1;
-
-	return l->first != NULL && slot->ahead + in_hand < unsettled;
-}
-
 struct delivery *
 smtp_lane_take(struct smtp_slot *slot, int in_hand, int wait_ms)
 {
@@ -336,11 +359,17 @@ smtp_lane_take(struct smtp_slot *slot, int in_hand, int wait_ms)
 	int rc = 0;
 
 	pthread_mutex_lock(&l->lock);
-	while (
-	    wait_ms > 0 && rc == 0 && !l->stopping && !may_take(slot, in_hand))
-		rc = pthread_cond_timedwait(&l->changed, &l->lock, &ts);
+	l->idle++;
+	while (wait_ms > 0 && rc == 0 && !l->stopping &&
+	       !may_take(slot, in_hand)) {
+		slot->waits = true;
+		rc = pthread_cond_timedwait(&slot->go, &l->lock, &ts);
+	}
+	slot->waits = false;
+	l->idle--;
 	if (!l->stopping && may_take(slot, in_hand)) {
 		d = first_waiting(l);
+		l->took_at_ms = smtp_now_ms();
 		l->taken++;
 	}
 	if (d != NULL && l->hungry && l->waiting <= l->size / 2) {

@@ -28,7 +28,9 @@ struct smtp_slot {
 	struct smtp_lane *lane;
 	enum smtp_slot_state state;
 	pthread_t thread;
-	int ahead; /* verdicts given and not settled */
+	pthread_cond_t go; /* a message that it may take, or the end */
+	bool waits;	   /* for that */
+	int ahead;	   /* verdicts given and not settled */
 	struct smtp_io io;
 };
 
@@ -49,15 +51,16 @@ struct smtp_lane {
 	const struct channel *channel;
 	SSL_CTX *tls; /* NULL: none */
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a message, a credit, or the end */
-	int wake_fd;		/* eventfd of the loop */
+	int wake_fd; /* eventfd of the loop */
 	struct delivery *first, **last;
 	int waiting; /* in the list */
 	int taken;   /* with connections */
 	int size;    /* of the list, at most */
 	struct smtp_slot *slots;
 	int n_slots, running;
-	int live; /* connections that have mail accepted */
+	int live;	    /* connections that have mail accepted */
+	int idle;	    /* threads that wait for a message */
+	int64_t took_at_ms; /* when the last one was taken */
 	struct smtp_news news;
 	bool woken;  /* wake_fd was written to, the loop is to come */
 	bool hungry; /* the list was full */

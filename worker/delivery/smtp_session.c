@@ -29,6 +29,7 @@
 #include "worker/delivery/compose.h"
 #include "worker/delivery/smtp_tls.h"
 #include "worker/delivery/smtp_verdict.h"
+#include "worker/delivery/smtp_watch.h"
 
 #define LONGEST_SESSION_MS (5 * 60 * 1000)
 #define QUIT_MS		   2000
@@ -47,30 +48,19 @@ struct job {
 	bool sent;  /* MESSAGESENT came */
 };
 
-enum exchange { EXCHANGE_OTHER, EXCHANGE_STARTTLS, EXCHANGE_AUTH };
-
-/* What libesmtp does not tell about the way to the first MAIL. */
-struct watch {
-	bool is_over;
-	enum exchange now;
-	char reply[400]; /* to the command under way, as far as it came */
-	size_t len;
-	bool logged_in, login_refused, no_starttls, injected;
-	char refusal[300]; /* the last reply that was one */
-};
-
 struct session {
 	struct smtp_slot *slot;
 	const struct channel *channel;
 	smtp_session_t smtp;
 	auth_context_t auth;
-	struct watch watch;
+	struct smtp_watch watch;
 	struct job *jobs;
 	int n_jobs, max_jobs;
 	int64_t started_ms;
-	bool connected;
-	bool works;  /* MAIL was answered, and not with "who are you" */
-	bool blamed; /* the lane knows what is wrong */
+	bool connected, no_starttls;
+	bool mailing; /* the way to the first MAIL is behind us */
+	bool works;   /* MAIL was answered, and not with "who are you" */
+	bool blamed;  /* the lane knows what is wrong */
 };
 
 static void *
@@ -289,7 +279,7 @@ on_mail(struct session *s, struct job *j)
 	bool last = is_last(s, j), fit;
 
 	distrust(s, reply);
-	s->watch.is_over = true;
+	s->mailing = true;
 	if (!s->works && s->slot->io.err == 0 && !smtp_is_login(reply->code)) {
 		s->works = true;
 		smtp_lane_works(s->slot->lane);
@@ -343,8 +333,7 @@ on_event(smtp_session_t smtp, int event, void *arg, ...)
 	switch (event) {
 	case SMTP_EV_CONNECT:
 		s->connected = true;
-		s->watch.now = EXCHANGE_OTHER;
-		s->watch.len = 0;
+		smtp_watch_greeting(&s->watch);
 		break;
 	case SMTP_EV_MAILSTATUS:
 		(void)va_arg(ap, const char *); /* the sender */
@@ -354,7 +343,7 @@ on_event(smtp_session_t smtp, int event, void *arg, ...)
 		on_message_event(s, event, va_arg(ap, smtp_message_t));
 		break;
 	case SMTP_EV_EXTNA_STARTTLS:
-		s->watch.no_starttls = true;
+		s->no_starttls = true;
 		break;
 	case SMTP_EV_WRONG_PEER_CERTIFICATE:
 		/*
@@ -371,87 +360,13 @@ on_event(smtp_session_t smtp, int event, void *arg, ...)
 	errno = 0;
 }
 
-/* What goes over the wire up to the first MAIL. */
-
-static void
-judge_exchange(struct watch *w)
-{
-	int code = atoi(w->reply);
-
-	if (code >= 400)
-		smtp_one_line(w->refusal, sizeof w->refusal, w->reply);
-	if (w->now == EXCHANGE_AUTH && code / 100 == 2)
-		w->logged_in = true;
-}
-
-static bool
-starts_with(const char *data, int len, const char *word)
-{
-	size_t n = strlen(word);
-
-	return (size_t)len >= n && memcmp(data, word, n) == 0;
-}
-
-/*
- * After a refused login libesmtp goes on to MAIL without one; that MAIL is not
- * let out. In the middle of AUTH the bytes are a password: look, never keep.
- */
-static void
-watch_written(struct session *s, const char *data, int len)
-{
-	struct watch *w = &s->watch;
-	bool continues = w->now == EXCHANGE_AUTH && atoi(w->reply) == 334;
-
-	judge_exchange(w);
-	w->len = 0;
-	w->reply[0] = '\0';
-	if (continues)
-		return;
-	w->now = EXCHANGE_OTHER;
-	if (starts_with(data, len, "STARTTLS"))
-		w->now = EXCHANGE_STARTTLS;
-	else if (starts_with(data, len, "AUTH "))
-		w->now = EXCHANGE_AUTH;
-	else if (starts_with(data, len, "MAIL ") && s->auth != NULL &&
-		 !w->logged_in) {
-		w->login_refused = true;
-		smtp_io_abort(&s->slot->io, EACCES);
-	}
-}
-
-/*
- * Whatever follows the reply to STARTTLS in the clear, libesmtp would take for
- * replies under TLS (RFC 3207 section 6 and CVE-2011-0411).
- */
-static void
-watch_read(struct session *s, const char *data, int len)
-{
-	struct watch *w = &s->watch;
-	size_t room = sizeof w->reply - 1 - w->len;
-	size_t n = (size_t)len < room ? (size_t)len : room;
-	char *end;
-
-	memcpy(w->reply + w->len, data, n);
-	w->len += n;
-	w->reply[w->len] = '\0';
-	if (w->now != EXCHANGE_STARTTLS)
-		return;
-	end = memchr(w->reply, '\n', w->len);
-	if ((end != NULL && end + 1 < w->reply + w->len) || n == room) {
-		w->injected = true;
-		smtp_io_abort(&s->slot->io, EPROTO);
-	}
-}
-
 static void
 on_wire(const char *data, int len, int writing, void *arg)
 {
 	struct session *s = arg;
 
-	if (!s->watch.is_over && writing)
-		watch_written(s, data, len);
-	else if (!s->watch.is_over)
-		watch_read(s, data, len);
+	if (!s->mailing)
+		smtp_watch(&s->watch, data, len, writing);
 	errno = 0;
 }
 
@@ -516,13 +431,15 @@ session_open(struct session *s)
 		smtp_starttls_enable(s->smtp, Starttls_REQUIRED);
 	}
 	set_login(s);
+	s->watch.io = &s->slot->io;
+	s->watch.must_log_in = s->auth != NULL;
 }
 
 /* Why it never came to MAIL, in words for the operator. */
 static void
 explain(struct session *s, char *out, size_t size)
 {
-	const struct watch *w = &s->watch;
+	const struct smtp_watch *w = &s->watch;
 	const char *certificate = smtp_tls_reason();
 	char text[200] = "";
 	int n = snprintf(
@@ -539,11 +456,11 @@ explain(struct session *s, char *out, size_t size)
 		    "somebody meddles with the connection");
 	else if (certificate != NULL)
 		snprintf(out, size, "has a bad certificate: %s", certificate);
-	else if (w->no_starttls)
+	else if (s->no_starttls)
 		snprintf(out, size, "does not offer STARTTLS");
 	else if (w->refusal[0] != '\0')
 		snprintf(out, size, "refuses: %s", w->refusal);
-	else if (w->now == EXCHANGE_STARTTLS)
+	else if (w->now == SMTP_STARTTLS)
 		snprintf(out, size, "cannot agree on TLS");
 	else if (s->slot->io.err == ETIMEDOUT)
 		snprintf(out, size, "does not answer within %d s",
@@ -555,10 +472,10 @@ explain(struct session *s, char *out, size_t size)
 static void
 session_failed(struct session *s)
 {
-	const struct watch *w = &s->watch;
+	const struct smtp_watch *w = &s->watch;
 	char text[400];
 
-	judge_exchange(&s->watch);
+	smtp_watch_close(&s->watch);
 	if (w->login_refused) {
 		login_failed(s, w->refusal[0] != '\0'
 				    ? w->refusal
