@@ -21,11 +21,12 @@ const char *duration_text(int64_t ms, char *out, size_t size);
 /*
  * A window is open on some days of the week between two times of the local
  * day. The end is exclusive. from > to wraps midnight and belongs to the day it
- * begins on; from == to is open all day. A start in a gap is the end of the gap.
+ * begins on; from == to is open all day. A start in a gap is the end of the
+ * gap.
  */
 struct window {
-	uint8_t days;		/* bit 0 is Monday; 0x7f every day */
-	int from_min, to_min;	/* minutes of the local day, 0-1440 */
+	uint8_t days;	      /* bit 0 is Monday; 0x7f every day */
+	int from_min, to_min; /* minutes of the local day, 0-1440 */
 };
 
 /* "mon-fri", "mon,wed,fri", "sat-sun", "any". 0 or -1. */
@@ -41,12 +42,12 @@ bool window_is_open(const struct window *, const struct zone *, int64_t t_ms);
 int64_t window_next(const struct window *, const struct zone *, int64_t t_ms);
 
 /*
- * When step `day: N` of an entry is due: on the entry's local date + N, when the
- * window opens (the next opening if it is closed on that date; never before the
- * entry itself). Without a window (NULL): at the entry's local time of day; for
- * day 0 that is the entry itself.
+ * When step `day: N` of an entry is due: on the entry's local date + N, when
+ * the window opens (the next opening if it is closed on that date; never before
+ * the entry itself). Without a window (NULL): at the entry's local time of day;
+ * for day 0 that is the entry itself.
  */
-int64_t calendar_day(const struct zone *, int64_t entered_ms, int day,
-    const struct window *);
+int64_t calendar_day(
+    const struct zone *, int64_t entered_ms, int day, const struct window *);
 
 #endif

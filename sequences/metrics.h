@@ -35,8 +35,9 @@ void metrics_apply(const struct metrics *, struct subject *,
     const struct event *, const struct liquid_scope *scope);
 
 /*
- * A new object of name to value (null where there is none yet; times as RFC 3339
- * strings), as of `scope->now_ms`. For `metric` in conditions and templates.
+ * A new object of name to value (null where there is none yet; times as RFC
+ * 3339 strings), as of `scope->now_ms`. For `metric` in conditions and
+ * templates.
  */
 json_t *metrics_values(const struct metrics *, const struct subject *,
     const struct liquid_scope *scope);

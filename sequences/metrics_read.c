@@ -576,8 +576,10 @@ read_names(struct metrics *all, json_t *value)
 	const char *name;
 	json_t *one;
 
-	json_object_foreach(value, name, one) all->names[all->n++] =
-	    xstrdup(name);
+	json_object_foreach(value, name, one)
+	{
+		all->names[all->n++] = xstrdup(name);
+	}
 	qsort(all->names, (size_t)all->n, sizeof *all->names, compare_names);
 	for (int i = 0; i < all->n; i++) {
 		const char *subject = json_string_value(json_object_get(

@@ -12,7 +12,7 @@
 struct date {
 	int64_t ms;	      /* since the epoch */
 	int offset_s;	      /* east of UTC, as it is to be shown */
-	char abbreviation[8]; /* "CEST", "UTC"; "" when only an offset is known */
+	char abbreviation[8]; /* "CEST", "UTC"; "" if an offset is all */
 };
 
 /* English names, from January and from Monday. */
@@ -34,11 +34,11 @@ int date_parse_rfc3339(const char *text, size_t len, int64_t *ms);
 
 /*
  * strftime in Ruby's reading (flags - 0 ^ # _ : and widths up to 64), English
- * names. Returns 0, or -1 when the result would pass 1 KB or the format asks for
- * a width over 64.
+ * names. Returns 0, or -1 when the result would pass 1 KB or the format asks
+ * for a width over 64.
  */
-int date_format(const struct date *, const char *format, size_t len,
-    struct buf *out);
+int date_format(
+    const struct date *, const char *format, size_t len, struct buf *out);
 
 /* "2026-03-27T10:00:00.000Z"; size at least 25. */
 char *date_rfc3339(int64_t ms, char *out, size_t size);

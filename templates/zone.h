@@ -19,7 +19,7 @@ struct civil {
 };
 
 struct zone_offset {
-	int seconds;	       /* east of UTC */
+	int seconds;		  /* east of UTC */
 	const char *abbreviation; /* "CEST"; lives as long as the zone */
 };
 
