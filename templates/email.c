@@ -76,12 +76,18 @@ complain_unknown(const struct source *s, int line, const char *name, size_t len)
 	free(word);
 }
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct field
 trimmed(const char *text, const char *end, int line)
 {
-	while (text < end && strchr(" \t\r\n", *text) != NULL)
+	while (text < end && is_blank(*text))
 		text++;
-	while (text < end && strchr(" \t\r\n", end[-1]) != NULL)
+	while (text < end && is_blank(end[-1]))
 		end--;
 	return (struct field){text, (size_t)(end - text), line};
 }
@@ -323,8 +329,7 @@ make_one_line(struct buf *b)
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->len; i++) {
-		char c =
-		    strchr(" \t\r\n", b->data[i]) != NULL ? ' ' : b->data[i];
+		char c = is_blank(b->data[i]) ? ' ' : b->data[i];
 
 		if (c != ' ' || (n > 0 && b->data[n - 1] != ' '))
 			b->data[n++] = c;
