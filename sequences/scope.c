@@ -76,8 +76,10 @@ static json_t *
 make_account(struct engine_scope *scope)
 {
 	const struct subject *account = scope_account(scope);
-	struct engine_scope own = {
-	    .rules = scope->rules, .subject = account, .now_ms = scope->now_ms};
+	struct engine_scope own = {.rules = scope->rules,
+	    .subject = account,
+	    .now_ms = scope->now_ms,
+	    .is_lean = true}; /* its metrics see its traits, not themselves */
 	json_t *all = json_copy(account->traits);
 
 	json_object_set_new(all, "metric", make_metric(&own, account));

@@ -39,9 +39,10 @@ file_read(const char *path, size_t *len, struct error *e)
 {
 	struct stat st;
 	char *text = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd;
 
 	errno = 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		error_at(e, path, 0, 0, NULL, "cannot be read: %s",
 		    strerror(errno));
