@@ -14,12 +14,15 @@
 
 #include "queue/sqlite.h"
 
-#define LOG_PAGES     8192 /* 32 MB: from here on the log must start over */
-#define RESTART_TRIES 50   /* one a millisecond */
+#define LOG_PAGES     (LOG_LIMIT / 4096)
+#define FEW_PAGES     512 /* a few milliseconds to copy */
+#define ROUNDS	      8
+#define RESTART_TRIES 50 /* one a millisecond */
 
 struct queue_checkpointer {
 	sqlite3 *db;
 	char *path;
+	struct queue_error error;
 };
 
 /*
@@ -50,20 +53,45 @@ queue_checkpointer_open(const char *url, struct queue_error *error)
 	return c;
 }
 
+/* 1: all is copied, 0: the rest must wait for the next time, -1. */
+static int
+checkpoint(struct queue_checkpointer *c, int how, int *in_log)
+{
+	int copied;
+	int code = sqlite3_wal_checkpoint_v2(c->db, NULL, how, in_log, &copied);
+
+	if ((code & 0xff) == SQLITE_BUSY)
+		return 0;
+	if (code != SQLITE_OK)
+		return error_from(&c->error, c->db, c->path, code);
+	return copied == *in_log; /* else a reader needs the older pages */
+}
+
+/*
+ * Each round copies what was written during the one before, until that is so
+ * little that the worker may wait for the rest.
+ */
 int
 queue_checkpoint(struct queue_checkpointer *c)
 {
-	int in_log, copied;
-	int code = sqlite3_wal_checkpoint_v2(
-	    c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+	int before = 0, in_log = 0, result = 0;
 
-	/* Less copied than there is: a reader still needs the old pages. */
-	if (code == SQLITE_OK && in_log > LOG_PAGES && copied == in_log)
-		code = sqlite3_wal_checkpoint_v2(
-		    c->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-	if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
-		return 0; /* what is left comes the next time */
-	return -1;
+	for (int i = 0; i < ROUNDS; i++) {
+		result = checkpoint(c, SQLITE_CHECKPOINT_PASSIVE, &in_log);
+		if (result <= 0 || in_log < LOG_PAGES)
+			return result < 0 ? -1 : 0;
+		if (in_log - before < FEW_PAGES)
+			break;
+		before = in_log;
+	}
+	result = checkpoint(c, SQLITE_CHECKPOINT_RESTART, &in_log);
+	return result < 0 ? -1 : 0;
+}
+
+const struct queue_error *
+queue_checkpointer_error(const struct queue_checkpointer *c)
+{
+	return &c->error;
 }
 
 void

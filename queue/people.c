@@ -81,6 +81,13 @@ get_subject(struct queue *q, sqlite3_stmt *st, struct queue_subject *s)
 	};
 }
 
+static int64_t *
+wake_hint(struct queue *q, int64_t id)
+{
+	return &q->wake_hints[(uint64_t)id %
+			      (sizeof q->wake_hints / sizeof q->wake_hints[0])];
+}
+
 int
 queue_subjects_load(
     struct queue *q, const int64_t *ids, int n, struct queue_subject *out)
@@ -98,6 +105,7 @@ queue_subjects_load(
 			get_subject(q, st, &out[i]);
 		else
 			out[i] = (struct queue_subject){.id = 0};
+		*wake_hint(q, ids[i]) = out[i].wake_at_ms;
 		sqlite3_reset(st);
 	}
 	return 0;
@@ -130,6 +138,23 @@ write_subject(struct queue *q, enum statement which,
 	return statement_run(q, st);
 }
 
+/*
+ * Most events leave the wake-up, and so its index, alone. The hint only says
+ * which of two right ways is the shorter one: the statement itself looks
+ * whether the wake-up is the same.
+ */
+static int
+save_state(struct queue *q, const struct queue_subject *s)
+{
+	if (*wake_hint(q, s->id) == s->wake_at_ms) {
+		if (write_subject(q, SUBJECT_SAVE_STATE_ONLY, s, s->save) != 0)
+			return -1;
+		if (sqlite3_changes(q->db) > 0)
+			return 0;
+	}
+	return write_subject(q, SUBJECT_SAVE_STATE, s, s->save);
+}
+
 static int
 save_subject(struct queue *q, struct queue_subject *s)
 {
@@ -145,12 +170,7 @@ save_subject(struct queue *q, struct queue_subject *s)
 	case QUEUE_SAVE_TRAITS:
 		return write_subject(q, SUBJECT_SAVE_TRAITS, s, s->save);
 	case QUEUE_SAVE_STATE:
-		/* Most events leave the wake-up, and so its index, alone. */
-		if (write_subject(q, SUBJECT_SAVE_STATE_ONLY, s, s->save) != 0)
-			return -1;
-		if (sqlite3_changes(q->db) > 0)
-			return 0;
-		return write_subject(q, SUBJECT_SAVE_STATE, s, s->save);
+		return save_state(q, s);
 	case QUEUE_SAVE_TRAITS | QUEUE_SAVE_STATE:
 		return write_subject(q, SUBJECT_SAVE, s, s->save);
 	}
@@ -163,7 +183,7 @@ queue_subjects_save(struct queue *q, struct queue_subject *subjects, int n)
 	for (int i = 0; i < n; i++)
 		if (save_subject(q, &subjects[i]) != 0)
 			return -1;
-	return q->error.what == QUEUE_OK ? 0 : -1;
+	return q->has_failed ? -1 : 0;
 }
 
 int

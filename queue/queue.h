@@ -32,6 +32,7 @@ enum queue_failure {
 	QUEUE_HELD,    /* another worker has the store */
 	QUEUE_NEWER,   /* written by a newer program */
 	QUEUE_DAMAGED, /* not a store, or its checks fail */
+	QUEUE_FULL,    /* no room on the disk: see queue_recover() */
 };
 
 struct queue_error {
@@ -286,8 +287,21 @@ struct queue_checkpointer;
 struct queue_checkpointer *queue_checkpointer_open(const char *url,
     struct queue_error *);
 int queue_checkpoint(struct queue_checkpointer *);
+const struct queue_error *queue_checkpointer_error(
+    const struct queue_checkpointer *);
 void queue_checkpointer_close(struct queue_checkpointer *);
 int64_t queue_log_bytes(const struct queue *); /* size of the log now */
+
+/*
+ * A full disk. A worker's store keeps some room in reserve (PATH.reserve) to
+ * finish what is in flight. When a call fails with QUEUE_FULL, the transaction
+ * is lost; queue_recover() then gives that room up and takes the failure back,
+ * once: 0, or -1 when there is none left or the failure is another one. From
+ * then on queue_is_full() says that nothing new should be taken, until a later
+ * queue_recover() has found room for a new reserve.
+ */
+int queue_recover(struct queue *);
+bool queue_is_full(const struct queue *);
 
 /*
  * Looks at up to max rows and deletes those that are older: seen messageIds,

@@ -11,8 +11,8 @@
  * statements of statements.c prepared when first used, and the memory of the
  * rows that the running transaction has returned.
  *
- * Every failure ends the transaction and stays in `error`, from where
- * statement() hands it to all later calls.
+ * Every failure ends the transaction and sets has_failed, by which statement()
+ * refuses all later calls.
  */
 enum statement {
 	BEGIN_READING,
@@ -83,8 +83,11 @@ struct queue {
 	enum queue_mode mode;
 	int lock; /* descriptor; -1: none */
 	struct queue_error error;
+	bool has_failed; /* for good, with that error */
 	struct rows *rows;
 	int64_t log_bytes;
+	bool has_reserve;	  /* PATH.reserve is there */
+	int64_t wake_hints[4096]; /* by id % 4096: wake_at when last loaded */
 	int64_t trimmed; /* seen.hash up to which this round has looked */
 };
 
@@ -117,7 +120,7 @@ void rows_free(struct queue *);
 int error_from(struct queue_error *, sqlite3 *, const char *path, int code);
 int error_say(struct queue_error *, enum queue_failure, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same, for good; rolls back. */
+/* The same, and rolls back. For good, unless the store was only locked. */
 int queue_fail(struct queue *, int code);
 
 void *queue_alloc(size_t size); /* zeroed; out of memory ends the process */
@@ -132,9 +135,16 @@ extern const char *const schema_probes[]; /* NULL-terminated */
 /* Makes, migrates or checks the store behind q->db; 0, or -1 with q->error. */
 int schema_ready(struct queue *);
 
+/* From here on the log must start over; at twice that, the worker helps. */
+#define LOG_LIMIT (32 << 20)
+
 /* The worker's claim to a store. A descriptor, or -1 with the error set. */
 int lock_take(const char *path, struct queue_error *);
 void lock_drop(const char *path, int lock);
+
+/* Room set aside for a full disk. 0, or -1 when there is none to set aside. */
+int reserve_make(const char *path);
+void reserve_drop(const char *path);
 
 /* The first 8 * len bits of the SHA-256 of a text. */
 void hash_text(const char *text, size_t text_len, void *out, size_t len);

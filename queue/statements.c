@@ -147,7 +147,7 @@ statement(struct queue *q, enum statement which)
 {
 	sqlite3_stmt **st = &q->statements[which];
 
-	if (q->error.what != QUEUE_OK)
+	if (q->has_failed)
 		return NULL;
 	if (*st == NULL) {
 		int code = sqlite3_prepare_v3(q->db, statement_text[which], -1,

@@ -995,6 +995,95 @@ test_a_failed_write_is_final(void **state)
 	assert_string_equal(value, "10");
 }
 
+static void
+test_a_locked_store_can_be_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *shell;
+
+	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(shell, "BEGIN IMMEDIATE", NULL, NULL, NULL), 0);
+	sqlite3_busy_timeout(f->q->db, 0);
+	assert_int_equal(queue_begin(f->q), -1);
+	assert_non_null(strstr(queue_error(f->q)->text, "locked"));
+	assert_int_equal(sqlite3_close(shell), SQLITE_OK);
+	assert_int_equal(queue_begin(f->q), 0);
+	assert_int_equal(queue_commit(f->q), 0);
+}
+
+static void
+set_page_limit(struct queue *q, int64_t pages)
+{
+	char sql[60];
+
+	snprintf(sql, sizeof sql, "PRAGMA max_page_count = %d", (int)pages);
+	assert_int_equal(sqlite3_exec(q->db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static int
+put_until_full(struct queue *q)
+{
+	char name[20], value[3001];
+
+	memset(value, 'x', 3000);
+	value[3000] = '\0';
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		if (queue_begin(q) != 0 ||
+		    queue_setting_put(q, name, value) != 0 ||
+		    queue_commit(q) != 0)
+			return i;
+	}
+	return -1;
+}
+
+/* SQLite's own limit of pages stands in for the disk. */
+static void
+test_a_full_disk_leaves_room_to_finish(void **state)
+{
+	struct fixture *f = *state;
+	char reserve[100];
+
+	snprintf(reserve, sizeof reserve, "%s.reserve", f->path);
+	assert_false(queue_is_full(f->q));
+	assert_int_equal(access(reserve, F_OK), 0);
+	assert_int_equal(queue_recover(f->q), 0); /* nothing to do */
+	assert_int_equal(access(reserve, F_OK), 0);
+
+	set_page_limit(f->q, 60);
+	assert_true(put_until_full(f->q) > 5);
+	assert_int_equal(queue_error(f->q)->what, QUEUE_FULL);
+	assert_int_equal(queue_begin(f->q), -1);
+
+	assert_int_equal(queue_recover(f->q), 0);
+	set_page_limit(f->q, 100); /* what the reserve gave back */
+	assert_true(queue_is_full(f->q));
+	assert_int_equal(access(reserve, F_OK), -1);
+	assert_int_equal(queue_begin(f->q), 0);
+	assert_int_equal(queue_setting_put(f->q, "verdict", "sent"), 0);
+	assert_int_equal(queue_commit(f->q), 0);
+
+	/* Somebody made room. */
+	assert_int_equal(queue_recover(f->q), 0);
+	assert_false(queue_is_full(f->q));
+	assert_int_equal(access(reserve, F_OK), 0);
+}
+
+static void
+test_the_reserve_is_given_up_once(void **state)
+{
+	struct fixture *f = *state;
+
+	set_page_limit(f->q, 60);
+	assert_true(put_until_full(f->q) > 5);
+	assert_int_equal(queue_recover(f->q), 0);
+	assert_int_equal(put_until_full(f->q) >= 0, 1);
+	assert_int_equal(queue_error(f->q)->what, QUEUE_FULL);
+	assert_int_equal(queue_recover(f->q), -1);
+	assert_int_equal(queue_begin(f->q), -1);
+}
+
 /* ------------------------------------------------------- newer and damaged */
 
 static void
@@ -1444,6 +1533,9 @@ main(void)
 	    TEST(test_a_reader_of_a_closed_folder_is_told),
 	    TEST(test_memory_is_gone_when_closed),
 	    TEST(test_a_failed_write_is_final),
+	    TEST(test_a_locked_store_can_be_tried_again),
+	    TEST(test_a_full_disk_leaves_room_to_finish),
+	    TEST(test_the_reserve_is_given_up_once),
 	    TEST(test_a_newer_store_is_left_alone),
 	    TEST(test_a_foreign_database_is_refused),
 	    TEST(test_a_text_file_is_refused),
