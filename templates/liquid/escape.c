@@ -14,6 +14,7 @@
 
 static const char HEX[] = "0123456789ABCDEF";
 
+/* Letters and digits of ASCII stand for themselves everywhere. */
 static bool
 is_alnum(unsigned char c)
 {
@@ -32,8 +33,13 @@ replace_bytes(struct render *r, const char *s, size_t len, replace_fn *replace)
 
 	while (s < end) {
 		size_t used = 1;
-		const char *other = replace(s, start, end, &used);
+		const char *other;
 
+		if (is_alnum((unsigned char)*s) || *s == ' ') {
+			s++;
+			continue;
+		}
+		other = replace(s, start, end, &used);
 		if (other != NULL) {
 			render_write(r, run, (size_t)(s - run));
 			render_write(r, other, strlen(other));
@@ -179,17 +185,22 @@ void
 escape_percent(
     struct render *r, const char *s, size_t len, const char *keep, bool plus)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
+	const char *end = s + len, *run = s;
+
+	for (; s < end; s++) {
+		unsigned char c = (unsigned char)*s;
 		char code[3] = {'%', HEX[c >> 4], HEX[c & 15]};
 
 		if (is_alnum(c) || (c != '\0' && strchr(keep, c) != NULL))
-			render_write(r, s + i, 1);
-		else if (c == ' ' && plus)
+			continue;
+		render_write(r, run, (size_t)(s - run));
+		run = s + 1;
+		if (c == ' ' && plus)
 			render_write(r, "+", 1);
 		else
 			render_write(r, code, 3);
 	}
+	render_write(r, run, (size_t)(s - run));
 }
 
 /* ------------------------------------------------------------- HTML places */

@@ -63,13 +63,17 @@ fold(uint32_t c, bool up)
 {
 	static const struct {
 		uint16_t from, to, distance; /* upper case; 1: in pairs */
-	} ranges[] = {{0x41, 0x5a, 32}, {0xc0, 0xd6, 32}, {0xd8, 0xde, 32},
-	    {0x100, 0x12e, 1}, {0x132, 0x136, 1}, {0x139, 0x147, 1},
-	    {0x14a, 0x176, 1}, {0x179, 0x17d, 1}, {0x386, 0x386, 38},
-	    {0x388, 0x38a, 37}, {0x38c, 0x38c, 64}, {0x38e, 0x38f, 63},
-	    {0x391, 0x3a1, 32}, {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80},
-	    {0x410, 0x42f, 32}, {0x460, 0x480, 1}, {0x48a, 0x4be, 1}};
+	} ranges[] = {{0xc0, 0xd6, 32}, {0xd8, 0xde, 32}, {0x100, 0x12e, 1},
+	    {0x132, 0x136, 1}, {0x139, 0x147, 1}, {0x14a, 0x176, 1},
+	    {0x179, 0x17d, 1}, {0x386, 0x386, 38}, {0x388, 0x38a, 37},
+	    {0x38c, 0x38c, 64}, {0x38e, 0x38f, 63}, {0x391, 0x3a1, 32},
+	    {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80}, {0x410, 0x42f, 32},
+	    {0x460, 0x480, 1}, {0x48a, 0x4be, 1}};
 
+	if (c < 0x80 && up)
+		return c >= 'a' && c <= 'z' ? c - 32 : c;
+	if (c < 0x80)
+		return c >= 'A' && c <= 'Z' ? c + 32 : c;
 	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
 		uint32_t d = ranges[i].distance, upper = up ? c - d : c;
 
@@ -92,17 +96,14 @@ write_folded(struct render *r, const char *s, size_t len, bool up)
 		char two[2];
 
 		n = utf8_next(s, len);
-		c = n <= 2 ? fold(decode(s, n), up) : 0;
-		if (n == 1) {
-			two[0] = (char)c;
-			render_write(r, two, 1);
-		} else if (n == 2) {
-			two[0] = (char)(0xc0 | c >> 6);
-			two[1] = (char)(0x80 | (c & 63));
-			render_write(r, two, 2);
-		} else {
+		if (n > 2 || (n == 1 && (*s & 0x80) != 0)) {
 			render_write(r, s, n);
+			continue;
 		}
+		c = fold(decode(s, n), up);
+		two[0] = (char)(n == 1 ? c : 0xc0 | c >> 6);
+		two[1] = (char)(0x80 | (c & 63));
+		render_write(r, two, n);
 	}
 }
 

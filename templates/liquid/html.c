@@ -180,6 +180,14 @@ html_read(struct html *h, const char *p, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		char c = p[i];
 
+		if (h->state == HTML_TEXT && !h->is_markdown && c != '<') {
+			const char *next = memchr(p + i, '<', len - i);
+
+			if (next == NULL)
+				return;
+			i = (size_t)(next - p);
+			c = '<';
+		}
 		switch ((enum html_state)h->state) {
 		case HTML_TEXT:
 			in_text(h, c);

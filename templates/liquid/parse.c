@@ -45,25 +45,28 @@ parse_alloc(struct parser *p, size_t size)
 static int
 line_at(struct parser *p, const char *at)
 {
+	const char *nl;
+
 	if (at < p->line_pos) {
 		p->line_pos = p->start;
 		p->line = p->c->options->first_line - 1;
 		if (p->line < 0 || p->includer != NULL || p->is_rendered)
 			p->line = 0;
 	}
-	for (; p->line_pos < at; p->line_pos++)
-		p->line += *p->line_pos == '\n';
+	while ((nl = memchr(p->line_pos, '\n', (size_t)(at - p->line_pos)))) {
+		p->line++;
+		p->line_pos = nl + 1;
+	}
+	p->line_pos = at;
 	return p->line + 1;
 }
 
 void
 parse_where(struct parser *p, const char *at, int *line, int *column)
 {
-	const char *start = at;
+	const char *nl = memrchr(p->start, '\n', (size_t)(at - p->start));
 
-	while (start > p->start && start[-1] != '\n')
-		start--;
-	*column = (int)(at - start) + 1;
+	*column = (int)(at - (nl != NULL ? nl + 1 : p->start)) + 1;
 	*line = line_at(p, at);
 }
 

@@ -80,7 +80,12 @@ render_write(struct render *r, const char *text, size_t len)
 	if (out->len - r->out_start + len > RENDER_OUTPUT_MAX)
 		render_fail(r, "the output is larger than %zu KB",
 		    RENDER_OUTPUT_MAX / 1024);
-	buf_add(out, text, len);
+	if (out->cap - out->len <= len)
+		buf_reserve(out, len);
+	if (len != 0)
+		memcpy(out->data + out->len, text, len);
+	out->len += len;
+	out->data[out->len] = '\0';
 }
 
 size_t
@@ -106,17 +111,18 @@ render_take(struct render *r, size_t mark)
 static void print_inspected(struct render *, struct value, int depth);
 
 static void
-print_number(struct render *r, struct value v)
+print_int(struct render *r, int64_t n)
 {
-	char text[NUMBER_SIZE];
-	size_t len;
+	char text[24], *p = text + sizeof text;
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
 
-	if (v.type == VALUE_INT)
-		len = (size_t)snprintf(
-		    text, sizeof text, "%lld", (long long)v.number);
-	else
-		len = number_print(v.real, text);
-	render_write(r, text, len);
+	do {
+		*--p = (char)('0' + left % 10);
+		left /= 10;
+	} while (left != 0);
+	if (n < 0)
+		*--p = '-';
+	render_write(r, p, (size_t)(text + sizeof text - p));
 }
 
 static void
@@ -185,15 +191,17 @@ print_inspected(struct render *r, struct value v, int depth)
 void
 render_print(struct render *r, struct value v)
 {
-	char text[64];
+	char text[NUMBER_SIZE];
 
 	switch (v.type) {
 	case VALUE_STRING:
 		render_write(r, v.text, v.len);
 		break;
 	case VALUE_INT:
+		print_int(r, v.number);
+		break;
 	case VALUE_FLOAT:
-		print_number(r, v);
+		render_write(r, text, number_print(v.real, text));
 		break;
 	case VALUE_BOOL:
 		render_write(r, v.truth ? "true" : "false", v.truth ? 4 : 5);
@@ -202,9 +210,9 @@ render_print(struct render *r, struct value v)
 		print_hash(r, v.json, 1);
 		break;
 	case VALUE_RANGE:
-		render_write(r, text,
-		    (size_t)snprintf(text, sizeof text, "%lld..%lld",
-			(long long)v.range->from, (long long)v.range->to));
+		print_int(r, v.range->from);
+		render_write(r, "..", 2);
+		print_int(r, v.range->to);
 		break;
 	case VALUE_ARRAY:
 	case VALUE_LIST:

@@ -45,7 +45,7 @@ struct scratch {
 	char *next, *end;
 	struct arena arena; /* when the first block is full */
 	size_t used;
-	_Alignas(16) char first[2048];
+	_Alignas(16) char first[8192];
 };
 
 struct render {
