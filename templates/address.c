@@ -147,7 +147,7 @@ add_name(struct buf *out, const char *s, size_t len)
 	s = buf_str(&name);
 	if (name.len >= 2 && s[0] == '"' && s[name.len - 1] == '"') {
 		for (size_t i = 1; i < name.len - 1; i++) {
-			if (s[i] == '\\' && i < name.len - 2)
+			if (i < name.len - 2 && s[i] == '\\')
 				i++;
 			buf_addc(out, s[i]);
 		}
