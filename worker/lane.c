@@ -182,10 +182,15 @@ lane_stop(struct lane *l, int grace_ms)
 }
 
 bool
+lane_is_quiet(const struct lane *l)
+{
+	return l->claimed == NULL && l->in_flight == 0 && l->n_verdicts == 0;
+}
+
+bool
 lane_is_idle(const struct lane *l)
 {
-	return l->in_flight == 0 && l->n_verdicts == 0 &&
-	    l->type->is_idle(l->transport);
+	return lane_is_quiet(l) && l->type->is_idle(l->transport);
 }
 
 void

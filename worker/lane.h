@@ -46,6 +46,9 @@ void lane_committed(struct lane *, int64_t monotonic_ms);
 void lane_rolled_back(struct lane *);
 
 void lane_stop(struct lane *, int grace_ms);
+/* Nothing claimed, on its way or to be settled; the line may be open. */
+bool lane_is_quiet(const struct lane *);
+/* ... and the transport has ended, after lane_stop(). */
 bool lane_is_idle(const struct lane *);
 void lane_free(struct lane *);
 

@@ -187,8 +187,7 @@ clock_call(struct worker *w, struct api_call *call)
 	w->clock.test_ms = worker_move_clock(w, to_ms);
 	idle = w->clock.test_ms == to_ms && now == to_ms;
 	for (int i = 0; i < w->n_lanes; i++)
-		idle = idle && lane_is_idle(&w->lanes[i]) &&
-		    w->lanes[i].claimed == NULL;
+		idle = idle && lane_is_quiet(&w->lanes[i]);
 	call->status = 200;
 	call->reply = json_pack("{s:s,s:b}", "now",
 	    date_rfc3339(w->clock.test_ms, text, sizeof text), "idle", idle);
@@ -204,7 +203,7 @@ worker_move_clock(struct worker *w, int64_t to_ms)
 	if (has_work(w, now, clock_monotonic_ms()))
 		return now;
 	for (int i = 0; i < w->n_lanes; i++) {
-		if (!lane_is_idle(&w->lanes[i]))
+		if (!lane_is_quiet(&w->lanes[i]))
 			return now;
 		if (w->lanes[i].next_at_ms != 0 && w->lanes[i].next_at_ms < next)
 			next = w->lanes[i].next_at_ms;
