@@ -50,6 +50,7 @@ struct server {
 	const struct rule *rules; /* ends with an empty one; may be NULL */
 	const char *ehlo;	  /* further lines of the answer to EHLO */
 	SSL_CTX *tls;		  /* for STARTTLS */
+	bool implicit;		  /* TLS before the greeting instead */
 	int port;
 	/* private */
 	int listener;
@@ -230,12 +231,10 @@ peer_bdat(struct peer *p, const char *line, struct buf *data)
 }
 
 static int
-peer_starttls(struct peer *p)
+peer_secure(struct peer *p)
 {
 	const char *name;
 
-	if (peer_answer(p, "STARTTLS", "220 go on\r\n") < 0)
-		return -1;
 	p->ssl = SSL_new(p->server->tls);
 	SSL_set_fd(p->ssl, p->fd);
 	if (SSL_accept(p->ssl) != 1)
@@ -246,6 +245,14 @@ peer_starttls(struct peer *p)
 	    name != NULL ? name : "");
 	pthread_mutex_unlock(&p->server->lock);
 	return 0;
+}
+
+static int
+peer_starttls(struct peer *p)
+{
+	if (peer_answer(p, "STARTTLS", "220 go on\r\n") < 0)
+		return -1;
+	return peer_secure(p);
 }
 
 static int
@@ -325,7 +332,8 @@ peer_run(void *arg)
 	struct server *s = p->server;
 	struct buf line = {0}, chunks = {0};
 
-	if (peer_answer(p, "GREETING", "220 test\r\n") == 0)
+	if ((!s->implicit || peer_secure(p) == 0) &&
+	    peer_answer(p, "GREETING", "220 test\r\n") == 0)
 		while (peer_line(p, &line) == 0 &&
 		       peer_command(p, line.data, &chunks) == 0)
 			;

@@ -294,6 +294,23 @@ make_body(struct buf *out, size_t size)
 }
 
 static void
+check_each_byte(const struct world *w)
+{
+	assert_int_equal(w->server->n_received, w->n_deliveries);
+	for (int i = 0; i < w->n_deliveries; i++) {
+		const struct received *r = &w->server->received[i];
+		int n = atoi(r->to + strlen("user"));
+		struct buf expected = {0};
+
+		compose_mail(
+		    (struct delivery *)&w->deliveries[n - 1], &expected);
+		assert_int_equal(r->len, expected.len);
+		assert_memory_equal(r->data, expected.data, r->len);
+		buf_free(&expected);
+	}
+}
+
+static void
 check_bytes(const char *ehlo)
 {
 	struct world *w = world_new(NULL);
@@ -310,17 +327,7 @@ check_bytes(const char *ehlo)
 	}
 	run_until_verdicts(w, w->n_deliveries);
 	world_stop(w);
-	assert_int_equal(w->server->n_received, w->n_deliveries);
-	for (int i = 0; i < w->n_deliveries; i++) {
-		const struct received *r = &w->server->received[i];
-		struct buf expected = {0};
-
-		compose_mail(&w->deliveries[i], &expected);
-		assert_string_equal(r->to, w->deliveries[i].address);
-		assert_int_equal(r->len, expected.len);
-		assert_memory_equal(r->data, expected.data, r->len);
-		buf_free(&expected);
-	}
+	check_each_byte(w);
 	world_free(w);
 }
 
@@ -340,40 +347,35 @@ static const struct {
 	enum verdict_what what;
 	int code;
 	bool slows, dead;
-	int connections;
 } refusals[] = {
     {"RCPT 550", {"RCPT", 2, "550 5.1.1 nobody\r\n"}, VERDICT_REFUSED, 550,
-	false, true, 1},
+	false, true},
     {"RCPT 450", {"RCPT", 2, "450-4.2.1 busy\r\n450 4.2.1 still\r\n"},
-	VERDICT_RETRY, 450, false, false, 1},
+	VERDICT_RETRY, 450, false, false},
     {"MAIL 450", {"MAIL", 2, "450 4.3.0 later\r\n"}, VERDICT_RETRY, 450, true,
-	false, 1},
+	false},
     {"MAIL 550", {"MAIL", 2, "550 5.7.1 not you\r\n"}, VERDICT_REFUSED, 550,
-	false, false, 1},
+	false, false},
     {"MAIL 421", {"MAIL", 2, "421 4.3.2 enough\r\n"}, VERDICT_RETRY, 421, true,
-	false, 2},
+	false},
     {"DATA 451", {"DATA", 2, "451 4.3.0 later\r\n"}, VERDICT_RETRY, 451, false,
-	false, 1},
+	false},
     {"final 451", {"BODY", 2, "451 4.7.1 later\r\n"}, VERDICT_RETRY, 451, true,
-	false, 1},
+	false},
     {"final 554", {"BODY", 2, "554 5.7.1 spam\r\n"}, VERDICT_REFUSED, 554,
-	false, false, 1},
-    {"closes at MAIL", {"MAIL", 2, "!close"}, VERDICT_RELEASED, 0, false, false,
-	2},
-    {"closes at RCPT", {"RCPT", 2, "!close"}, VERDICT_RETRY, 0, false, false,
-	2},
+	false, false},
+    {"closes at MAIL", {"MAIL", 2, "!close"}, VERDICT_RELEASED, 0, false,
+	false},
+    {"closes at RCPT", {"RCPT", 2, "!close"}, VERDICT_RETRY, 0, false, false},
     {"closes after the final dot", {"BODY", 2, "!close"}, VERDICT_UNSURE, 0,
-	false, false, 2},
+	false, false},
 };
 
 static void
-check_refusal(size_t i, const char *ehlo)
+check_refusal(size_t i, struct world *w)
 {
-	const struct rule rules[] = {refusals[i].rule, {0}};
-	struct world *w = world_new(rules);
 	const struct verdict *v;
 
-	w->server->ehlo = ehlo;
 	world_start(w);
 	for (int n = 0; n < 3; n++)
 		add(w);
@@ -389,17 +391,22 @@ check_refusal(size_t i, const char *ehlo)
 	if (count(w, VERDICT_SENT) + count(w, VERDICT_RELEASED) < 2)
 		fail_msg("%s: the others suffer", refusals[i].name);
 	assert_string_equal(buf_str(&w->notices), "");
-	world_free(w);
 }
 
 static void
 test_refusals(void **state)
 {
+	static const char *const ehlos[] = {"250-ENHANCEDSTATUSCODES\r\n",
+	    "250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n"};
+
 	(void)state;
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-		check_refusal(i, "250-ENHANCEDSTATUSCODES\r\n");
-		check_refusal(
-		    i, "250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n");
+	for (size_t i = 0; i < 2 * sizeof refusals / sizeof *refusals; i++) {
+		const struct rule rules[] = {refusals[i / 2].rule, {0}};
+		struct world *w = world_new(rules);
+
+		w->server->ehlo = ehlos[i % 2];
+		check_refusal(i / 2, w);
+		world_free(w);
 	}
 }
 
@@ -898,6 +905,104 @@ test_tls_broken(void **state)
 	    refuses, "DNS:localhost", true, "refuses: 454 4.7.0 not now");
 }
 
+/* Through libcurl: the same transport otherwise. */
+static struct tls_world
+implicit_world_new(const struct rule *rules, const char *san)
+{
+	struct tls_world t = tls_world_new(rules, san, true);
+
+	t.world->channel.tls = TLS_IMPLICIT;
+	t.world->server->implicit = true;
+	return t;
+}
+
+static void
+implicit_world_free(struct tls_world *t)
+{
+	free(t->world->channel.ca_file);
+	world_free(t->world);
+	tls_world_free(t);
+}
+
+static void
+test_implicit_tls(void **state)
+{
+	struct tls_world t = implicit_world_new(NULL, "DNS:localhost");
+	struct world *w = t.world;
+
+	(void)state;
+	w->channel.connections = 2;
+	w->channel.messages_per_connection = 10;
+	world_start(w);
+	for (int i = 0; i < 60; i++) {
+		struct delivery *d = add(w);
+		struct buf body = {0};
+
+		make_body(&body, 100 + i * i * 20);
+		free(d->scope);
+		d->scope = buf_steal(&body);
+	}
+	run_until_verdicts(w, 60);
+	world_stop(w);
+	assert_string_equal(buf_str(&w->notices), "");
+	assert_int_equal(count(w, VERDICT_SENT), 60);
+	check_received(w);
+	check_each_byte(w);
+	assert_string_equal(w->server->sni, "localhost");
+	assert_in_range(w->server->n_connections, 6, 12);
+	assert_string_equal(w->deliveries[0].verdict.provider_id, "4TEST");
+	implicit_world_free(&t);
+}
+
+static void
+test_implicit_refusals(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		const struct rule rules[] = {refusals[i].rule, {0}};
+		struct tls_world t = implicit_world_new(rules, "DNS:localhost");
+
+		check_refusal(i, t.world);
+		free(t.world->channel.ca_file);
+		world_free(t.world);
+		tls_world_free(&t);
+	}
+}
+
+static void
+check_implicit_broken(
+    const struct rule *rules, const char *san, bool login, const char *notice)
+{
+	struct tls_world t = implicit_world_new(rules, san);
+	char *ca_file = t.world->channel.ca_file;
+
+	if (login) {
+		t.world->channel.user = "nudge";
+		t.world->channel.password = "secret";
+		t.world->server->ehlo = "250-AUTH PLAIN\r\n";
+	}
+	check_broken(t.world, notice);
+	free(ca_file);
+	tls_world_free(&t);
+}
+
+static void
+test_implicit_broken(void **state)
+{
+	static const struct rule refuses[] = {
+	    {"GREETING", 0, "554 5.7.1 go\r\n"}, {0}};
+	static const struct rule wrong[] = {
+	    {"AUTH", 0, "535 5.7.8 wrong\r\n"}, {0}};
+
+	(void)state;
+	check_implicit_broken(
+	    NULL, "DNS:other.example", false, "cannot be used");
+	check_implicit_broken(refuses, "DNS:localhost", false,
+	    "refuses: 554 5.7.1 go, next try in 1 s");
+	check_implicit_broken(wrong, "DNS:localhost", true,
+	    "refuses the login: 535 5.7.8 wrong, next try in 300 s");
+}
+
 static void
 test_start_errors(void **state)
 {
@@ -905,9 +1010,6 @@ test_start_errors(void **state)
 	struct error e = {0};
 
 	(void)state;
-	w->channel.tls = TLS_IMPLICIT;
-	assert_null(transport_smtp.start(&w->channel, &w->host, &e));
-	assert_non_null(strstr(e.text, "use starttls on port 587"));
 	w->channel.tls = TLS_STARTTLS;
 	w->channel.ca_file = "/does/not/exist.pem";
 	assert_null(transport_smtp.start(&w->channel, &w->host, &e));
@@ -942,6 +1044,9 @@ main(void)
 	    cmocka_unit_test(test_tls),
 	    cmocka_unit_test(test_tls_by_address),
 	    cmocka_unit_test(test_tls_broken),
+	    cmocka_unit_test(test_implicit_tls),
+	    cmocka_unit_test(test_implicit_refusals),
+	    cmocka_unit_test(test_implicit_broken),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

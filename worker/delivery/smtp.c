@@ -3,9 +3,7 @@
  * smtp - mail through one relay with libesmtp, which blocks: hence threads, one
  * a connection. The loop's side is here. Threads start when messages wait, and
  * end when there are none for a while; what they have to say comes through one
- * eventfd.
- *
- * Not here: implicit TLS (port 465), which libesmtp cannot do.
+ * eventfd. Implicit TLS goes through libcurl in the same threads.
  */
 #include <assert.h>
 #include <signal.h>
@@ -16,9 +14,11 @@
 #include <unistd.h>
 
 #include <auth-client.h>
+#include <curl/curl.h>
 #include <event2/event.h>
 
 #include "templates/mem.h"
+#include "worker/delivery/smtp_curl.h"
 #include "worker/delivery/smtp_lane.h"
 #include "worker/delivery/smtp_session.h"
 #include "worker/delivery/smtp_tls.h"
@@ -75,10 +75,13 @@ static void *
 run_slot(void *arg)
 {
 	struct smtp_slot *slot = arg;
+	int (*run)(struct smtp_slot *, struct delivery *) = smtp_session_run;
 	struct delivery *d;
 
+	if (slot->lane->channel->tls == TLS_IMPLICIT)
+		run = smtp_curl_run;
 	while ((d = smtp_lane_take(slot, 0, SMTP_IDLE_MS)) != NULL)
-		if (smtp_session_run(slot, d) < 0)
+		if (run(slot, d) < 0)
 			break;
 	smtp_lane_leave(slot, SLOT_ENDED);
 	return NULL;
@@ -214,21 +217,20 @@ prepare_library(void)
 {
 	setenv("XDG_CONFIG_DIR", "/nonexistent", 1);
 	auth_client_init();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
 static int
 check_channel(const struct channel *c, struct error *e)
 {
 	if (c->tls == TLS_IMPLICIT)
-		error_set(e, "implicit TLS is not available in this version; "
-			     "use starttls on port 587");
-	else if (strchr(c->host, ':') != NULL)
-		error_set(e,
-		    "\"%s\": an IPv6 address cannot be used here; "
-		    "give the relay's name",
-		    c->host);
-	else
+		return 0;
+	if (strchr(c->host, ':') == NULL)
 		return smtp_io_is_active(e) ? 0 : -1;
+	error_set(e,
+	    "\"%s\": an IPv6 address needs \"tls\": \"implicit\"; "
+	    "give the relay's name",
+	    c->host);
 	return -1;
 }
 

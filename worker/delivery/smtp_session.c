@@ -25,16 +25,13 @@
 #include <libesmtp.h>
 
 #include "templates/mem.h"
-#include "templates/mime.h"
-#include "worker/delivery/compose.h"
+#include "worker/delivery/smtp_render.h"
 #include "worker/delivery/smtp_tls.h"
 #include "worker/delivery/smtp_verdict.h"
 #include "worker/delivery/smtp_watch.h"
 
 #define LONGEST_SESSION_MS (5 * 60 * 1000)
 #define QUIT_MS		   2000
-/* The end of the data is where a relay scans the message. */
-#define FINAL_TIMEOUTS 5
 
 /* A message of this session. */
 struct job {
@@ -95,45 +92,16 @@ on_body(void **ctx, int *len, void *arg)
 	return j->eof ? NULL : j->mime.data;
 }
 
-/* The envelope and the bytes of a message. Returns -1 with a verdict. */
-static int
-job_render(struct job *j, struct delivery *d)
-{
-	struct verdict *v = &d->verdict;
-
-	memset(j, 0, sizeof *j);
-	memset(v, 0, sizeof *v);
-	if (!address_is_valid(d->address)) {
-		v->what = VERDICT_REFUSED;
-		snprintf(
-		    v->enhanced_status, sizeof v->enhanced_status, "5.1.3");
-		snprintf(v->text, sizeof v->text, "not a mail address");
-		return -1;
-	}
-	if (d->envelope_from == NULL || !address_is_valid(d->envelope_from)) {
-		v->what = VERDICT_HELD;
-		snprintf(v->text, sizeof v->text,
-		    "the sender's address is not a mail address");
-		return -1;
-	}
-	if (compose_mail(d, &j->mime) < 0) {
-		buf_free(&j->mime);
-		return -1;
-	}
-	j->delivery = d;
-	return 0;
-}
-
 static void
-session_add(struct session *s)
+session_add(struct session *s, struct delivery *d)
 {
 	struct job *j = &s->jobs[s->n_jobs++];
 
+	j->delivery = d;
 	j->io = &s->slot->io;
 	j->message = have(smtp_add_message(s->smtp));
-	j->recipient =
-	    have(smtp_add_recipient(j->message, j->delivery->address));
-	smtp_set_reverse_path(j->message, j->delivery->envelope_from);
+	j->recipient = have(smtp_add_recipient(j->message, d->address));
+	smtp_set_reverse_path(j->message, d->envelope_from);
 	smtp_set_messagecb(j->message, on_body, j);
 	smtp_size_set_estimate(j->message, j->mime.len);
 }
@@ -153,8 +121,8 @@ session_next(struct session *s, int in_hand, int wait_ms)
 
 	while (may_add(s) &&
 	       (d = smtp_lane_take(s->slot, in_hand, wait_ms)) != NULL) {
-		if (job_render(&s->jobs[s->n_jobs], d) == 0) {
-			session_add(s);
+		if (smtp_render(d, &s->jobs[s->n_jobs].mime) == 0) {
+			session_add(s, d);
 			return true;
 		}
 		smtp_lane_give(s->slot, d);
@@ -398,7 +366,7 @@ set_timeouts(smtp_session_t smtp, int ms)
 		smtp_set_timeout(
 		    smtp, waits[i] | Timeout_OVERRIDE_RFC2822_MINIMUM, ms);
 	smtp_set_timeout(smtp, Timeout_DATA2 | Timeout_OVERRIDE_RFC2822_MINIMUM,
-	    (long)ms * FINAL_TIMEOUTS);
+	    (long)ms * SMTP_FINAL_TIMEOUTS);
 }
 
 static void
@@ -507,7 +475,7 @@ smtp_session_run(struct smtp_slot *slot, struct delivery *first)
 	s.max_jobs =
 	    c->messages_per_connection > 0 ? c->messages_per_connection : 100;
 	s.jobs = xcalloc(s.max_jobs, sizeof *s.jobs);
-	if (job_render(&s.jobs[0], first) < 0) {
+	if (smtp_render(first, &s.jobs[0].mime) < 0) {
 		smtp_lane_give(slot, first);
 		free(s.jobs);
 		return 0;
@@ -515,7 +483,7 @@ smtp_session_run(struct smtp_slot *slot, struct delivery *first)
 	s.started_ms = smtp_now_ms();
 	smtp_io_enter(&slot->io);
 	session_open(&s);
-	session_add(&s);
+	session_add(&s, first);
 	smtp_start_session(s.smtp);
 	if (s.works)
 		smtp_lane_closed(slot->lane);

@@ -15,4 +15,7 @@ int smtp_session_run(struct smtp_slot *, struct delivery *first);
 /* How long a connection, and a thread without one, waits for a message. */
 #define SMTP_IDLE_MS 5000
 
+/* The end of the data is where a relay scans the message: so much longer. */
+#define SMTP_FINAL_TIMEOUTS 5
+
 #endif
