@@ -99,8 +99,6 @@ static const struct setting worker_settings[] = {
 	"bytes of a request as sent", NULL},
     {"limits.inflated", KIND_SIZE, AT(max_inflated), "8388608", 1024, 1 << 30,
 	"bytes of a request after gzip", NULL},
-    {"limits.connections", KIND_INT, AT(max_connections), "1000", 1, 100000,
-	"client connections at a time", NULL},
     {"limits.backlog", KIND_SIZE, AT(max_backlog), "20000", 1, 10000000,
 	"events waiting to be committed; past it clients get 429", NULL},
     {"drain", KIND_WAIT, AT(drain_ms), "30s", 0, 3600000,

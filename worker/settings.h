@@ -73,7 +73,6 @@ struct settings {
 	int64_t retry_first_ms, retry_longest_ms;
 	int retry_attempts;
 	int64_t max_body, max_inflated; /* bytes of a request */
-	int max_connections;
 	int64_t max_backlog; /* inputs waiting for a turn: then 429 */
 	int drain_ms;
 	bool log_json;

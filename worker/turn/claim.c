@@ -138,6 +138,8 @@ static void
 gate_address(const struct turn *t, struct candidate *c)
 {
 	int64_t age = t->now_ms - c->row->created_at_ms;
+	struct buf ascii = {0};
+	struct error e;
 
 	if (c->info->kind != TEMPLATE_EMAIL)
 		return;
@@ -149,9 +151,12 @@ gate_address(const struct turn *t, struct candidate *c)
 		    c->row->recipient);
 	} else if (c->address[0] == '\0') {
 		skip(c, "there is no address to send to");
-	} else if (!address_is_valid(c->address)) {
-		skip(c, "the address is not one that mail can be sent to");
+	} else if (address_to_ascii(c->address, &ascii, &e) != 0) {
+		skip(c, e.text);
+	} else {
+		snprintf(c->address, sizeof c->address, "%s", ascii.data);
 	}
+	buf_free(&ascii);
 }
 
 static void
