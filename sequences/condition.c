@@ -31,15 +31,6 @@ static const char *const roots[] = {
     "account", "entry", "event", "metric", "now", "user", NULL};
 static const char *const entry_names[] = {"day", "entered_at", NULL};
 
-static bool
-is_known(const char *name, const char *const *known)
-{
-	for (; *known != NULL; known++)
-		if (strcmp(*known, name) == 0)
-			return true;
-	return false;
-}
-
 /* The segment that `path` begins with; *rest is what follows it, or NULL. */
 static char *
 path_head(const char *path, const char **rest)
@@ -57,7 +48,7 @@ check_member(struct reader *r, const char *what, const char *path,
 	const char *rest;
 	char *name = path_head(path, &rest);
 
-	if (!is_known(name, known))
+	if (!name_is_among(name, known))
 		reader_unknown(r, what, name, known);
 	free(name);
 }
@@ -68,7 +59,7 @@ check_path(struct reader *r, const char *path)
 	const char *rest;
 	char *root = path_head(path, &rest);
 
-	if (!is_known(root, roots))
+	if (!name_is_among(root, roots))
 		reader_unknown(r, "value", root, roots);
 	else if (rest != NULL && strcmp(root, "metric") == 0)
 		check_member(r, "metric", rest, r->metrics);
@@ -149,7 +140,7 @@ read_group(struct reader *r, json_t *value, struct condition *c, int depth)
 	const char *key = json_object_iter_key(json_object_iter(value));
 	size_t mark;
 
-	if (json_object_size(value) != 1 || !is_known(key, names)) {
+	if (json_object_size(value) != 1 || !name_is_among(key, names)) {
 		reader_error(r,
 		    "one of {\"all\": [..]}, {\"any\": [..]} and {\"not\": ..} "
 		    "is expected");

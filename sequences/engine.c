@@ -7,36 +7,13 @@
  */
 #include <string.h>
 
-#include "sequences/turn.h"
-
-static struct turn
-turn_begin(const struct rules *rules, struct subject *subject,
-    const struct subject *account, int64_t now_ms, struct decisions *out)
-{
-	return (struct turn){.rules = rules,
-	    .subject = subject,
-	    .now_ms = now_ms,
-	    .scope = {.rules = rules,
-		.subject = subject,
-		.account = account,
-		.now_ms = now_ms,
-		.zone = engine_zone(rules, subject, account)},
-	    .out = out};
-}
-
-static int
-turn_end(struct turn *t)
-{
-	subject_set_wake(t->subject);
-	engine_scope_free(&t->scope);
-	return t->failed ? -1 : 0;
-}
+#include "sequences/look.h"
 
 /* When it happened; a clock that runs ahead does not count. */
 static int64_t
-event_time(const struct turn *t, const struct event *event)
+event_time(const struct look *l, const struct event *event)
 {
-	return event == NULL || event->at_ms > t->now_ms ? t->now_ms
+	return event == NULL || event->at_ms > l->now_ms ? l->now_ms
 							 : event->at_ms;
 }
 
@@ -45,28 +22,28 @@ event_time(const struct turn *t, const struct event *event)
  * touch it, however late it is told.
  */
 static bool
-trigger_fires(struct turn *t, const struct trigger *trigger,
+trigger_fires(struct look *l, const struct trigger *trigger,
     const struct place *p, const struct event *event)
 {
 	if (trigger->kind == TRIGGER_EVENT) {
 		if (event == NULL || strcmp(trigger->on, event->name) != 0 ||
-		    event_time(t, event) < p->entered_ms)
+		    event_time(l, event) < p->entered_ms)
 			return false;
-		engine_scope_look_at(&t->scope, event->properties, p);
+		engine_scope_look_at(&l->scope, event->properties, p);
 	} else {
-		engine_scope_look_at(&t->scope, NULL, p);
+		engine_scope_look_at(&l->scope, NULL, p);
 	}
-	return turn_tests(t, trigger->condition);
+	return look_tests(l, trigger->condition);
 }
 
 /* `Plan Upgraded; user.plan == 'pro' is true: user.plan is "pro"` */
 static void
 trigger_reason(
-    struct turn *t, const struct trigger *trigger, char reason[REASON_SIZE])
+    struct look *l, const struct trigger *trigger, char reason[REASON_SIZE])
 {
 	char why[REASON_SIZE];
 
-	turn_holds(t, trigger->condition, why);
+	look_holds(l, trigger->condition, why);
 	if (trigger->on == NULL)
 		reason_set(reason, "%s", why);
 	else
@@ -76,20 +53,20 @@ trigger_reason(
 
 /* Returns whether the place is gone. */
 static bool
-take_exits(struct turn *t, const struct sequence *q, struct place *p,
+take_exits(struct look *l, const struct sequence *q, struct place *p,
     const struct event *event)
 {
 	for (int i = 0; i < q->exit.n; i++) {
 		const struct trigger *trigger = &q->exit.list[i];
 		char reason[REASON_SIZE];
 
-		if (!trigger_fires(t, trigger, p, event))
+		if (!trigger_fires(l, trigger, p, event))
 			continue;
-		trigger_reason(t, trigger, reason);
+		trigger_reason(l, trigger, reason);
 		if (!p->is_done)
-			turn_decide(t, DECISION_EXITED, q, p->entry, NULL, "%s",
+			look_decide(l, DECISION_EXITED, q, p->entry, NULL, "%s",
 			    reason);
-		place_leave(t, p, event_time(t, event), false);
+		place_leave(l, p, event_time(l, event), false);
 		return true;
 	}
 	return false;
@@ -101,9 +78,9 @@ take_exits(struct turn *t, const struct sequence *q, struct place *p,
  */
 static void
 take_late_exits(
-    struct turn *t, const struct sequence *q, const struct event *event)
+    struct look *l, const struct sequence *q, const struct event *event)
 {
-	struct past *past = subject_past(t->subject, q->name);
+	struct past *past = subject_past(l->subject, q->name);
 
 	if (past == NULL || !past->is_finished)
 		return;
@@ -111,28 +88,28 @@ take_late_exits(
 		struct place as_entered = {.entered_ms = past->entered_ms};
 
 		if (q->exit.list[i].kind == TRIGGER_EVENT &&
-		    trigger_fires(t, &q->exit.list[i], &as_entered, event)) {
+		    trigger_fires(l, &q->exit.list[i], &as_entered, event)) {
 			past->is_finished = false;
-			t->subject->state_changed = true;
+			l->subject->state_changed = true;
 		}
 	}
-	engine_scope_look_at(&t->scope, NULL, NULL);
+	engine_scope_look_at(&l->scope, NULL, NULL);
 }
 
 static void
-take_pauses(struct turn *t, const struct sequence *q, struct place *p,
+take_pauses(struct look *l, const struct sequence *q, struct place *p,
     const struct event *event)
 {
 	for (int i = 0; i < q->pause.n; i++) {
 		const struct trigger *trigger = &q->pause.list[i];
-		int64_t until = event_time(t, event) + trigger->period_ms;
+		int64_t until = event_time(l, event) + trigger->period_ms;
 		char reason[REASON_SIZE];
 
-		if (until <= t->now_ms || until <= p->paused_until_ms ||
-		    !trigger_fires(t, trigger, p, event))
+		if (until <= l->now_ms || until <= p->paused_until_ms ||
+		    !trigger_fires(l, trigger, p, event))
 			continue;
-		trigger_reason(t, trigger, reason);
-		place_pause(t, q, p, until, reason);
+		trigger_reason(l, trigger, reason);
+		place_pause(l, q, p, until, reason);
 	}
 }
 
@@ -141,23 +118,23 @@ take_pauses(struct turn *t, const struct sequence *q, struct place *p,
  * place is gone afterwards if it was kept for this only.
  */
 static void
-take_goal(struct turn *t, const struct sequence *q, struct place *p,
+take_goal(struct look *l, const struct sequence *q, struct place *p,
     const struct event *event)
 {
 	const struct trigger *goal = q->goal.list;
-	int64_t took = event_time(t, event) - p->entered_ms;
+	int64_t took = event_time(l, event) - p->entered_ms;
 	char reason[REASON_SIZE];
 
 	if (q->goal.n == 0 || p->goal_ms != 0 ||
 	    (goal->period_ms != 0 && took > goal->period_ms) ||
-	    !trigger_fires(t, goal, p, event))
+	    !trigger_fires(l, goal, p, event))
 		return;
-	trigger_reason(t, goal, reason);
-	turn_decide(t, DECISION_GOAL, q, p->entry, NULL, "%s", reason);
-	p->goal_ms = event_time(t, event);
-	t->subject->state_changed = true;
+	trigger_reason(l, goal, reason);
+	look_decide(l, DECISION_GOAL, q, p->entry, NULL, "%s", reason);
+	p->goal_ms = event_time(l, event);
+	l->subject->state_changed = true;
 	if (p->is_done)
-		place_leave(t, p, p->previous_ms, true);
+		place_leave(l, p, p->previous_ms, true);
 }
 
 /* ---------------------------------------------------- entering */
@@ -177,14 +154,14 @@ last_entry(const struct subject *s, const char *sequence)
 }
 
 static bool
-may_reenter(struct turn *t, const struct trigger *enter,
+may_reenter(struct look *l, const struct trigger *enter,
     const struct past *last, int64_t at_ms, char reason[REASON_SIZE])
 {
 	char entered[TIME_TEXT_SIZE], after[40];
 
 	if (last->entries == 0)
 		return true;
-	turn_time(t, last->entered_ms, entered);
+	look_time(l, last->entered_ms, entered);
 	if (enter->reenter == REENTER_NEVER) {
 		reason_set(reason, "entered before, on %s", entered);
 		return false;
@@ -203,61 +180,44 @@ may_reenter(struct turn *t, const struct trigger *enter,
 	return true;
 }
 
-/* Nobody enters who would leave at once. */
 static bool
-would_exit(struct turn *t, const struct sequence *q, char reason[REASON_SIZE])
-{
-	for (int i = 0; i < q->exit.n; i++) {
-		const struct trigger *exit = &q->exit.list[i];
-		char why[REASON_SIZE];
-
-		if (exit->kind != TRIGGER_CONDITION ||
-		    !turn_holds(t, exit->condition, why))
-			continue;
-		reason_set(reason, "would leave at once: %s", why);
-		return true;
-	}
-	return false;
-}
-
-static bool
-may_enter(struct turn *t, const struct sequence *q,
+may_enter(struct look *l, const struct sequence *q,
     const struct trigger *trigger, const struct past *last,
     const struct event *event, char reason[REASON_SIZE])
 {
-	engine_scope_look_at(&t->scope, event->properties, NULL);
-	return may_reenter(t, trigger, last, event_time(t, event), reason) &&
-	       !would_exit(t, q, reason) &&
-	       turn_holds(t, trigger->condition, reason);
+	engine_scope_look_at(&l->scope, event->properties, NULL);
+	return may_reenter(l, trigger, last, event_time(l, event), reason) &&
+	       !look_would_exit(l, q, reason) &&
+	       look_holds(l, trigger->condition, reason);
 }
 
 static void
-take_enters(struct turn *t, const struct sequence *q, const struct event *event)
+take_enters(struct look *l, const struct sequence *q, const struct event *event)
 {
-	struct past last = last_entry(t->subject, q->name);
+	struct past last = last_entry(l->subject, q->name);
 	char reason[REASON_SIZE];
 	bool is_refused = false;
 
 	for (int i = 0; i < q->enter.n; i++) {
 		const struct trigger *trigger = &q->enter.list[i];
-		struct place *p = subject_place(t->subject, q->name);
+		struct place *p = subject_place(l->subject, q->name);
 
 		if (trigger->kind != TRIGGER_EVENT ||
 		    strcmp(trigger->on, event->name) != 0)
 			continue;
-		is_refused = !may_enter(t, q, trigger, &last, event, reason);
+		is_refused = !may_enter(l, q, trigger, &last, event, reason);
 		if (is_refused)
 			continue;
 		if (p != NULL)
-			place_leave(t, p, p->previous_ms, true);
-		p = place_enter(t, q, event_time(t, event), event->properties);
-		trigger_reason(t, trigger, reason);
-		turn_decide(
-		    t, DECISION_ENTERED, q, p->entry, NULL, "%s", reason);
+			place_leave(l, p, p->previous_ms, true);
+		p = place_enter(l, q, event_time(l, event), event->properties);
+		trigger_reason(l, trigger, reason);
+		look_decide(
+		    l, DECISION_ENTERED, q, p->entry, NULL, "%s", reason);
 		return;
 	}
 	if (is_refused)
-		turn_decide(t, DECISION_REFUSED, q, last.entries + 1, NULL,
+		look_decide(l, DECISION_REFUSED, q, last.entries + 1, NULL,
 		    "%s; %s", event->name, reason);
 }
 
@@ -265,33 +225,33 @@ take_enters(struct turn *t, const struct sequence *q, const struct event *event)
 
 /* Time has passed: what is due, or the end of waiting for a goal. */
 static void
-settle(struct turn *t, const struct sequence *q, struct place *p)
+settle(struct look *l, const struct sequence *q, struct place *p)
 {
 	if (!p->is_done)
-		place_advance(t, q, p);
-	else if (p->due_ms <= t->now_ms)
-		place_leave(t, p, p->previous_ms, true);
+		place_advance(l, q, p);
+	else if (p->due_ms <= l->now_ms)
+		place_leave(l, p, p->previous_ms, true);
 }
 
 static void
 sequence_event(
-    struct turn *t, const struct sequence *q, const struct event *event)
+    struct look *l, const struct sequence *q, const struct event *event)
 {
-	struct place *p = subject_place(t->subject, q->name);
+	struct place *p = subject_place(l->subject, q->name);
 
 	if (p == NULL) {
-		take_late_exits(t, q, event);
-	} else if (!take_exits(t, q, p, event)) {
+		take_late_exits(l, q, event);
+	} else if (!take_exits(l, q, p, event)) {
 		if (!p->is_done)
-			take_pauses(t, q, p, event);
-		take_goal(t, q, p, event);
+			take_pauses(l, q, p, event);
+		take_goal(l, q, p, event);
 	}
-	p = subject_place(t->subject, q->name);
+	p = subject_place(l->subject, q->name);
 	if (p == NULL || p->is_done)
-		take_enters(t, q, event);
-	p = subject_place(t->subject, q->name);
+		take_enters(l, q, event);
+	p = subject_place(l->subject, q->name);
 	if (p != NULL)
-		settle(t, q, p);
+		settle(l, q, p);
 }
 
 static int
@@ -299,13 +259,13 @@ subject_event(const struct rules *rules, struct subject *s,
     const struct subject *account, const struct event *event, int64_t now_ms,
     struct decisions *out)
 {
-	struct turn t = turn_begin(rules, s, account, now_ms, out);
+	struct look l = look_begin(rules, s, account, now_ms, out);
 	bool is_account = s->kind == SUBJECT_ACCOUNT;
 
 	for (int i = 0; i < rules->n_sequences; i++)
 		if (rules->sequences[i].for_account == is_account)
-			sequence_event(&t, &rules->sequences[i], event);
-	return turn_end(&t);
+			sequence_event(&l, &rules->sequences[i], event);
+	return look_end(&l);
 }
 
 static void
@@ -348,9 +308,9 @@ engine_apply(const struct rules *rules, struct subject *user,
 
 /* A place whose sequence is gone stays, asleep, in case it comes back. */
 static void
-place_sleep(struct turn *t, struct place *p)
+place_sleep(struct look *l, struct place *p)
 {
-	t->subject->state_changed |= p->due_ms != 0;
+	l->subject->state_changed |= p->due_ms != 0;
 	p->due_ms = 0;
 }
 
@@ -358,7 +318,7 @@ int
 engine_wake(const struct rules *rules, struct subject *s,
     struct subject *account, int64_t now_ms, struct decisions *out)
 {
-	struct turn t = turn_begin(rules, s, account, now_ms, out);
+	struct look l = look_begin(rules, s, account, now_ms, out);
 
 	for (int i = 0, left; i < s->n_places; i += s->n_places == left) {
 		struct place *p = &s->places[i];
@@ -366,180 +326,9 @@ engine_wake(const struct rules *rules, struct subject *s,
 
 		left = s->n_places;
 		if (q == NULL)
-			place_sleep(&t, p);
-		else if (!take_exits(&t, q, p, NULL))
-			settle(&t, q, p);
+			place_sleep(&l, p);
+		else if (!take_exits(&l, q, p, NULL))
+			settle(&l, q, p);
 	}
-	return turn_end(&t);
-}
-
-/* ----------------------------------------------------- by hand */
-
-static const struct sequence *
-find_sequence(const struct rules *rules, const char *name, struct error *e)
-{
-	const struct sequence *q = rules_sequence(rules, name);
-
-	if (q == NULL)
-		error_set(e, "there is no sequence \"%s\"", name);
-	return q;
-}
-
-/* The place of somebody who still has steps ahead. */
-static struct place *
-find_place(const struct rules *rules, const struct subject *s, const char *name,
-    const struct sequence **q, struct error *e)
-{
-	struct place *p;
-
-	*q = find_sequence(rules, name, e);
-	if (*q == NULL)
-		return NULL;
-	p = subject_place(s, name);
-	if (p == NULL || p->is_done) {
-		error_set(e, "%s is not in the sequence \"%s\"", s->name, name);
-		return NULL;
-	}
-	return p;
-}
-
-static bool
-may_enter_by_hand(struct turn *t, const struct sequence *q, struct error *e)
-{
-	const struct place *p = subject_place(t->subject, q->name);
-	int index = (int)(q - t->rules->sequences);
-	char reason[REASON_SIZE];
-
-	if (!rules_info(t->rules, index).is_manual)
-		error_set(e,
-		    "nobody is put into \"%s\" by hand: it has no "
-		    "{\"manual\": true} in \"enter\"",
-		    q->name);
-	else if (q->for_account != (t->subject->kind == SUBJECT_ACCOUNT))
-		error_set(e, "\"%s\" is for %s", q->name,
-		    q->for_account ? "accounts" : "users");
-	else if (p != NULL && !p->is_done)
-		error_set(e, "%s is in the sequence \"%s\" already",
-		    t->subject->name, q->name);
-	else if (would_exit(t, q, reason))
-		error_set(e, "%s", reason);
-	else
-		return true;
-	return false;
-}
-
-int
-engine_enter(const struct rules *rules, struct subject *s,
-    struct subject *account, const char *sequence, int64_t now_ms,
-    struct decisions *out, struct error *e)
-{
-	const struct sequence *q = find_sequence(rules, sequence, e);
-	struct turn t = turn_begin(rules, s, account, now_ms, out);
-	bool enters = q != NULL && may_enter_by_hand(&t, q, e);
-
-	if (enters) {
-		struct place *p = subject_place(s, sequence);
-
-		if (p != NULL)
-			place_leave(&t, p, p->previous_ms, true);
-		p = place_enter(&t, q, now_ms, NULL);
-		turn_decide(&t, DECISION_ENTERED, q, p->entry, NULL, "by hand");
-		place_advance(&t, q, p);
-	}
-	turn_end(&t);
-	return enters ? 0 : -1;
-}
-
-int
-engine_exit(const struct rules *rules, struct subject *s, const char *sequence,
-    const char *reason, int64_t now_ms, struct decisions *out, struct error *e)
-{
-	const struct sequence *q;
-	struct place *p = find_place(rules, s, sequence, &q, e);
-	struct turn t;
-
-	if (p == NULL)
-		return -1;
-	t = turn_begin(rules, s, NULL, now_ms, out);
-	turn_decide(&t, DECISION_EXITED, q, p->entry, NULL, "%s", reason);
-	place_leave(&t, p, now_ms, false);
-	turn_end(&t);
-	return 0;
-}
-
-int
-engine_pause(const struct rules *rules, struct subject *s, const char *sequence,
-    int64_t until_ms, int64_t now_ms, struct decisions *out, struct error *e)
-{
-	const struct sequence *q;
-	struct place *p = find_place(rules, s, sequence, &q, e);
-	struct turn t;
-
-	if (p == NULL)
-		return -1;
-	if (until_ms <= now_ms) {
-		error_set(e, "a pause must end later than now");
-		return -1;
-	}
-	t = turn_begin(rules, s, NULL, now_ms, out);
-	place_pause(&t, q, p, until_ms, "by hand");
-	turn_end(&t);
-	return 0;
-}
-
-/* The next step is looked at by the wake-up that this asks for, at once. */
-static void
-look_again(struct turn *t, const struct sequence *q, struct place *p)
-{
-	const struct step *next = place_next(q, p);
-
-	if (next != NULL)
-		place_wait(t, p, next, t->now_ms);
-	else
-		place_finish(t, q, p, NULL);
-}
-
-int
-engine_resume(const struct rules *rules, struct subject *s,
-    const char *sequence, int64_t now_ms, struct decisions *out,
-    struct error *e)
-{
-	const struct sequence *q;
-	struct place *p = find_place(rules, s, sequence, &q, e);
-	struct turn t;
-
-	if (p == NULL)
-		return -1;
-	if (p->paused_until_ms == 0) {
-		error_set(e, "%s is not paused in \"%s\"", s->name, sequence);
-		return -1;
-	}
-	t = turn_begin(rules, s, NULL, now_ms, out);
-	place_resume(&t, q, p, now_ms, "by hand");
-	look_again(&t, q, p);
-	turn_end(&t);
-	return 0;
-}
-
-int
-engine_skip(const struct rules *rules, struct subject *s, const char *sequence,
-    int64_t now_ms, struct decisions *out, struct error *e)
-{
-	const struct sequence *q;
-	struct place *p = find_place(rules, s, sequence, &q, e);
-	const struct step *step = p != NULL ? place_next(q, p) : NULL;
-	struct turn t;
-
-	if (p == NULL)
-		return -1;
-	if (step == NULL) {
-		error_set(e, "no step of \"%s\" is left", sequence);
-		return -1;
-	}
-	t = turn_begin(rules, s, NULL, now_ms, out);
-	turn_decide(&t, DECISION_SKIPPED, q, p->entry, step, "by hand");
-	place_pass(&t, p, step);
-	look_again(&t, q, p);
-	turn_end(&t);
-	return 0;
+	return look_end(&l);
 }

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "sequences/turn.h"
+#include "sequences/look.h"
 
 /* A pause can be ended by hand: a waiting message looks again this often. */
 #define PAUSE_LOOK_MS ((int64_t)60 * 60 * 1000)
@@ -46,16 +46,16 @@ static bool
 has_exit(const struct sequence *q, struct engine_scope *scope,
     char reason[REASON_SIZE])
 {
-	struct turn t = {.scope = *scope};
+	struct look l = {.scope = *scope};
 	bool holds = false;
 
 	for (int i = 0; i < q->exit.n && !holds; i++) {
 		if (q->exit.list[i].kind != TRIGGER_CONDITION)
 			continue;
-		holds = turn_holds(&t, q->exit.list[i].condition, reason) ||
-			t.failed;
+		holds = look_holds(&l, q->exit.list[i].condition, reason) ||
+			l.failed;
 	}
-	*scope = t.scope;
+	*scope = l.scope;
 	return holds;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * place - one passage of a subject through a sequence: its states (turn.h has
+ * place - one passage of a subject through a sequence: its states (look.h has
  * the picture) and how one becomes another. Only these functions change state.
  *
  * Which step comes next is not stored but follows from the ids of those that
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/turn.h"
+#include "sequences/look.h"
 #include "templates/mem.h"
 
 enum place_state { PLACE_OUTSIDE, PLACE_WAITING, PLACE_PAUSED, PLACE_DONE };
@@ -41,28 +41,28 @@ place_state(const struct place *p)
 
 /* The door: a move that is not in the picture is a bug of the engine's. */
 static void
-place_move(struct turn *t, const struct place *p, enum place_state to)
+place_move(struct look *l, const struct place *p, enum place_state to)
 {
 	enum place_state from = place_state(p);
 
 	if (!allowed[from][to]) {
 		fprintf(stderr, "nudge: bug: %s in %s goes from %s to %s\n",
-		    t->subject->name, p != NULL ? p->sequence : "a sequence",
+		    l->subject->name, p != NULL ? p->sequence : "a sequence",
 		    state_names[from], state_names[to]);
 		abort();
 	}
-	t->subject->state_changed = true;
+	l->subject->state_changed = true;
 }
 
 struct place *
 place_enter(
-    struct turn *t, const struct sequence *q, int64_t entered_ms, json_t *event)
+    struct look *l, const struct sequence *q, int64_t entered_ms, json_t *event)
 {
-	const struct past *past = subject_past(t->subject, q->name);
+	const struct past *past = subject_past(l->subject, q->name);
 	struct place *p;
 
-	place_move(t, subject_place(t->subject, q->name), PLACE_WAITING);
-	p = subject_place_add(t->subject, q->name);
+	place_move(l, subject_place(l->subject, q->name), PLACE_WAITING);
+	p = subject_place_add(l->subject, q->name);
 	p->entry = past != NULL ? past->entries + 1 : 1;
 	p->entered_ms = entered_ms;
 	p->previous_ms = entered_ms;
@@ -71,54 +71,54 @@ place_enter(
 }
 
 void
-place_pause(struct turn *t, const struct sequence *q, struct place *p,
+place_pause(struct look *l, const struct sequence *q, struct place *p,
     int64_t until_ms, const char *why)
 {
 	char until[TIME_TEXT_SIZE] = "it is resumed";
 
-	place_move(t, p, PLACE_PAUSED);
+	place_move(l, p, PLACE_PAUSED);
 	p->paused_until_ms = until_ms;
 	if (until_ms != INT64_MAX)
-		turn_time(t, until_ms, until);
-	turn_decide(
-	    t, DECISION_PAUSED, q, p->entry, NULL, "%s; until %s", why, until);
+		look_time(l, until_ms, until);
+	look_decide(
+	    l, DECISION_PAUSED, q, p->entry, NULL, "%s; until %s", why, until);
 }
 
 void
-place_resume(struct turn *t, const struct sequence *q, struct place *p,
+place_resume(struct look *l, const struct sequence *q, struct place *p,
     int64_t resumed_ms, const char *why)
 {
-	place_move(t, p, PLACE_WAITING);
+	place_move(l, p, PLACE_WAITING);
 	p->paused_until_ms = 0;
 	p->resumed_ms = resumed_ms;
-	turn_decide(t, DECISION_RESUMED, q, p->entry, NULL, "%s", why);
+	look_decide(l, DECISION_RESUMED, q, p->entry, NULL, "%s", why);
 }
 
 void
-place_leave(struct turn *t, struct place *p, int64_t at_ms, bool is_finished)
+place_leave(struct look *l, struct place *p, int64_t at_ms, bool is_finished)
 {
-	place_move(t, p, PLACE_OUTSIDE);
-	engine_scope_look_at(&t->scope, NULL, NULL);
-	subject_place_remove(t->subject, p, at_ms, is_finished);
+	place_move(l, p, PLACE_OUTSIDE);
+	engine_scope_look_at(&l->scope, NULL, NULL);
+	subject_place_remove(l->subject, p, at_ms, is_finished);
 }
 
 void
-place_finish(struct turn *t, const struct sequence *q, struct place *p,
+place_finish(struct look *l, const struct sequence *q, struct place *p,
     const struct step *stop)
 {
 	int64_t goal_end_ms =
 	    q->goal.n > 0 ? p->entered_ms + q->goal.list[0].period_ms : 0;
 
-	turn_decide(t, DECISION_FINISHED, q, p->entry, stop, "%s",
+	look_decide(l, DECISION_FINISHED, q, p->entry, stop, "%s",
 	    stop != NULL ? "the step stops the sequence" : "no step is left");
-	if (p->goal_ms != 0 || goal_end_ms <= t->now_ms) {
-		place_leave(t, p, t->now_ms, true);
+	if (p->goal_ms != 0 || goal_end_ms <= l->now_ms) {
+		place_leave(l, p, l->now_ms, true);
 		return;
 	}
-	place_move(t, p, PLACE_DONE);
+	place_move(l, p, PLACE_DONE);
 	p->is_done = true;
 	p->due_ms = goal_end_ms;
-	p->previous_ms = t->now_ms;
+	p->previous_ms = l->now_ms;
 	free(p->step);
 	p->step = NULL;
 }
@@ -145,25 +145,25 @@ place_next(const struct sequence *q, const struct place *p)
 
 void
 place_wait(
-    struct turn *t, struct place *p, const struct step *step, int64_t due_ms)
+    struct look *l, struct place *p, const struct step *step, int64_t due_ms)
 {
 	if (p->step == NULL || strcmp(p->step, step->id) != 0) {
 		free(p->step);
 		p->step = xstrdup(step->id);
-		t->subject->state_changed = true;
+		l->subject->state_changed = true;
 	}
 	if (p->due_ms != due_ms) {
 		p->due_ms = due_ms;
-		t->subject->state_changed = true;
+		l->subject->state_changed = true;
 	}
 }
 
 void
-place_pass(struct turn *t, struct place *p, const struct step *step)
+place_pass(struct look *l, struct place *p, const struct step *step)
 {
 	if (p->decided == NULL)
 		p->decided = json_array();
 	json_array_append_new(p->decided, json_string(step->id));
-	p->previous_ms = t->now_ms;
-	t->subject->state_changed = true;
+	p->previous_ms = l->now_ms;
+	l->subject->state_changed = true;
 }

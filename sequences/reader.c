@@ -197,6 +197,21 @@ reader_list(
 	return list;
 }
 
+bool
+reader_has(json_t *object, const char *key)
+{
+	return json_object_get(object, key) != NULL;
+}
+
+bool
+name_is_among(const char *name, const char *const *list)
+{
+	for (; list != NULL && *list != NULL; list++)
+		if (strcmp(*list, name) == 0)
+			return true;
+	return false;
+}
+
 void
 read_text(struct reader *r, json_t *value, void *into)
 {

@@ -59,6 +59,10 @@ void reader_object(
 void *reader_list(
     struct reader *, json_t *value, size_t size, reader_fn *, int *count);
 
+bool reader_has(json_t *object, const char *key);
+/* `list` is NULL-terminated and may be NULL. */
+bool name_is_among(const char *name, const char *const *list);
+
 /* The next complaints are about this member of what is being read. */
 size_t reader_push(struct reader *, const char *key);
 void reader_pop(struct reader *, size_t mark);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "sequences/engine.h"
-#include "sequences/turn.h"
+#include "sequences/look.h"
 #include "templates/date.h"
 #include "templates/zone.h"
 

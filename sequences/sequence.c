@@ -14,7 +14,6 @@
 
 #define GRACE_MS	    ((int64_t)24 * 60 * 60 * 1000)
 
-#define OF_TRIGGER(member)  offsetof(struct trigger, member)
 #define OF_HOURS(member)    offsetof(struct hours, member)
 #define OF_OPTION(member)   offsetof(struct option, member)
 #define OF_STEP(member)	    offsetof(struct step, member)
@@ -23,179 +22,6 @@
 #define TEXT_OR_OBJECT	    (READ_TEXT | READ_OBJECT)
 #define TEXT_OR_LIST	    (READ_TEXT | READ_LIST)
 #define OBJECT_OR_LIST	    (READ_OBJECT | READ_LIST)
-
-static bool
-has(json_t *object, const char *key)
-{
-	return json_object_get(object, key) != NULL;
-}
-
-static bool
-is_among(const char *name, const char *const *list)
-{
-	for (; list != NULL && *list != NULL; list++)
-		if (strcmp(*list, name) == 0)
-			return true;
-	return false;
-}
-
-/* ---------------------------------------------------- triggers */
-
-static void
-read_reenter_object(struct reader *r, json_t *value, struct trigger *t)
-{
-	static const struct reader_key keys[] = {
-	    {"after", READ_TEXT, read_duration, OF_TRIGGER(reenter_after_ms),
-		true},
-	    {0},
-	};
-
-	t->reenter = REENTER_AFTER;
-	reader_object(r, value, keys, t);
-}
-
-/* `into` is the trigger. */
-static void
-read_reenter(struct reader *r, json_t *value, void *into)
-{
-	static const char *const names[] = {"never", "after-exit", NULL};
-	const char *name = json_string_value(value);
-	struct trigger *t = into;
-
-	if (json_is_object(value))
-		read_reenter_object(r, value, t);
-	else if (is_among(name, names))
-		t->reenter =
-		    name[0] == 'n' ? REENTER_NEVER : REENTER_AFTER_EXIT;
-	else
-		reader_unknown(r, "kind of reentry", name, names);
-}
-
-static const struct reader_key event_keys[] = {
-    {"on", READ_TEXT, read_text, OF_TRIGGER(on), true},
-    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition), false},
-    {"reenter", TEXT_OR_OBJECT, read_reenter, 0, false},
-    {0},
-};
-
-static const struct reader_key manual_keys[] = {
-    {"manual", READ_TRUE, read_nothing, 0, true},
-    {0},
-};
-
-/* Ways in, known by the key that makes them what they are. */
-static const struct enter_kind {
-	const char *key;
-	enum trigger_kind kind;
-	const struct reader_key *keys; /* NULL: not in this version */
-} enter_kinds[] = {
-    {"on", TRIGGER_EVENT, event_keys},
-    {"manual", TRIGGER_MANUAL, manual_keys},
-    {"metric", 0, NULL},
-    {"missing", 0, NULL},
-    {"idle", 0, NULL},
-    {"date", 0, NULL},
-    {0},
-};
-
-static void
-read_enter(struct reader *r, json_t *value, void *into)
-{
-	struct trigger *t = into;
-	const struct enter_kind *k = enter_kinds;
-	size_t mark;
-
-	while (k->key != NULL && !has(value, k->key))
-		k++;
-	if (k->key == NULL) { /* "on" is what nearly everybody means */
-		reader_object(r, value, event_keys, t);
-	} else if (k->keys == NULL) {
-		mark = reader_push(r, k->key);
-		reader_error(
-		    r, "\"%s\" is not available in this version", k->key);
-		reader_pop(r, mark);
-	} else {
-		t->kind = k->kind;
-		reader_object(r, value, k->keys, t);
-	}
-}
-
-static void
-read_enters(struct reader *r, json_t *value, void *into)
-{
-	struct triggers *t = into;
-
-	t->list = reader_list(r, value, sizeof *t->list, read_enter, &t->n);
-}
-
-static void
-read_exit(struct reader *r, json_t *value, void *into)
-{
-	static const struct reader_key keys[] = {
-	    {"on", READ_TEXT, read_text, OF_TRIGGER(on), false},
-	    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition),
-		false},
-	    {0},
-	};
-	struct trigger *t = into;
-
-	t->kind = has(value, "on") ? TRIGGER_EVENT : TRIGGER_CONDITION;
-	reader_object(r, value, keys, t);
-	if (!has(value, "on") && !has(value, "if"))
-		reader_error(r, "an exit needs \"on\" or \"if\"");
-}
-
-static void
-read_exits(struct reader *r, json_t *value, void *into)
-{
-	struct triggers *t = into;
-
-	t->list = reader_list(r, value, sizeof *t->list, read_exit, &t->n);
-}
-
-static void
-read_pause(struct reader *r, json_t *value, void *into)
-{
-	static const struct reader_key keys[] = {
-	    {"on", READ_TEXT, read_text, OF_TRIGGER(on), true},
-	    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition),
-		false},
-	    {"for", READ_TEXT, read_duration, OF_TRIGGER(period_ms), true},
-	    {0},
-	};
-
-	reader_object(r, value, keys, into);
-}
-
-static void
-read_pauses(struct reader *r, json_t *value, void *into)
-{
-	struct triggers *t = into;
-
-	t->list = reader_list(r, value, sizeof *t->list, read_pause, &t->n);
-}
-
-static void
-read_goal(struct reader *r, json_t *value, void *into)
-{
-	static const struct reader_key keys[] = {
-	    {"on", READ_TEXT, read_text, OF_TRIGGER(on), true},
-	    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition),
-		false},
-	    {"within", READ_TEXT, read_duration, OF_TRIGGER(period_ms), false},
-	    {0},
-	};
-
-	reader_object(r, value, keys, into);
-}
-
-static void
-read_goals(struct reader *r, json_t *value, void *into)
-{
-	struct triggers *t = into;
-
-	t->list = reader_list(r, value, sizeof *t->list, read_goal, &t->n);
-}
 
 /* ------------------------------------------------------- hours */
 
@@ -247,7 +73,7 @@ read_hours(struct reader *r, json_t *value, void *into)
 	if (json_is_object(value)) {
 		*hours = (struct hours){HOURS_WINDOW, {.days = 0x7f}, NULL};
 		reader_object(r, value, keys, hours);
-		if (has(value, "from") != has(value, "to"))
+		if (reader_has(value, "from") != reader_has(value, "to"))
 			reader_error(r, "\"from\" and \"to\" come together");
 	} else if (strcmp(json_string_value(value), "any") != 0) {
 		reader_error(r, "\"any\" or an object is expected");
@@ -264,7 +90,7 @@ read_template(struct reader *r, json_t *value, void *into)
 
 	read_text(r, value, into);
 	if (name != NULL && templates != NULL &&
-	    !is_among(name, templates_names(templates)))
+	    !name_is_among(name, templates_names(templates)))
 		reader_unknown(r, "template", name, templates_names(templates));
 }
 
@@ -275,6 +101,8 @@ read_templates(struct reader *r, json_t *value, void *into)
 
 	names->list = reader_list(
 	    r, value, sizeof *names->list, read_template, &names->n);
+	if (names->n == 0)
+		reader_error(r, "a template is expected");
 }
 
 static void
@@ -293,7 +121,7 @@ read_recipient(struct reader *r, json_t *value, void *into)
 		return;
 	}
 	read_text(r, value, into);
-	if (name == NULL || is_among(name, contacts))
+	if (name == NULL || name_is_among(name, contacts))
 		return;
 	while (contacts != NULL && contacts[n] != NULL)
 		n++;
@@ -303,7 +131,7 @@ read_recipient(struct reader *r, json_t *value, void *into)
 	known[n++] = "account.owner";
 	if (!r->for_account)
 		known[n++] = "user";
-	if (!is_among(name, known))
+	if (!name_is_among(name, known))
 		reader_unknown(r, "recipient", name, known);
 	free(known);
 }
@@ -353,8 +181,10 @@ read_choose(struct reader *r, json_t *value, void *into)
 		return; /* beside `send`: the step complains */
 	step->options = reader_list(
 	    r, value, sizeof *step->options, read_option, &step->n_options);
+	if (last == 0)
+		reader_error(r, "a list of choices is expected");
 	for (size_t i = 0; i + 1 < last; i++)
-		if (!has(json_array_get(value, i), "if"))
+		if (!reader_has(json_array_get(value, i), "if"))
 			reader_error(r,
 			    "only the last choice can do without \"if\": those "
 			    "after it would never be taken");
@@ -384,14 +214,14 @@ read_step(struct reader *r, json_t *value, void *into)
 	struct step *step = into;
 
 	reader_object(r, value, step_keys, step);
-	step->when = has(value, "day") ? STEP_DAY : STEP_AFTER;
-	if (has(value, "day") && has(value, "after"))
+	step->when = reader_has(value, "day") ? STEP_DAY : STEP_AFTER;
+	if (reader_has(value, "day") && reader_has(value, "after"))
 		reader_error(r, "a step has \"day\" or \"after\", not both");
-	if (has(value, "send") && has(value, "choose"))
+	if (reader_has(value, "send") && reader_has(value, "choose"))
 		reader_error(r, "a step has \"send\" or \"choose\", not both");
-	if (json_is_object(value) && !has(value, "send") &&
-	    !has(value, "choose") && !has(value, "stop") &&
-	    !has(value, "split") && !has(value, "wait"))
+	if (json_is_object(value) && !reader_has(value, "send") &&
+	    !reader_has(value, "choose") && !reader_has(value, "stop") &&
+	    !reader_has(value, "split") && !reader_has(value, "wait"))
 		reader_error(
 		    r, "a step needs \"send\", \"choose\" or \"stop\"");
 }
@@ -413,8 +243,8 @@ read_steps(struct reader *r, json_t *value, void *into)
 
 		snprintf(index, sizeof index, "%d", i);
 		mark = reader_push(r, index);
-		if (!has(step, "day") && !has(step, "after") &&
-		    !has(step, "at") && !has(step, "wait"))
+		if (!reader_has(step, "day") && !reader_has(step, "after") &&
+		    !reader_has(step, "at") && !reader_has(step, "wait"))
 			reader_error(r,
 			    "a step after the first needs \"day\" or "
 			    "\"after\"");
@@ -430,7 +260,7 @@ read_late_then(struct reader *r, json_t *value, void *into)
 	static const char *const names[] = {"send", "skip", NULL};
 	const char *name = json_string_value(value);
 
-	if (!is_among(name, names))
+	if (!name_is_among(name, names))
 		reader_unknown(r, "way to be late", name, names);
 	*(bool *)into = strcmp(name, "send") == 0;
 }
@@ -454,7 +284,7 @@ read_for(struct reader *r, json_t *value, void *into)
 	static const char *const names[] = {"account", "user", NULL};
 	const char *name = json_string_value(value);
 
-	if (!is_among(name, names))
+	if (!name_is_among(name, names))
 		reader_unknown(r, "kind of subject", name, names);
 	*(bool *)into = strcmp(name, "account") == 0;
 }
@@ -467,7 +297,7 @@ read_edits(struct reader *r, json_t *value, void *into)
 
 	if (strcmp(name, "pin") == 0)
 		reader_error(r, "\"pin\" is not available in this version");
-	else if (!is_among(name, names))
+	else if (!name_is_among(name, names))
 		reader_unknown(r, "way to take edits", name, names);
 }
 
@@ -580,16 +410,6 @@ names_free(struct names *names)
 	for (int i = 0; i < names->n; i++)
 		free(names->list[i]);
 	free(names->list);
-}
-
-static void
-triggers_free(struct triggers *t)
-{
-	for (int i = 0; i < t->n; i++) {
-		free(t->list[i].on);
-		condition_free(t->list[i].condition);
-	}
-	free(t->list);
 }
 
 static void

@@ -37,6 +37,10 @@ struct triggers {
 	int n;
 };
 
+/* trigger.c; `into` is a struct triggers *. */
+reader_fn read_enters, read_exits, read_pauses, read_goals;
+void triggers_free(struct triggers *);
+
 /* When something may be sent. */
 enum hours_kind { HOURS_INHERITED, HOURS_ANY, HOURS_WINDOW };
 

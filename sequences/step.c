@@ -11,7 +11,7 @@
  */
 #include <stdio.h>
 
-#include "sequences/turn.h"
+#include "sequences/look.h"
 #include "templates/mem.h"
 
 #define SECOND ((int64_t)1000)
@@ -39,26 +39,26 @@ step_opens(const struct sequence *q, const struct step *step,
 }
 
 static int64_t
-day_due(const struct turn *t, const struct sequence *q, const struct place *p,
+day_due(const struct look *l, const struct sequence *q, const struct place *p,
     const struct step *step)
 {
 	const struct hours *hours = step_hours(q, step);
 
 	if (hours == NULL)
 		return calendar_day(
-		    t->scope.zone, p->entered_ms, step->day, NULL);
-	return calendar_day(hours->zone != NULL ? hours->zone : t->scope.zone,
+		    l->scope.zone, p->entered_ms, step->day, NULL);
+	return calendar_day(hours->zone != NULL ? hours->zone : l->scope.zone,
 	    p->entered_ms, step->day, &hours->window);
 }
 
 static int64_t
-step_due(const struct turn *t, const struct sequence *q, const struct place *p,
+step_due(const struct look *l, const struct sequence *q, const struct place *p,
     const struct step *step)
 {
-	const struct zone *zone = t->scope.zone;
+	const struct zone *zone = l->scope.zone;
 	int64_t due =
 	    step->when == STEP_DAY
-		? day_due(t, q, p, step)
+		? day_due(l, q, p, step)
 		: step_opens(q, step, zone, p->previous_ms + step->after_ms);
 
 	/* What a pause held back is not late when the pause ends. */
@@ -68,24 +68,24 @@ step_due(const struct turn *t, const struct sequence *q, const struct place *p,
 }
 
 static struct moment
-step_moment(const struct turn *t, const struct sequence *q,
+step_moment(const struct look *l, const struct sequence *q,
     const struct place *p, const struct step *step)
 {
-	struct moment m = {.due_ms = step_due(t, q, p, step)};
+	struct moment m = {.due_ms = step_due(l, q, p, step)};
 
 	m.at_ms = m.due_ms;
-	if (m.due_ms < t->now_ms)
-		m.at_ms = step_opens(q, step, t->scope.zone, t->now_ms);
+	if (m.due_ms < l->now_ms)
+		m.at_ms = step_opens(q, step, l->scope.zone, l->now_ms);
 	m.is_late = !q->sends_late && m.at_ms - m.due_ms > q->grace_ms;
 	return m;
 }
 
 /* The option that is to be sent, or NULL with the reason. */
 static const struct option *
-step_option(struct turn *t, const struct step *step, char reason[REASON_SIZE])
+step_option(struct look *l, const struct step *step, char reason[REASON_SIZE])
 {
 	for (int i = 0; i < step->n_options; i++)
-		if (turn_holds(t, step->options[i].condition, reason))
+		if (look_holds(l, step->options[i].condition, reason))
 			return &step->options[i];
 	if (step->n_options > 1)
 		reason_set(reason, "no choice matches");
@@ -93,12 +93,12 @@ step_option(struct turn *t, const struct step *step, char reason[REASON_SIZE])
 }
 
 static bool
-would_send(struct turn *t, const struct step *step)
+would_send(struct look *l, const struct step *step)
 {
 	char reason[REASON_SIZE];
 
-	return turn_holds(t, step->condition, reason) &&
-	       step_option(t, step, reason) != NULL;
+	return look_holds(l, step->condition, reason) &&
+	       step_option(l, step, reason) != NULL;
 }
 
 static bool
@@ -111,7 +111,7 @@ is_together(const struct step *a, const struct step *b)
 
 /* The last of the later steps that is due as well and would send. */
 static const struct step *
-step_overtaker(struct turn *t, const struct sequence *q, const struct place *p,
+step_overtaker(struct look *l, const struct sequence *q, const struct place *p,
     const struct step *step)
 {
 	const struct step *overtaker = NULL, *end = q->steps + q->n_steps;
@@ -123,10 +123,10 @@ step_overtaker(struct turn *t, const struct sequence *q, const struct place *p,
 			continue;
 		if (later->when == STEP_AFTER)
 			break; /* counts from a step not yet decided */
-		m = step_moment(t, q, p, later);
-		if (m.at_ms > t->now_ms)
+		m = step_moment(l, q, p, later);
+		if (m.at_ms > l->now_ms)
 			break;
-		if (!m.is_late && would_send(t, later))
+		if (!m.is_late && would_send(l, later))
 			overtaker = later;
 	}
 	return overtaker;
@@ -145,7 +145,7 @@ late_reason(int64_t late_ms, char reason[REASON_SIZE])
 }
 
 static void
-send_one(struct turn *t, const struct sequence *q, const struct place *p,
+send_one(struct look *l, const struct sequence *q, const struct place *p,
     const struct step *step, const struct moment *m, const char *template_name,
     const char *recipient, const char *reason)
 {
@@ -158,29 +158,29 @@ send_one(struct turn *t, const struct sequence *q, const struct place *p,
 	send->expires_at_ms = q->sends_late ? 0 : m->due_ms + q->grace_ms;
 	send->event = json_incref(p->event);
 	send->entered_ms = p->entered_ms;
-	send->day = engine_scope_day(&t->scope);
-	turn_decide(t, DECISION_SEND, q, p->entry, step, "%s", reason)->send =
+	send->day = engine_scope_day(&l->scope);
+	look_decide(l, DECISION_SEND, q, p->entry, step, "%s", reason)->send =
 	    send;
 }
 
 static void
-send_all(struct turn *t, const struct sequence *q, const struct place *p,
+send_all(struct look *l, const struct sequence *q, const struct place *p,
     const struct step *step, const struct moment *m,
     const struct option *option, const char *why)
 {
 	char due[TIME_TEXT_SIZE], reason[REASON_SIZE];
 
-	turn_time(t, m->due_ms, due);
+	look_time(l, m->due_ms, due);
 	reason_set(reason, "due %s%s%s", due, why[0] != '\0' ? "; " : "", why);
 	for (int i = 0; i < option->templates.n; i++)
 		for (int k = 0; k < step->to.n; k++)
-			send_one(t, q, p, step, m, option->templates.list[i],
+			send_one(l, q, p, step, m, option->templates.list[i],
 			    step->to.list[k], reason);
 }
 
 /* Sends, or says in `reason` why not. A step that only stops does neither. */
 static bool
-step_act(struct turn *t, const struct sequence *q, const struct place *p,
+step_act(struct look *l, const struct sequence *q, const struct place *p,
     const struct step *step, const struct moment *m, char reason[REASON_SIZE])
 {
 	char why[REASON_SIZE];
@@ -191,58 +191,58 @@ step_act(struct turn *t, const struct sequence *q, const struct place *p,
 		late_reason(m->at_ms - m->due_ms, reason);
 		return false;
 	}
-	if (!turn_holds(t, step->condition, reason))
+	if (!look_holds(l, step->condition, reason))
 		return false;
 	if (step->n_options == 0)
 		return true;
-	option = step_option(t, step, why);
+	option = step_option(l, step, why);
 	if (option == NULL) {
 		reason_set(reason, "%s", why);
 		return false;
 	}
-	overtaker = step_overtaker(t, q, p, step);
+	overtaker = step_overtaker(l, q, p, step);
 	if (overtaker != NULL) {
 		reason_set(reason, "overtaken by %s", overtaker->id);
 		return false;
 	}
-	send_all(t, q, p, step, m, option, why[0] != '\0' ? why : reason);
+	send_all(l, q, p, step, m, option, why[0] != '\0' ? why : reason);
 	return true;
 }
 
 /* Returns whether the sequence goes on. */
 static bool
-step_decide(struct turn *t, const struct sequence *q, struct place *p,
+step_decide(struct look *l, const struct sequence *q, struct place *p,
     const struct step *step, const struct moment *m)
 {
 	char reason[REASON_SIZE];
 	bool is_done;
 
-	engine_scope_look_at(&t->scope, NULL, p);
-	is_done = step_act(t, q, p, step, m, reason);
+	engine_scope_look_at(&l->scope, NULL, p);
+	is_done = step_act(l, q, p, step, m, reason);
 	if (!is_done)
-		turn_decide(
-		    t, DECISION_SKIPPED, q, p->entry, step, "%s", reason);
-	place_pass(t, p, step);
+		look_decide(
+		    l, DECISION_SKIPPED, q, p->entry, step, "%s", reason);
+	place_pass(l, p, step);
 	return !(is_done && step->is_stop);
 }
 
 void
-place_advance(struct turn *t, const struct sequence *q, struct place *p)
+place_advance(struct look *l, const struct sequence *q, struct place *p)
 {
 	const struct step *step;
 
-	if (p->paused_until_ms != 0 && p->paused_until_ms <= t->now_ms)
-		place_resume(t, q, p, p->paused_until_ms, "the pause is over");
+	if (p->paused_until_ms != 0 && p->paused_until_ms <= l->now_ms)
+		place_resume(l, q, p, p->paused_until_ms, "the pause is over");
 	while ((step = place_next(q, p)) != NULL) {
-		struct moment m = step_moment(t, q, p, step);
+		struct moment m = step_moment(l, q, p, step);
 		bool is_paused = p->paused_until_ms != 0;
 
-		if (is_paused || (m.at_ms > t->now_ms && !m.is_late)) {
-			place_wait(t, p, step, is_paused ? m.due_ms : m.at_ms);
+		if (is_paused || (m.at_ms > l->now_ms && !m.is_late)) {
+			place_wait(l, p, step, is_paused ? m.due_ms : m.at_ms);
 			return;
 		}
-		if (!step_decide(t, q, p, step, &m))
+		if (!step_decide(l, q, p, step, &m))
 			break;
 	}
-	place_finish(t, q, p, step);
+	place_finish(l, q, p, step);
 }

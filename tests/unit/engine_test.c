@@ -59,7 +59,9 @@ load_rules(const char *sequence, const struct zone *zone)
 	if (sequence != NULL)
 		write_file(folder, "sequences/s.json", sequence);
 	write_file(folder, "metrics.json",
-	    "{\"metrics\": {\"tasks\": {\"count\": \"Task Succeeded\"}}}");
+	    "{\"metrics\": {\"tasks\": {\"count\": \"Task Succeeded\"},"
+	    "\"all_tasks\": {\"for\": \"account\","
+	    " \"count\": \"Task Succeeded\"}}}");
 	rules = rules_load(folder, &context, &problems);
 	for (int i = 0; i < problems.count; i++)
 		if (!problems.list[i].is_warning)
@@ -866,7 +868,7 @@ test_account_sequence(void **state)
 {
 	struct world w = world_begin("UTC", NULL,
 	    json("{'for': 'account', 'enter': {'on': 'Tier Cap Hit',"
-		 " 'if': 'account.seats > 3 and metric.tasks > 1'},"
+		 " 'if': 'account.seats > 3 and metric.all_tasks > 1'},"
 		 "'steps': [{'id': 'a', 'send': 'alert'},"
 		 "{'id': 'b', 'day': 1, 'send': 'alert', 'to': 'cs-room'}]}"));
 

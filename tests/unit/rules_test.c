@@ -282,6 +282,18 @@ test_lint(void **state)
 	    "");
 }
 
+static void
+test_empty(void **state)
+{
+	expect("{'enter': [], 'steps': [{'id': 'a', 'send': []},"
+	       "{'id': 'b', 'after': '1d', 'choose': []}]}",
+	    "sequences/x.json:1:11: a way in is expected (at /enter)\n"
+	    "sequences/x.json:1:45: a template is expected (at "
+	    "/steps/0/send)\n"
+	    "sequences/x.json:1:86: a list of choices is expected (at "
+	    "/steps/1/choose)\n");
+}
+
 /* Words of the language that come later are not taken for misspelt. */
 static void
 test_later(void **state)
@@ -332,6 +344,7 @@ main(void)
 	    cmocka_unit_test(test_values),
 	    cmocka_unit_test(test_steps),
 	    cmocka_unit_test(test_lint),
+	    cmocka_unit_test(test_empty),
 	    cmocka_unit_test(test_later),
 	    cmocka_unit_test(test_conditions),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SEQUENCES_TURN_H
-#define SEQUENCES_TURN_H
+#ifndef SEQUENCES_LOOK_H
+#define SEQUENCES_LOOK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,10 +9,10 @@
 #include "sequences/rules_private.h"
 
 /*
- * turn - the engine at work on one subject in one call: what it knows, and the
+ * look - the engine at work on one subject in one call: what it knows, and the
  * words in which it says what it did. Shared by the engine's own files.
  */
-struct turn {
+struct look {
 	const struct rules *rules;
 	struct subject *subject;
 	int64_t now_ms;
@@ -20,6 +20,11 @@ struct turn {
 	struct decisions *out;
 	bool failed; /* a condition could not be evaluated */
 };
+
+struct look look_begin(const struct rules *, struct subject *,
+    const struct subject *account, int64_t now_ms, struct decisions *);
+/* 0, or -1 when a condition could not be evaluated. */
+int look_end(struct look *);
 
 /* The scope sees this event and this place from now on; both may be NULL. */
 void engine_scope_look_at(
@@ -33,21 +38,25 @@ void reason_set(char reason[REASON_SIZE], const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Does it hold? The reason says why or why not, or what is wrong with it. */
-bool turn_holds(
-    struct turn *, const struct condition *, char reason[REASON_SIZE]);
+bool look_holds(
+    struct look *, const struct condition *, char reason[REASON_SIZE]);
 
 /* The same without a reason, for what seldom holds. */
-bool turn_tests(struct turn *, const struct condition *);
+bool look_tests(struct look *, const struct condition *);
+
+/* Does an exit hold that needs no event? Who it holds for never enters. */
+bool look_would_exit(
+    struct look *, const struct sequence *, char reason[REASON_SIZE]);
 
 /* Adds a decision, with its reason in words. */
-struct decision *turn_decide(struct turn *, enum decision_what,
+struct decision *look_decide(struct look *, enum decision_what,
     const struct sequence *, int entry, const struct step *, const char *fmt,
     ...) __attribute__((format(printf, 6, 7)));
 
 /* "2026-03-30T09:00:00+02:00" in the person's zone. */
 #define TIME_TEXT_SIZE 40
-const char *turn_time(
-    const struct turn *, int64_t ms, char out[TIME_TEXT_SIZE]);
+const char *look_time(
+    const struct look *, int64_t ms, char out[TIME_TEXT_SIZE]);
 
 /* ------------------------------------------------------- place */
 
@@ -69,24 +78,24 @@ const char *turn_time(
  * be reached until `due_ms`.
  */
 struct place *place_enter(
-    struct turn *, const struct sequence *, int64_t entered_ms, json_t *event);
-void place_pause(struct turn *, const struct sequence *, struct place *,
+    struct look *, const struct sequence *, int64_t entered_ms, json_t *event);
+void place_pause(struct look *, const struct sequence *, struct place *,
     int64_t until_ms, const char *why);
-void place_resume(struct turn *, const struct sequence *, struct place *,
+void place_resume(struct look *, const struct sequence *, struct place *,
     int64_t resumed_ms, const char *why);
 /* The last step is decided: done, or outside. The place may be gone. */
-void place_finish(struct turn *, const struct sequence *, struct place *,
+void place_finish(struct look *, const struct sequence *, struct place *,
     const struct step *stop);
 /* Outside; the caller says so in a decision if it is one. */
 void place_leave(
-    struct turn *, struct place *, int64_t at_ms, bool is_finished);
+    struct look *, struct place *, int64_t at_ms, bool is_finished);
 
 /* The step that comes next, or NULL. */
 const struct step *place_next(const struct sequence *, const struct place *);
 void place_wait(
-    struct turn *, struct place *, const struct step *, int64_t due_ms);
+    struct look *, struct place *, const struct step *, int64_t due_ms);
 /* It is past this step. */
-void place_pass(struct turn *, struct place *, const struct step *);
+void place_pass(struct look *, struct place *, const struct step *);
 
 /* -------------------------------------------------------- step */
 
@@ -98,6 +107,6 @@ int64_t step_opens(const struct sequence *, const struct step *,
  * Decides the steps that are due, in order, and leaves due_ms right. The place
  * may be gone afterwards.
  */
-void place_advance(struct turn *, const struct sequence *, struct place *);
+void place_advance(struct look *, const struct sequence *, struct place *);
 
 #endif
