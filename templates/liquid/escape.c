@@ -69,6 +69,14 @@ html_entity(const char *at, const char *start, const char *end, size_t *used)
 	}
 }
 
+/* What is safe as text still must not end an attribute. */
+static const char *
+attribute_entity(
+    const char *at, const char *start, const char *end, size_t *used)
+{
+	return *at == '&' ? NULL : html_entity(at, start, end, used);
+}
+
 void
 escape_html(struct render *r, const char *s, size_t len)
 {
@@ -236,7 +244,7 @@ print_url(struct render *r, struct value v, enum place place)
 		return;
 	}
 	if ((v.flags & VALUE_SAFE) != 0) {
-		render_write(r, v.text, v.len);
+		replace_bytes(r, v.text, v.len, attribute_entity);
 		return;
 	}
 	mark = render_mark(r);
@@ -267,8 +275,10 @@ print_place(struct render *r, struct value v, enum place place)
 
 	if (place >= PLACE_URL_START && place <= PLACE_QUERY)
 		print_url(r, v, place);
-	else if (safe)
+	else if (safe && place == PLACE_TEXT)
 		render_write(r, v.text, v.len);
+	else if (safe)
+		replace_bytes(r, v.text, v.len, attribute_entity);
 	else if (place == PLACE_CSS)
 		print_css(r, v);
 	else if (place == PLACE_ATTRIBUTE || r->context == LIQUID_HTML)

@@ -146,12 +146,10 @@ eval_expr(struct render *r, const struct expr *e)
 	}
 }
 
-/* Only here does an undefined value become an error. */
+/* Only here does an undefined value become an error: it came from `e`. */
 static struct value
-eval_defined(struct render *r, const struct expr *e, bool lenient)
+defined(struct render *r, struct value v, const struct expr *e, bool lenient)
 {
-	struct value v = eval_expr(r, e);
-
 	if ((v.flags & VALUE_UNDEFINED) != 0 && !lenient &&
 	    !r->scope->undefined_is_nil)
 		render_fail_at(r, e->line, e->column,
@@ -168,16 +166,18 @@ eval_chain(struct render *r, const struct chain *chain, bool lenient)
 	if (chain->head == NULL)
 		return v;
 	lenient = lenient || chain->has_default;
-	v = eval_defined(r, chain->head, lenient);
+	v = defined(r, eval_expr(r, chain->head), chain->head, lenient);
 	for (int i = 0; i < chain->n_filters; i++) {
 		const struct filter_call *call = &chain->filters[i];
 
 		for (int j = 0; j < call->n_args; j++)
-			args[j] = eval_defined(r, call->args[j], lenient);
+			args[j] = defined(r, eval_expr(r, call->args[j]),
+			    call->args[j], lenient);
 		render_step(r, v.type == VALUE_STRING ? v.len : 0);
 		v = call->filter->apply(r, v, args, call->n_args);
 	}
-	return v;
+	/* filters such as first and plain_name may leave nothing */
+	return defined(r, v, chain->head, lenient);
 }
 
 static bool

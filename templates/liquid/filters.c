@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of filters: name, function, least and most arguments. */
+/*
+ * The table of filters, by name: function, least and most arguments, keyword.
+ */
+#include <stdlib.h>
 #include <string.h>
 
 #include "templates/liquid/filters.h"
@@ -81,13 +84,20 @@ static const struct filter filters[] = {
 
 #define N_FILTERS (sizeof filters / sizeof *filters)
 
+static int
+by_name(const void *key, const void *filter)
+{
+	const struct span *name = key;
+	const char *known = ((const struct filter *)filter)->name;
+	int order = strncmp(name->text, known, name->len);
+
+	return order != 0 ? order : known[name->len] == '\0' ? 0 : -1;
+}
+
 const struct filter *
 filter_named(struct span name)
 {
-	for (size_t i = 0; i < N_FILTERS; i++)
-		if (value_is(value_text(name.text, name.len), filters[i].name))
-			return &filters[i];
-	return NULL;
+	return bsearch(&name, filters, N_FILTERS, sizeof *filters, by_name);
 }
 
 const char *

@@ -308,13 +308,14 @@ unbase64(struct render *r, struct value v, const char *digits, const char *name)
 	v = filter_text(r, v);
 	mark = render_mark(r);
 	for (uint32_t i = 0; i < v.len && v.text[i] != '='; i++) {
-		const char *at =
-		    v.text[i] != '\0' ? strchr(digits, v.text[i]) : NULL;
+		size_t digit = 0;
 		char c;
 
-		if (at == NULL)
+		while (digit < 64 && digits[digit] != v.text[i])
+			digit++;
+		if (digit == 64)
 			render_fail(r, "%s: this is not base64", name);
-		bits = bits << 6 | (uint32_t)(at - digits);
+		bits = bits << 6 | (uint32_t)digit;
 		have += 6;
 		if (have >= 8) {
 			have -= 8;

@@ -69,6 +69,10 @@ in_text(struct html *h, char c)
 	if (c == '<') {
 		h->state = HTML_OPEN;
 		h->element = 0;
+	} else if (h->is_markdown && c == '/' && h->last[0] == ':' &&
+		   h->last[1] == '/') {
+		h->state = HTML_LINK;
+		h->kind = HTML_URL;
 	} else if (h->is_markdown && h->last[1] == ']' &&
 		   (c == '(' || c == ':')) {
 		h->state = HTML_LINK;
@@ -158,11 +162,15 @@ in_value(struct html *h, char c)
 static void
 in_link(struct html *h, char c)
 {
-	if (c == ')' || c == '>' ||
-	    (is_space(c) && (h->kind != HTML_URL_START || c == '\n')))
+	bool begins = h->kind == HTML_URL_START;
+
+	if (c == ')' || c == '>' || c == '\n' || (is_space(c) && !begins) ||
+	    (c == '<' && !begins)) {
 		h->state = HTML_TEXT;
-	else
+		in_text(h, c);
+	} else {
 		url_read(h, c);
+	}
 }
 
 static bool

@@ -21,7 +21,7 @@ enum html_state {
 	HTML_UNQUOTED,
 	HTML_COMMENT,
 	HTML_SCRIPT, /* in <script> or <style> */
-	HTML_LINK,   /* Markdown: behind ]( or in <https:...> */
+	HTML_LINK,   /* Markdown: behind ]( or in https://... */
 };
 
 /* What an attribute or link holds. The order is that of html_join(). */

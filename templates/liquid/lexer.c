@@ -13,11 +13,21 @@ enum {
 static unsigned char
 class_of(char c)
 {
+	static const unsigned char signs[128] = {['|'] = SIGN,
+	    ['.'] = SIGN,
+	    [':'] = SIGN,
+	    [','] = SIGN,
+	    ['['] = SIGN,
+	    [']'] = SIGN,
+	    ['('] = SIGN,
+	    [')'] = SIGN,
+	    ['='] = SIGN};
+
 	if (c >= '0' && c <= '9')
 		return DIGIT;
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')
 		return LETTER;
-	return c != '\0' && strchr("|.:,[]()=", c) != NULL ? SIGN : 0;
+	return (c & 0x80) == 0 ? signs[(int)c] : 0;
 }
 
 void

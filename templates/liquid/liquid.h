@@ -71,7 +71,11 @@ struct liquid_scope {
 	void *arg;
 	int64_t now_ms;		 /* "now" */
 	const struct zone *zone; /* for dates; NULL: UTC */
-	bool undefined_is_nil;	 /* else output without `default` is an error */
+	/*
+	 * Else printing what is not defined, or is null in the data, without
+	 * `default` is an error.
+	 */
+	bool undefined_is_nil;
 
 	/*
 	 * Names at the root whose text is fit for the context as it is, such

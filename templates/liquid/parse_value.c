@@ -404,9 +404,10 @@ parse_chain(struct parser *p)
 	p->in_test = was_test || chain.has_default;
 	chain.head = parse_expr(p);
 	while (parse_accept(p, '|')) {
-		if (n == DEPTH_MAX)
+		if (n < DEPTH_MAX)
+			calls[n++] = parse_filter(p);
+		else
 			parse_fail(p, p->lex.text, "too many filters");
-		calls[n++] = parse_filter(p);
 	}
 	p->in_test = was_test;
 	if (!was_test)

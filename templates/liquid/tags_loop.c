@@ -330,18 +330,18 @@ tag_cycle(struct parser *p)
 	struct cycle_node *n = node_new(p, sizeof *n, render_cycle);
 	const char *from = p->lex.text - (p->lex.type == TOKEN_STRING);
 	const struct expr *values[64];
-	bool literal = true;
+	bool literal;
 
-	do {
-		if (n->n == 64)
-			parse_fail(p, p->lex.text, "too many values");
+	values[0] = parse_value(p);
+	if (parse_accept(p, ':')) {
+		n->name = values[0];
+		values[0] = parse_value(p);
+	}
+	literal = values[n->n++]->kind == EXPR_LITERAL;
+	while (parse_accept(p, ',') && n->n < 64) {
 		values[n->n] = parse_value(p);
-		if (n->n == 0 && n->name == NULL && parse_accept(p, ':')) {
-			n->name = values[0];
-			values[0] = parse_value(p);
-		}
 		literal = literal && values[n->n++]->kind == EXPR_LITERAL;
-	} while (parse_accept(p, ','));
+	}
 	parse_tag_end(p);
 	n->place = parse_place(p);
 	/* with a variable in it, each tag counts for itself */

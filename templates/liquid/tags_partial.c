@@ -282,7 +282,7 @@ add_all_choices(
 	if (names == NULL)
 		parse_fail(p, p->tag.text,
 		    "the name of a partial is expected, in quotes");
-	for (; *names != NULL; names++)
+	for (; names != NULL && *names != NULL; names++)
 		if (!is_open(p, *names))
 			add_choice(p, n,
 			    (struct span){arena_strndup(&p->c->liquid->arena,

@@ -224,6 +224,11 @@ other_contexts(void **state)
 	    {"[go]({{ js }})", "[go](#)"},
 	    {"[go](https://x/?q={{ q }})",
 		"[go](https://x/?q=a%20b%26c%3Dd%2F%C3%A9)"},
+	    {"at https://x/{{ q }}. {{ evil }}",
+		"at https://x/a%20b&c=d/%C3%A9. evil\\.example"},
+	    {"<a title=\"{{ name | escape }}\">",
+		"<a title=\"&lt;b&gt;\\&quot;A\\&quot; &amp; "
+		"&#39;B&#39;&lt;/b&gt;\">"},
 	    {"<{{ url }}>", "<https://a.example/?x=1&y=2>"},
 	    {"<a href=\"{{ js }}\" title=\"{{ name }}\">",
 		"<a href=\"#\" title=\"&lt;b&gt;&quot;A&quot; &amp; "
@@ -280,6 +285,7 @@ undefined(void **state)
 	    {"{% assign x = missing %}{{ x }}", "x has no value"},
 	    {"{{ evil | plain_name | append: missing }}", "missing"},
 	    {"{% for r in rows %}{{ r.nope }}{% endfor %}", "r.nope"},
+	    {"{{ evil | plain_name }}", "evil has no value"},
 	};
 	static const struct row rows[] = {
 	    {"{{ missing | default: 'there' }}", "there"},
@@ -385,6 +391,23 @@ compile_errors(void **state)
 	assert_int_equal(run(LIQUID_TEXT, "\n{% render 'bad' %}"), -1);
 	assert_string_equal(error.file, "bad");
 	assert_int_equal(error.line, 2);
+}
+
+/* A body that begins at line 6 of its file. */
+static void
+lines_of_the_file(void **state)
+{
+	struct liquid_options options = {.name = "t.md", .first_line = 6};
+	struct liquid_scope scope = {.lookup = lookup};
+	struct liquid *l =
+	    liquid_compile("a\n{{ missing }}", 15, &options, &error);
+
+	assert_int_equal(liquid_render(l, &scope, &out, &error), -1);
+	assert_int_equal(error.line, 7);
+	liquid_free(l);
+	assert_null(liquid_compile("a\n{% x %}", 9, &options, &error));
+	assert_int_equal(error.line, 7);
+	assert_int_equal(error.column, 4);
 }
 
 static void
@@ -594,6 +617,7 @@ main(void)
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(aborting),
 	    cmocka_unit_test(compile_errors),
+	    cmocka_unit_test(lines_of_the_file),
 	    cmocka_unit_test(partials),
 	    cmocka_unit_test(filters),
 	    cmocka_unit_test(conditions),
