@@ -66,9 +66,10 @@ void decisions_clear(struct decisions *); /* keeps the room */
 /*
  * An event came (identify and group calls come as events without a name, after
  * their traits were set). `account` is the user's, or NULL. Both subjects may
- * change; their wake_at_ms is right afterwards. Returns 0, or -1 with the error
- * set when a condition cannot be evaluated ("a" < 1): nothing else is lost, the
- * decision says so.
+ * change; their wake_at_ms is right afterwards. A decision about a sequence for
+ * accounts (rules_info()) is the account's, all others are the user's. Returns
+ * 0, or -1 when a condition cannot be evaluated ("a" < 1): nothing else is
+ * lost, the decision says so.
  */
 int engine_apply(const struct rules *, struct subject *user,
     struct subject *account, const struct event *, int64_t now_ms,
