@@ -229,6 +229,16 @@ compile_root(struct parser *p, enum what what, const char *text, size_t len)
 	unit_finish(p);
 }
 
+/* Where parse_fail() leads to. */
+static int
+compile_guarded(struct parser *p, enum what what, const char *text, size_t len)
+{
+	if (setjmp(p->c->failed) != 0)
+		return -1;
+	compile_root(p, what, text, len);
+	return 0;
+}
+
 static struct liquid *
 compile(enum what what, const char *text, size_t len,
     const struct liquid_options *options, struct error *e)
@@ -242,12 +252,11 @@ compile(enum what what, const char *text, size_t len,
 	l->context = options->context;
 	l->name = arena_strndup(&l->arena, name, strlen(name));
 	p.file = l->name;
-	if (setjmp(c.failed) != 0) {
+	if (compile_guarded(&p, what, text, len) != 0) {
 		free(c.atoms);
 		liquid_free(l);
 		return NULL;
 	}
-	compile_root(&p, what, text, len);
 	l->atoms = c.atoms;
 	l->uses = c.uses;
 	return l;

@@ -295,15 +295,12 @@ filter_reverse(
 struct value
 filter_first(struct render *r, struct value v, const struct value *args, int n)
 {
-	struct value *pair;
-
 	if (v.type == VALUE_HASH) {
 		struct items items = items_of(r, v);
 
 		return items.n > 0 ? items_at(&items, 0) : value_nil();
 	}
-	pair = NULL;
-	return value_is_array(v) ? value_member(v, "first", 5, pair)
+	return value_is_array(v) ? value_member(v, "first", 5, NULL)
 				 : value_nil();
 }
 

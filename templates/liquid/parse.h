@@ -89,7 +89,6 @@ struct span parse_name(struct parser *, const char *what);
 const struct expr *parse_value(struct parser *);
 struct chain parse_chain(struct parser *);
 const struct cond *parse_cond(struct parser *);
-const struct expr *parse_literal_of(struct parser *, struct span text);
 
 /*
  * Up to one of the tags in `stops` ("elsif else endif"), which is then the tag
@@ -118,6 +117,5 @@ void parse_join(struct parser *, const struct html *other);
 struct unit *compile_unit(
     struct parser *, struct span name, const struct span *arguments, int n);
 struct body compile_include(struct parser *, struct span name);
-struct span compile_source(struct parser *, struct span name);
 
 #endif

@@ -33,7 +33,7 @@ render_fail(struct render *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	fail_text(r, r->at != NULL ? r->at->line : 0, 0, fmt, ap);
 	va_end(ap);
-	longjmp(r->failed, RENDER_FAILED);
+	longjmp(r->failed, 1);
 }
 
 void
@@ -44,7 +44,7 @@ render_fail_at(struct render *r, int line, int column, const char *fmt, ...)
 	va_start(ap, fmt);
 	fail_text(r, line, column, fmt, ap);
 	va_end(ap);
-	longjmp(r->failed, RENDER_FAILED);
+	longjmp(r->failed, 1);
 }
 
 void *
@@ -320,8 +320,6 @@ render_run(struct render *r, const struct liquid *liquid,
     const struct liquid_scope *scope, struct buf *out, struct error *e,
     void (*run)(struct render *, void *), void *arg)
 {
-	int failed;
-
 	memset(r, 0, offsetof(struct render, failed));
 	r->liquid = liquid;
 	r->scope = scope;
@@ -333,8 +331,8 @@ render_run(struct render *r, const struct liquid *liquid,
 	r->scratch.end = r->scratch.first + sizeof r->scratch.first;
 	r->scratch.used = 0;
 	r->scratch.arena = (struct arena){0};
-	failed = setjmp(r->failed);
-	if (failed == 0) {
+	r->result = -1;
+	if (setjmp(r->failed) == 0) {
 		size_t globals = (size_t)liquid->n_atoms * sizeof *r->globals;
 		size_t slots = (size_t)liquid->n_units * sizeof *r->slots;
 
@@ -343,12 +341,13 @@ render_run(struct render *r, const struct liquid *liquid,
 		r->slots = render_alloc(r, slots);
 		memset(r->slots, 0, slots);
 		run(r, arg);
+		r->result = 0;
 	}
-	if (failed != 0)
+	if (r->result != 0)
 		buf_truncate(out, r->out_start);
 	if (r->scratch.arena.blocks != NULL)
 		arena_free(&r->scratch.arena);
-	return failed == 0 ? 0 : failed == RENDER_ABORTED ? -2 : -1;
+	return r->result;
 }
 
 struct items

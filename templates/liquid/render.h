@@ -61,13 +61,10 @@ struct render {
 	int steps, depth;
 	struct loop *loop; /* innermost forloop of the frame */
 	struct error *error;
+	int result; /* of liquid_render(), when it ends by longjmp */
 	jmp_buf failed;
 	struct scratch scratch;
 };
-
-/* longjmp values */
-#define RENDER_FAILED  1
-#define RENDER_ABORTED 2
 
 _Noreturn void render_fail(struct render *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

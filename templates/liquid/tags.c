@@ -214,7 +214,8 @@ render_abort(struct render *r, const struct node *node)
 
 	error_at(r->error, node->file, node->line, 0, NULL, "%.*s",
 	    (int)reason.len, reason.text);
-	longjmp(r->failed, RENDER_ABORTED);
+	r->result = LIQUID_ABORTED;
+	longjmp(r->failed, 1);
 }
 
 /* {% abort_message "reason" %}, also as ('reason') */

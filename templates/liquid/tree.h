@@ -107,7 +107,6 @@ struct unit {
 	struct body body;
 	const int *atoms; /* by slot */
 	int n_slots;
-	bool is_open; /* being compiled */
 	struct unit *next;
 };
 
