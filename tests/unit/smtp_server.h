@@ -27,7 +27,7 @@
 
 /*
  * `at` is how a line of the client begins, or "GREETING" or "BODY" (the final
- * dot, the last chunk). nth: which one of these, over all connections, from 1;
+ * dot). nth: which one of these, over all connections, from 1;
  * 0: each. The reply has its line ends; or it is something to do: "!close";
  * "!silent": read on, never answer; "!stall": answer 354, but read the data
  * only after server_resume().
@@ -216,21 +216,6 @@ peer_data(struct peer *p)
 }
 
 static int
-peer_bdat(struct peer *p, const char *line, struct buf *data)
-{
-	int c;
-
-	for (long n = atol(line + 5); n > 0; n--) {
-		if ((c = peer_byte(p)) < 0)
-			return -1;
-		buf_addc(data, c);
-	}
-	if (strstr(line, "LAST") == NULL)
-		return peer_answer(p, line, "250 2.0.0 chunk\r\n");
-	return peer_body(p, data);
-}
-
-static int
 peer_secure(struct peer *p)
 {
 	const char *name;
@@ -306,7 +291,7 @@ peer_quit(struct peer *p)
 }
 
 static int
-peer_command(struct peer *p, const char *line, struct buf *chunks)
+peer_command(struct peer *p, const char *line)
 {
 	if (strncmp(line, "EHLO", 4) == 0)
 		return peer_ehlo(p);
@@ -316,8 +301,6 @@ peer_command(struct peer *p, const char *line, struct buf *chunks)
 		return peer_mail(p, line);
 	if (strncmp(line, "DATA", 4) == 0)
 		return peer_data(p);
-	if (strncmp(line, "BDAT", 4) == 0)
-		return peer_bdat(p, line, chunks);
 	if (strncmp(line, "QUIT", 4) == 0)
 		return peer_quit(p);
 	if (strncmp(line, "RCPT", 4) == 0)
@@ -330,15 +313,14 @@ peer_run(void *arg)
 {
 	struct peer *p = arg;
 	struct server *s = p->server;
-	struct buf line = {0}, chunks = {0};
+	struct buf line = {0};
 
 	if ((!s->implicit || peer_secure(p) == 0) &&
 	    peer_answer(p, "GREETING", "220 test\r\n") == 0)
-		while (peer_line(p, &line) == 0 &&
-		       peer_command(p, line.data, &chunks) == 0)
+		while (
+		    peer_line(p, &line) == 0 && peer_command(p, line.data) == 0)
 			;
 	buf_free(&line);
-	buf_free(&chunks);
 	SSL_free(p->ssl);
 	peer_leave(p);
 	pthread_mutex_lock(&s->lock);

@@ -367,6 +367,9 @@ static const struct {
     {"closes at MAIL", {"MAIL", 2, "!close"}, VERDICT_RELEASED, 0, false,
 	false},
     {"closes at RCPT", {"RCPT", 2, "!close"}, VERDICT_RETRY, 0, false, false},
+    {"final 250 with a line that cannot be read",
+	{"BODY", 2, "250-2.0.0 ok\r\n250 2.1.0 odd\r\n"}, VERDICT_SENT, 250,
+	false, false},
     {"closes after the final dot", {"BODY", 2, "!close"}, VERDICT_UNSURE, 0,
 	false, false},
 };
@@ -397,15 +400,17 @@ static void
 test_refusals(void **state)
 {
 	static const char *const ehlos[] = {"250-ENHANCEDSTATUSCODES\r\n",
-	    "250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n"};
+	    "250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n",
+	    "250-PIPELINING\r\n250-CHUNKING\r\n"
+	    "250-ENHANCEDSTATUSCODES\r\n"};
 
 	(void)state;
-	for (size_t i = 0; i < 2 * sizeof refusals / sizeof *refusals; i++) {
-		const struct rule rules[] = {refusals[i / 2].rule, {0}};
+	for (size_t i = 0; i < 3 * sizeof refusals / sizeof *refusals; i++) {
+		const struct rule rules[] = {refusals[i / 3].rule, {0}};
 		struct world *w = world_new(rules);
 
-		w->server->ehlo = ehlos[i % 2];
-		check_refusal(i / 2, w);
+		w->server->ehlo = ehlos[i % 3];
+		check_refusal(i / 3, w);
 		world_free(w);
 	}
 }

@@ -72,7 +72,6 @@ have(void *p)
 
 /* Messages. */
 
-/* The whole message is one chunk, and with CHUNKING one BDAT. */
 static const char *
 on_body(void **ctx, int *len, void *arg)
 {
@@ -328,13 +327,16 @@ on_event(smtp_session_t smtp, int event, void *arg, ...)
 	errno = 0;
 }
 
+/* What was read stands in libesmtp's own buffer, not in a constant. */
 static void
 on_wire(const char *data, int len, int writing, void *arg)
 {
 	struct session *s = arg;
 
-	if (!s->mailing)
-		smtp_watch(&s->watch, data, len, writing);
+	if (!s->mailing && writing)
+		smtp_watch_written(&s->watch, data, len);
+	else if (!s->mailing)
+		smtp_watch_read(&s->watch, (char *)data, len);
 	errno = 0;
 }
 

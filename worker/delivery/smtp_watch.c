@@ -2,12 +2,14 @@
 /*
  * smtp_watch - the exchanges before mail.
  *
- * A reply is looked at when the next command is written; only what must not
- * reach libesmtp at all is looked at while it is read.
+ * A reply is judged when the next command is written; what must not reach
+ * libesmtp at all is dealt with while it is read.
  */
 #include "worker/delivery/smtp_watch.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +20,7 @@ smtp_watch_greeting(struct smtp_watch *w)
 {
 	w->now = SMTP_OTHER;
 	w->logged_in = false;
-	w->len = 0;
+	w->len = w->keyword = 0;
 	w->reply[0] = '\0';
 }
 
@@ -34,19 +36,19 @@ smtp_watch_close(struct smtp_watch *w)
 }
 
 static bool
-starts_with(const char *data, int len, const char *word)
+starts_with(const char *data, size_t len, const char *word)
 {
 	size_t n = strlen(word);
 
-	return (size_t)len >= n && memcmp(data, word, n) == 0;
+	return len >= n && memcmp(data, word, n) == 0;
 }
 
 /*
  * After a refused login libesmtp goes on to MAIL without one; that MAIL is not
  * let out. In the middle of AUTH the bytes are a password: they are not kept.
  */
-static void
-written(struct smtp_watch *w, const char *data, int len)
+void
+smtp_watch_written(struct smtp_watch *w, const char *data, size_t len)
 {
 	bool goes_on = w->now == SMTP_AUTH && atoi(w->reply) == 334;
 
@@ -68,16 +70,49 @@ written(struct smtp_watch *w, const char *data, int len)
 }
 
 /*
+ * With BDAT libesmtp awaits three replies at once. When one of them is not what
+ * it should be, or the connection ends, it reads on after it has decided to
+ * stop and calls the handler of state -1. So its buffer says CHUNKINX instead,
+ * also when the word comes in pieces. `keyword` counts the line's bytes up to
+ * the word (4: a code and a hyphen), then the letters of it; SIZE_MAX: another
+ * word.
+ */
+static void
+hide_chunking(struct smtp_watch *w, char *c)
+{
+	static const char word[] = "CHUNKING";
+	size_t letter = w->keyword - 4;
+
+	if (*c == '\n')
+		w->keyword = 0;
+	else if (w->keyword == SIZE_MAX ||
+		 (w->keyword == 4 && isspace((unsigned char)*c)))
+		;
+	else if (w->keyword < 4)
+		w->keyword++;
+	else if (toupper((unsigned char)*c) != word[letter])
+		w->keyword = SIZE_MAX;
+	else if (word[letter + 1] != '\0')
+		w->keyword++;
+	else {
+		*c = 'X';
+		w->keyword = SIZE_MAX;
+	}
+}
+
+/*
  * Whatever follows the reply to STARTTLS in the clear, libesmtp would take for
  * replies under TLS (CVE-2011-0411 is the same in Postfix).
  */
-static void
-read_reply(struct smtp_watch *w, const char *data, int len)
+void
+smtp_watch_read(struct smtp_watch *w, char *data, size_t len)
 {
 	size_t room = sizeof w->reply - 1 - w->len;
-	size_t n = (size_t)len < room ? (size_t)len : room;
+	size_t n = len < room ? len : room;
 	const char *end;
 
+	for (size_t i = 0; i < len; i++)
+		hide_chunking(w, &data[i]);
 	memcpy(w->reply + w->len, data, n);
 	w->len += n;
 	w->reply[w->len] = '\0';
@@ -88,13 +123,4 @@ read_reply(struct smtp_watch *w, const char *data, int len)
 		w->injected = true;
 		smtp_io_abort(w->io, EPROTO);
 	}
-}
-
-void
-smtp_watch(struct smtp_watch *w, const char *data, int len, bool writing)
-{
-	if (writing)
-		written(w, data, len);
-	else
-		read_reply(w, data, len);
 }
