@@ -240,7 +240,10 @@ struct queue_message_filter {
 int queue_messages_find(struct queue *, const struct queue_message_filter *,
     struct queue_message *out, int max);
 int queue_messages_count(struct queue *, int64_t counts[QUEUE_STATES]);
-/* Sent to this subject on capped topics since then: for caps. Count or -1. */
+/*
+ * How many messages with a topic this subject got since then, for caps: those
+ * sent, those that may have been (unsure), and those on their way. Or -1.
+ */
 int queue_messages_sent_since(struct queue *, int64_t subject,
     int64_t since_ms);
 

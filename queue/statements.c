@@ -117,8 +117,8 @@ const char *const statement_text[STATEMENTS] = {
     [MESSAGES_UNSETTLED] = MESSAGE "WHERE state = 1 ORDER BY id LIMIT ?1",
     [MESSAGES_COUNT] = "SELECT state, count FROM message_counts",
     [MESSAGES_SENT_SINCE] =
-	"SELECT count(*) FROM messages WHERE subject = ?1 AND +state = 2"
-	" AND topic <> '' AND +settled_at >= ?2",
+	"SELECT count(*) FROM messages WHERE subject = ?1 AND topic <> ''"
+	" AND (+state = 1 OR (+state IN (2, 4) AND +settled_at >= ?2))",
     [MESSAGES_MOVE] = "UPDATE messages SET subject = ?2 WHERE subject = ?1",
     [MESSAGES_FORGET] = "DELETE FROM messages WHERE subject = ?1",
     [MESSAGES_TRIM] =

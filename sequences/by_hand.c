@@ -146,7 +146,7 @@ engine_resume(const struct rules *rules, struct subject *s,
 		return -1;
 	}
 	l = look_begin(rules, s, NULL, now_ms, out);
-	place_resume(&l, q, p, now_ms, "by hand");
+	place_resume(&l, q, p, "by hand");
 	look_again(&l, q, p);
 	look_end(&l);
 	return 0;

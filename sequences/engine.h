@@ -48,6 +48,7 @@ struct outgoing {
 
 struct decision {
 	enum decision_what what;
+	bool for_account; /* the account's, not the user's whose event came */
 	const char *sequence; /* lives as long as the rules */
 	int entry;
 	const char *step; /* id, or NULL; lives as long as the rules */

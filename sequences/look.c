@@ -61,12 +61,10 @@ look_decide(struct look *l, enum decision_what what, const struct sequence *q,
 	struct decision *last;
 	va_list ap;
 
-	if (d->count == d->cap) {
-		d->cap = d->cap > 0 ? d->cap * 2 : 8;
-		d->list = xrealloc(d->list, (size_t)d->cap * sizeof *d->list);
-	}
+	d->list = list_room(d->list, d->count, &d->cap, sizeof *d->list);
 	last = &d->list[d->count++];
 	last->what = what;
+	last->for_account = l->subject->kind == SUBJECT_ACCOUNT;
 	last->sequence = q->name;
 	last->entry = entry;
 	last->step = step != NULL ? step->id : NULL;

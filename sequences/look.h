@@ -82,7 +82,7 @@ struct place *place_enter(
 void place_pause(struct look *, const struct sequence *, struct place *,
     int64_t until_ms, const char *why);
 void place_resume(struct look *, const struct sequence *, struct place *,
-    int64_t resumed_ms, const char *why);
+    const char *why);
 /* The last step is decided: done, or outside. The place may be gone. */
 void place_finish(struct look *, const struct sequence *, struct place *,
     const struct step *stop);

@@ -86,11 +86,10 @@ place_pause(struct look *l, const struct sequence *q, struct place *p,
 
 void
 place_resume(struct look *l, const struct sequence *q, struct place *p,
-    int64_t resumed_ms, const char *why)
+    const char *why)
 {
 	place_move(l, p, PLACE_WAITING);
 	p->paused_until_ms = 0;
-	p->resumed_ms = resumed_ms;
 	look_decide(l, DECISION_RESUMED, q, p->entry, NULL, "%s", why);
 }
 

@@ -3,7 +3,7 @@
  * step - when a step of an entry is due, and what is decided then.
  *
  * A step is decided at its due time, or later if nobody looked: after downtime,
- * or because its window was closed when a pause ended. If that is more than the
+ * when a pause ended, or because its window was closed. If that is more than the
  * grace later it is skipped (or sent all the same, `"then": "send"`). And when
  * several are due at once, only the last that would send anything does, so that
  * a person never gets two at once; steps that the definition puts at the same
@@ -55,16 +55,10 @@ static int64_t
 step_due(const struct look *l, const struct sequence *q, const struct place *p,
     const struct step *step)
 {
-	const struct zone *zone = l->scope.zone;
-	int64_t due =
-	    step->when == STEP_DAY
-		? day_due(l, q, p, step)
-		: step_opens(q, step, zone, p->previous_ms + step->after_ms);
-
-	/* What a pause held back is not late when the pause ends. */
-	if (due < p->resumed_ms)
-		due = step_opens(q, step, zone, p->resumed_ms);
-	return due;
+	if (step->when == STEP_DAY)
+		return day_due(l, q, p, step);
+	return step_opens(
+	    q, step, l->scope.zone, p->previous_ms + step->after_ms);
 }
 
 static struct moment
@@ -232,7 +226,7 @@ place_advance(struct look *l, const struct sequence *q, struct place *p)
 	const struct step *step;
 
 	if (p->paused_until_ms != 0 && p->paused_until_ms <= l->now_ms)
-		place_resume(l, q, p, p->paused_until_ms, "the pause is over");
+		place_resume(l, q, p, "the pause is over");
 	while ((step = place_next(q, p)) != NULL) {
 		struct moment m = step_moment(l, q, p, step);
 		bool is_paused = p->paused_until_ms != 0;

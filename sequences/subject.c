@@ -47,7 +47,6 @@ static const struct field place_fields[] = {
     PLACE("due", MS, due_ms),
     PLACE("previous", MS, previous_ms),
     PLACE("paused_until", MS, paused_until_ms),
-    PLACE("resumed", MS, resumed_ms),
     PLACE("goal", MS, goal_ms),
     PLACE("done", BOOL, is_done),
     {"decided", FIELD_JSON, JSON_ARRAY, offsetof(struct place, decided)},

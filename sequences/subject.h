@@ -25,7 +25,6 @@ struct place {
 	int64_t due_ms;	     /* when it is due, or a done one ends; 0: never */
 	int64_t previous_ms; /* when the step before was decided */
 	int64_t paused_until_ms; /* 0: not paused; INT64_MAX: until resumed */
-	int64_t resumed_ms;	 /* end of the last pause; 0: none */
 	int64_t goal_ms;	 /* when the goal was reached; 0: not yet */
 	bool is_done;	 /* all steps decided; kept while a goal is open */
 	json_t *decided; /* ids of the steps it is past, in order */

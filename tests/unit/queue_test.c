@@ -514,9 +514,15 @@ test_caps_count_what_was_sent_on_a_topic(void **state)
 	settle(f->q, "c", QUEUE_SENT, 200);
 	settle(f->q, "d", QUEUE_SENT, 200);
 	settle(f->q, "e", QUEUE_REFUSED, 200);
+	assert_true(add_message_to(f->q, message("f", 3, 1)));
+	assert_int_equal(queue_messages_sent_since(f->q, 3, 0), 0);
+	settle(f->q, "f", QUEUE_SENDING, 0);
+	assert_int_equal(queue_messages_sent_since(f->q, 3, 500), 1);
+	settle(f->q, "f", QUEUE_UNSURE, 200);
+	assert_int_equal(queue_messages_sent_since(f->q, 3, 201), 0);
 	assert_int_equal(queue_messages_sent_since(f->q, 1, 101), 1);
 	assert_int_equal(queue_messages_sent_since(f->q, 1, 100), 2);
-	assert_int_equal(queue_messages_sent_since(f->q, 3, 0), 0);
+	assert_int_equal(queue_messages_sent_since(f->q, 3, 200), 1);
 }
 
 static void

@@ -12,7 +12,7 @@
 	"{\"places\":[{\"sequence\":\"on\\\"boarding\",\"entry\":2,"          \
 	"\"entered\":1774602000000,\"step\":\"day-7\",\"due\":1774850400000," \
 	"\"previous\":1774602000001,\"paused_until\":9223372036854775807,"    \
-	"\"resumed\":5,\"goal\":-1,\"done\":true,"                            \
+	"\"goal\":-1,\"done\":true,"                                           \
 	"\"decided\":[\"a\",\"b\"],\"event\":{\"plan\":\"fr\xc3\xa9\"}},"     \
 	"{\"sequence\":\"b\",\"due\":7}],"                                    \
 	"\"past\":[{\"sequence\":\"on\\\"boarding\",\"entries\":1,"           \

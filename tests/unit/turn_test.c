@@ -324,6 +324,34 @@ group_sets_the_account(void **state)
 }
 
 static void
+an_account_has_its_own_sequences(void **state)
+{
+	struct queue_decision d[4];
+
+	write_file("sequences/handoff.json",
+	    "{\"for\":\"account\",\"enter\":{\"on\":\"Signed\"},"
+	    "\"steps\":[{\"id\":\"note\",\"day\":0,\"send\":\"welcome\","
+	    "\"to\":\"account.owner\"}]}");
+	turn_free(&b.turn);
+	workspace_release(b.workspace);
+	load_workspace("");
+	assert_int_equal(turn_init(&b.turn, b.queue, b.workspace), 0);
+	ingest("{\"type\":\"group\",\"userId\":\"u\",\"groupId\":\"g\","
+	       "\"traits\":{\"owner\":{\"email\":\"o@acme.example\"}}},"
+	       "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"Signed\"}");
+	assert_int_equal(queue_decisions_of(b.queue,
+			     id_of(QUEUE_ACCOUNT_ID, "g"), 0, d, 4),
+	    3);
+	assert_int_equal(
+	    queue_decisions_of(b.queue, id_of(QUEUE_USER_ID, "u"), 0, d, 4),
+	    0);
+	assert_int_equal(message(QUEUE_QUEUED).subject,
+	    id_of(QUEUE_ACCOUNT_ID, "g"));
+	free_all(claim());
+	assert_string_equal(message(QUEUE_SENDING).address, "o@acme.example");
+}
+
+static void
 old_events_start_nothing(void **state)
 {
 	ingest(IDENTIFY ",{\"type\":\"track\",\"userId\":\"u\",\"event\":"
@@ -548,6 +576,7 @@ main(void)
 	    TEST(a_shared_device_takes_nobody_over),
 	    TEST(alias_joins_what_was_known_before),
 	    TEST(group_sets_the_account),
+	    TEST(an_account_has_its_own_sequences),
 	    TEST(old_events_start_nothing),
 	    TEST(an_address_may_come_later),
 	    TEST(no_address_for_long_is_skipped),

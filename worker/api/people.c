@@ -364,7 +364,7 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 		return 0;
 	}
 	a.person->subject.state_changed = true;
-	turn_take(t, a.person);
+	turn_take(t, a.person, NULL);
 	api_answer(call, subject_value(t, a.person));
 	return 0;
 }

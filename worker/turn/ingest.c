@@ -217,7 +217,7 @@ apply(struct turn *t, const struct arrival *a)
 	engine_apply(t->workspace->rules, &user->subject,
 	    account != NULL ? &account->subject : NULL, &event, t->now_ms,
 	    &t->decisions);
-	turn_take(t, user);
+	turn_take(t, user, account);
 }
 
 static void
@@ -312,7 +312,7 @@ turn_wake(struct turn *t, int max)
 		    account != NULL ? &account->subject : NULL, t->now_ms,
 		    &t->decisions);
 		person->subject.state_changed = true;
-		turn_take(t, person);
+		turn_take(t, person, NULL);
 	}
 	free(ids);
 	return n;

@@ -244,15 +244,17 @@ take_send(struct turn *t, struct person *person, const struct decision *d)
 }
 
 void
-turn_take(struct turn *t, struct person *person)
+turn_take(struct turn *t, struct person *person, struct person *account)
 {
 	for (int i = 0; i < t->decisions.count; i++) {
 		const struct decision *d = &t->decisions.list[i];
+		struct person *who =
+		    d->for_account && account != NULL ? account : person;
 
-		turn_note(t, person, d->sequence, d->entry, d->step,
+		turn_note(t, who, d->sequence, d->entry, d->step,
 		    decision_name(d->what), d->reason);
 		if (d->what == DECISION_SEND)
-			take_send(t, person, d);
+			take_send(t, who, d);
 	}
 	decisions_clear(&t->decisions);
 }

@@ -80,8 +80,11 @@ int turn_wake(struct turn *, int max);
 int turn_find(struct turn *, enum subject_kind, const char *id,
     struct person **out);
 
-/* Takes note of what the engine decided for this person. */
-void turn_take(struct turn *, struct person *);
+/*
+ * Takes note of what the engine decided for this person, and for the account
+ * whose sequences the same event touched (NULL: none).
+ */
+void turn_take(struct turn *, struct person *, struct person *account);
 /* One row for the decision log. Texts are copied. */
 void turn_note(struct turn *, struct person *, const char *sequence,
     int entry, const char *step, const char *what, const char *reason);
