@@ -34,12 +34,16 @@ on_ready(void *arg)
 	l->wake(l->arg);
 }
 
-int
-lane_start(struct lane *l, const struct channel *channel,
+struct lane *
+lane_start(struct workspace *w, const struct channel *channel,
     struct event_base *base, void (*wake)(void *), void *arg,
     struct error *e)
 {
-	*l = (struct lane){.channel = channel, .wake = wake, .arg = arg};
+	struct lane *l = xcalloc(1, sizeof *l);
+
+	l->channel = channel;
+	l->wake = wake;
+	l->arg = arg;
 	l->host = (struct transport_host){
 	    .base = base,
 	    .verdict = on_verdict,
@@ -49,7 +53,12 @@ lane_start(struct lane *l, const struct channel *channel,
 	};
 	l->type = transport_find(channel->type);
 	l->transport = l->type->start(channel, &l->host, e);
-	return l->transport != NULL ? 0 : -1;
+	if (l->transport == NULL) {
+		free(l);
+		return NULL;
+	}
+	l->workspace = workspace_hold(w);
+	return l;
 }
 
 /* A bucket of one second's messages, so that a burst is never longer. */
@@ -196,9 +205,10 @@ lane_is_idle(const struct lane *l)
 void
 lane_free(struct lane *l)
 {
-	if (l->transport != NULL)
-		l->type->free(l->transport);
+	l->type->free(l->transport);
 	for (int i = 0; i < l->n_verdicts; i++)
 		turn_delivery_free(l->verdicts[i]);
 	free(l->verdicts);
+	workspace_release(l->workspace);
+	free(l);
 }

@@ -16,7 +16,9 @@
  *	claim ──► claimed ──commit──► offered ──verdict──► verdicts ──commit──► gone
  */
 struct lane {
+	struct workspace *workspace; /* that the channel is of; held */
 	const struct channel *channel;
+	bool is_retiring; /* another has taken its place, or none */
 	const struct transport_type *type;
 	struct transport *transport;
 	struct transport_host host;
@@ -31,8 +33,9 @@ struct lane {
 	int64_t next_at_ms;	  /* when a message is due; wall clock, 0 none */
 };
 
-int lane_start(struct lane *, const struct channel *, struct event_base *,
-    void (*wake)(void *), void *arg, struct error *);
+/* NULL with the error set. */
+struct lane *lane_start(struct workspace *, const struct channel *,
+    struct event_base *, void (*wake)(void *), void *arg, struct error *);
 
 /* How many messages may be claimed now. */
 int lane_room(struct lane *, int64_t monotonic_ms);

@@ -817,6 +817,43 @@ settings_channel(const struct settings *s, const char *name)
 	return NULL;
 }
 
+static bool
+text_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+value_equal(const struct setting *row, const void *a, const void *b)
+{
+	switch (row->kind) {
+	case KIND_INT:
+	case KIND_WAIT:
+		return *(const int *)a == *(const int *)b;
+	case KIND_RATE:
+		return *(const double *)a == *(const double *)b;
+	case KIND_TLS:
+		return *(const enum channel_tls *)a ==
+		    *(const enum channel_tls *)b;
+	case KIND_OBJECT:
+		return *(json_t *const *)a == *(json_t *const *)b ||
+		    json_equal(*(json_t *const *)a, *(json_t *const *)b);
+	default:
+		return text_equal(*(char *const *)a, *(char *const *)b);
+	}
+}
+
+bool
+channel_equal(const struct channel *a, const struct channel *b)
+{
+	for (size_t i = 0; i < COUNT(channel_settings); i++)
+		if (!value_equal(&channel_settings[i],
+			(const char *)a + channel_settings[i].offset,
+			(const char *)b + channel_settings[i].offset))
+			return false;
+	return true;
+}
+
 /* ------------------------------------------------------ help and schema */
 
 static void

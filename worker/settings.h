@@ -88,6 +88,8 @@ void settings_free(struct settings *);
 
 const struct channel *settings_channel(const struct settings *,
     const char *name);
+/* Are all settings of two channels the same? */
+bool channel_equal(const struct channel *, const struct channel *);
 
 /* The table as text, for `nudge help settings`, and as a JSON Schema. */
 void settings_help(struct buf *out);

@@ -23,7 +23,7 @@
 #include "templates/date.h"
 #include "worker/checkpoint.h"
 #include "worker/http/server.h"
-#include "worker/lane.h"
+#include "worker/lanes.h"
 #include "worker/log.h"
 #include "worker/notify.h"
 #include "worker/worker.h"
@@ -36,21 +36,21 @@
 #define LONGEST_WAIT_MS ((int64_t)60 * 1000)
 
 struct worker {
+	const struct worker_options *options;
 	struct event_base *base;
-	struct event *turn_event, *timer, *signals[2];
+	struct event *turn_event, *timer, *signals[2], *reload;
 	struct server *server;
 	struct workspace *workspace;
 	struct clock clock;
 	struct queue *queue; /* NULL while the store cannot be used */
 	struct turn turn;
 	struct checkpoint *checkpoint;
-	struct lane *lanes;
-	int n_lanes;
+	struct lanes lanes;
 	struct input *inputs, **inputs_tail;
 	int64_t n_events; /* waiting in the inputs */
 	int64_t next_wakeup_ms;
-	int64_t trimmed_at, drain_until; /* monotonic; 0: not draining */
-	bool more_wakeups;
+	int64_t trimmed_at, tried_at; /* monotonic */
+	int64_t drain_until;	      /* monotonic; 0: not draining */
 	int exit_code;
 };
 
@@ -85,7 +85,9 @@ worker_not_ready(const struct worker *w)
 {
 	if (w->drain_until != 0)
 		return "draining";
-	return w->queue == NULL ? "the store cannot be written" : NULL;
+	if (w->queue == NULL)
+		return "the store cannot be written";
+	return queue_is_full(w->queue) ? "the disk is full" : NULL;
 }
 
 static void
@@ -108,27 +110,24 @@ worker_submit(struct worker *w, struct input *in)
 
 /* ----------------------------------------------------------------- a turn */
 
+/* Nothing new is started: only what is on its way is finished. */
 static bool
-has_due(struct lane *l, int64_t now_ms, int64_t mono)
+is_closing(const struct worker *w)
 {
-	return l->next_at_ms != 0 && l->next_at_ms <= now_ms &&
-	    lane_room(l, mono) > 0;
+	return w->drain_until != 0 || queue_is_full(w->queue);
 }
 
 static bool
 has_work(struct worker *w, int64_t now_ms, int64_t mono)
 {
-	bool draining = w->drain_until != 0;
+	bool closing = is_closing(w);
 
 	if (w->inputs != NULL)
 		return true;
-	if (!draining && w->next_wakeup_ms != 0 && w->next_wakeup_ms <= now_ms)
+	if (!closing && w->next_wakeup_ms != 0 && w->next_wakeup_ms <= now_ms)
 		return true;
-	for (int i = 0; i < w->n_lanes; i++)
-		if (w->lanes[i].n_verdicts > 0 ||
-		    (!draining && has_due(&w->lanes[i], now_ms, mono)))
-			return true;
-	return false;
+	return lanes_have_verdicts(&w->lanes) ||
+	    (!closing && lanes_have_due(&w->lanes, now_ms, mono));
 }
 
 /* An event and its place among all that arrived: equal times keep it. */
@@ -185,9 +184,8 @@ clock_call(struct worker *w, struct api_call *call)
 		return true;
 	}
 	w->clock.test_ms = worker_move_clock(w, to_ms);
-	idle = w->clock.test_ms == to_ms && now == to_ms;
-	for (int i = 0; i < w->n_lanes; i++)
-		idle = idle && lane_is_quiet(&w->lanes[i]);
+	idle = w->clock.test_ms == to_ms && now == to_ms &&
+	    lanes_are_quiet(&w->lanes);
 	call->status = 200;
 	call->reply = json_pack("{s:s,s:b}", "now",
 	    date_rfc3339(w->clock.test_ms, text, sizeof text), "idle", idle);
@@ -199,15 +197,13 @@ int64_t
 worker_move_clock(struct worker *w, int64_t to_ms)
 {
 	int64_t now = clock_now_ms(&w->clock), next = to_ms;
+	int64_t message = lanes_next_ms(&w->lanes);
 
-	if (has_work(w, now, clock_monotonic_ms()))
+	if (has_work(w, now, clock_monotonic_ms()) ||
+	    !lanes_are_quiet(&w->lanes))
 		return now;
-	for (int i = 0; i < w->n_lanes; i++) {
-		if (!lane_is_quiet(&w->lanes[i]))
-			return now;
-		if (w->lanes[i].next_at_ms != 0 && w->lanes[i].next_at_ms < next)
-			next = w->lanes[i].next_at_ms;
-	}
+	if (message != 0 && message < next)
+		next = message;
 	if (w->next_wakeup_ms != 0 && w->next_wakeup_ms < next)
 		next = w->next_wakeup_ms;
 	return next > now ? next : now;
@@ -245,24 +241,20 @@ static int
 transact(struct worker *w, struct input *inputs, int64_t mono)
 {
 	struct turn *t = &w->turn;
-	bool draining = w->drain_until != 0;
-	int woken = 0;
+	bool closing = is_closing(w);
 
 	if (turn_begin(t, clock_now_ms(&w->clock)) != 0 ||
 	    take_events(w, inputs) < 0 || take_calls(w, inputs) != 0)
 		return -1;
-	for (int i = 0; i < w->n_lanes; i++)
-		if (lane_settle(&w->lanes[i], t) != 0)
-			return -1;
-	if (!draining && (woken = turn_wake(t, WAKE_SET)) < 0)
+	if (lanes_settle(&w->lanes, t) != 0)
+		return -1;
+	if (!closing && turn_wake(t, WAKE_SET) < 0)
 		return -1;
 	if (turn_write(t) != 0 || trim(w, mono) < 0)
 		return -1;
-	for (int i = 0; !draining && i < w->n_lanes; i++)
-		if (lane_claim(&w->lanes[i], t, mono) != 0)
-			return -1;
+	if (!closing && lanes_claim(&w->lanes, t, mono) != 0)
+		return -1;
 	w->next_wakeup_ms = queue_wakeup_next(w->queue);
-	w->more_wakeups = woken == WAKE_SET;
 	return w->next_wakeup_ms < 0 ? -1 : turn_commit(t);
 }
 
@@ -278,19 +270,66 @@ answer(struct input *inputs, int status)
 	}
 }
 
+static int open_store(struct worker *);
+
+static void
+close_store(struct worker *w)
+{
+	turn_free(&w->turn);
+	checkpoint_stop(w->checkpoint);
+	w->checkpoint = NULL;
+	queue_close(w->queue);
+	w->queue = NULL;
+}
+
+/*
+ * The turn is lost. A full disk leaves a store that can still settle what is in
+ * flight; any other failure one that must be opened again.
+ */
 static void
 store_failed(struct worker *w)
 {
 	log_error("the store cannot be written: %s; new events are refused",
 	    queue_error(w->queue)->text);
 	turn_rollback(&w->turn);
-	for (int i = 0; i < w->n_lanes; i++)
-		lane_rolled_back(&w->lanes[i]);
-	turn_free(&w->turn);
-	checkpoint_stop(w->checkpoint);
-	w->checkpoint = NULL;
-	queue_close(w->queue);
-	w->queue = NULL;
+	lanes_rolled_back(&w->lanes);
+	if (queue_recover(w->queue) != 0)
+		close_store(w);
+}
+
+static struct input *
+take_inputs(struct worker *w)
+{
+	struct input *inputs = w->inputs;
+
+	w->inputs = NULL;
+	w->inputs_tail = &w->inputs;
+	return inputs;
+}
+
+static bool
+can_write(const struct worker *w)
+{
+	return w->queue != NULL && !queue_is_full(w->queue);
+}
+
+/* Can the store be written again? Until then nothing new is taken. */
+static void
+try_store(struct worker *w, int64_t mono)
+{
+	if (mono - w->tried_at >= REOPEN_MS) {
+		w->tried_at = mono;
+		if (w->queue == NULL)
+			open_store(w);
+		else
+			queue_recover(w->queue);
+		if (can_write(w))
+			log_info("the store can be written again");
+	}
+	if (!can_write(w)) {
+		answer(take_inputs(w), 503);
+		w->n_events = 0;
+	}
 }
 
 /* When the loop must look again without being told to. */
@@ -299,25 +338,12 @@ next_look(struct worker *w, int64_t now_ms, int64_t mono)
 {
 	int64_t wait = LONGEST_WAIT_MS;
 
-	if (w->queue == NULL)
+	if (!can_write(w))
 		return REOPEN_MS;
 	if (!w->clock.is_test && w->next_wakeup_ms != 0 &&
 	    w->next_wakeup_ms - now_ms < wait)
 		wait = w->next_wakeup_ms - now_ms;
-	for (int i = 0; i < w->n_lanes; i++) {
-		const struct lane *l = &w->lanes[i];
-		int64_t due = l->next_at_ms - now_ms;
-		int64_t held = lane_held_until(l, mono) - mono;
-
-		if (l->next_at_ms == 0 || (w->clock.is_test && due > 0))
-			continue;
-		if (due <= 0 && held <= 0)
-			continue; /* no room: the transport says when */
-		if (held > due)
-			due = held;
-		if (due < wait)
-			wait = due;
-	}
+	wait = lanes_wait(&w->lanes, now_ms, mono, w->clock.is_test, wait);
 	return wait < 1 ? 1 : wait;
 }
 
@@ -334,55 +360,46 @@ set_timer(struct worker *w)
 static void
 finish_drain(struct worker *w, int64_t mono)
 {
-	bool idle = w->inputs == NULL;
+	bool idle = w->inputs == NULL && lanes_are_idle(&w->lanes);
 
-	for (int i = 0; i < w->n_lanes; i++)
-		idle = idle && lane_is_idle(&w->lanes[i]);
 	if (idle || mono >= w->drain_until + 2000)
 		event_base_loopexit(w->base, NULL);
 }
 
-static int open_store(struct worker *);
+/* Gather, decide, commit, act. */
+static void
+one_turn(struct worker *w, int64_t mono)
+{
+	struct input *inputs = take_inputs(w);
+	bool failed = transact(w, inputs, mono) != 0;
+
+	w->n_events = 0;
+	if (failed) {
+		store_failed(w);
+		answer(inputs, 503);
+		return;
+	}
+	lanes_committed(&w->lanes, mono);
+	answer(inputs, 200);
+	if (queue_log_bytes(w->queue) > LOG_MAX)
+		checkpoint_wanted(w->checkpoint);
+}
 
 static void
 run_turn(struct worker *w)
 {
 	int64_t mono = clock_monotonic_ms();
-	struct input *inputs;
 
-	if (w->queue == NULL && open_store(w) == 0)
-		log_info("the store can be written again");
-	while (w->queue != NULL &&
-	    has_work(w, clock_now_ms(&w->clock), mono)) {
-		inputs = w->inputs;
-		w->inputs = NULL;
-		w->inputs_tail = &w->inputs;
-		if (transact(w, inputs, mono) != 0) {
-			store_failed(w);
-			answer(inputs, 503);
-			break;
-		}
-		w->n_events = 0;
-		for (int i = 0; i < w->n_lanes; i++)
-			lane_committed(&w->lanes[i], mono);
-		answer(inputs, 200);
-		if (queue_log_bytes(w->queue) > LOG_MAX)
-			checkpoint_wanted(w->checkpoint);
-		if (w->more_wakeups || w->next_wakeup_ms != 0) {
-			want_turn(w); /* let requests in between */
-			break;
-		}
-	}
-	if (w->queue == NULL) {
-		inputs = w->inputs;
-		w->inputs = NULL;
-		w->inputs_tail = &w->inputs;
-		w->n_events = 0;
-		answer(inputs, 503);
-	}
+	if (!can_write(w))
+		try_store(w, mono);
+	if (w->queue != NULL && has_work(w, clock_now_ms(&w->clock), mono))
+		one_turn(w, mono);
 	if (w->drain_until != 0)
 		finish_drain(w, mono);
-	set_timer(w);
+	if (w->queue != NULL && has_work(w, clock_now_ms(&w->clock), mono))
+		want_turn(w); /* requests come in between */
+	else
+		set_timer(w);
 }
 
 static void
@@ -438,8 +455,9 @@ open_store(struct worker *w)
 	    turn_begin(&w->turn, clock_now_ms(&w->clock)) == 0)
 		recovered = turn_recover(&w->turn);
 	if (recovered < 0 || turn_commit(&w->turn) != 0) {
+		log_error("%s", queue_error(w->queue)->text);
 		w->exit_code = EX_IOERR;
-		store_failed(w);
+		close_store(w);
 		return -1;
 	}
 	if (recovered > 0)
@@ -448,30 +466,8 @@ open_store(struct worker *w)
 		    recovered);
 	w->checkpoint = checkpoint_start(path);
 	w->next_wakeup_ms = queue_wakeup_next(w->queue);
-	for (int i = 0; i < w->n_lanes; i++)
-		w->lanes[i].next_at_ms = queue_message_next(w->queue,
-		    w->lanes[i].channel->name);
+	lanes_look(&w->lanes, w->queue);
 	want_turn(w);
-	return 0;
-}
-
-static int
-start_lanes(struct worker *w)
-{
-	const struct settings *s = w->workspace->settings;
-
-	w->lanes = xcalloc((size_t)s->n_channels + 1, sizeof *w->lanes);
-	for (int i = 0; i < s->n_channels; i++) {
-		struct error e;
-
-		if (lane_start(&w->lanes[i], &s->channels[i], w->base,
-			want_turn, w, &e) != 0) {
-			log_error("channel %s: %s", s->channels[i].name,
-			    e.text);
-			return -1;
-		}
-		w->n_lanes++;
-	}
 	return 0;
 }
 
@@ -490,8 +486,70 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	notify_send("STOPPING=1");
 	w->drain_until = clock_monotonic_ms() + grace;
 	server_refuse_new(w->server);
-	for (int i = 0; i < w->n_lanes; i++)
-		lane_stop(&w->lanes[i], grace);
+	lanes_stop(&w->lanes, grace);
+	want_turn(w);
+}
+
+static struct workspace *
+load(const struct worker_options *options)
+{
+	struct problems problems = {0};
+	struct workspace *workspace = workspace_load(options->folder,
+	    options->overrides, &problems, false);
+	char text[700];
+
+	for (int i = 0; i < problems.count; i++) {
+		const struct problem *p = &problems.list[i];
+
+		error_string(&p->at, text, sizeof text);
+		if (p->is_warning)
+			log_warn("%s [%s]", text, p->rule);
+		else
+			log_error("%s", text);
+	}
+	problems_free(&problems);
+	return workspace;
+}
+
+/* The address to listen on and the store are those of the start. */
+static void
+warn_fixed(const struct settings *old, const struct settings *new)
+{
+	if (strcmp(old->listen, new->listen) != 0)
+		log_warn("\"listen\" changes with the next start only");
+	if (strcmp(old->store, new->store) != 0)
+		log_warn("\"store\" changes with the next start only");
+}
+
+/* All or nothing: with any mistake the worker keeps what it has. */
+static void
+on_reload(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct workspace *fresh = load(w->options);
+	struct error e;
+
+	if (w->drain_until != 0) {
+		workspace_release(fresh);
+		return;
+	}
+	if (fresh == NULL) {
+		log_error("reload: the definitions have mistakes; those from "
+			  "before stay in force");
+		return;
+	}
+	if (lanes_follow(&w->lanes, fresh, fresh->settings->drain_ms, &e) != 0) {
+		log_error("reload: %s; the definitions from before stay in "
+			  "force", e.text);
+		workspace_release(fresh);
+		return;
+	}
+	warn_fixed(w->workspace->settings, fresh->settings);
+	workspace_release(w->workspace);
+	w->workspace = w->turn.workspace = fresh;
+	if (w->queue != NULL)
+		lanes_look(&w->lanes, w->queue);
+	log_info("reload: new definitions are in force");
 	want_turn(w);
 }
 
@@ -517,6 +575,9 @@ start_loop(struct worker *w)
 		event_priority_set(w->signals[i], 0);
 		event_add(w->signals[i], NULL);
 	}
+	w->reload = evsignal_new(w->base, SIGHUP, on_reload, w);
+	event_priority_set(w->reload, 0);
+	event_add(w->reload, NULL);
 	return 0;
 }
 
@@ -542,7 +603,14 @@ start(struct worker *w)
 {
 	struct error e;
 
-	if (start_loop(w) != 0 || start_lanes(w) != 0) {
+	if (start_loop(w) != 0) {
+		w->exit_code = EX_OSERR;
+		return -1;
+	}
+	w->lanes = (struct lanes){
+	    .base = w->base, .wake = want_turn, .arg = w};
+	if (lanes_follow(&w->lanes, w->workspace, 0, &e) != 0) {
+		log_error("%s", e.text);
 		w->exit_code = EX_CONFIG;
 		return -1;
 	}
@@ -555,8 +623,8 @@ start(struct worker *w)
 		return -1;
 	}
 	if (publish_address(w) != 0) {
+		log_error("%s", queue_error(w->queue)->text);
 		w->exit_code = EX_IOERR;
-		store_failed(w);
 		return -1;
 	}
 	return 0;
@@ -565,19 +633,16 @@ start(struct worker *w)
 static void
 stop(struct worker *w)
 {
-	if (w->queue != NULL) {
-		turn_free(&w->turn);
-		checkpoint_stop(w->checkpoint);
-		queue_close(w->queue);
-	}
-	for (int i = 0; i < w->n_lanes; i++)
-		lane_free(&w->lanes[i]);
-	free(w->lanes);
+	if (w->queue != NULL)
+		close_store(w);
+	lanes_free(&w->lanes);
 	if (w->server != NULL)
 		server_free(w->server);
 	for (int i = 0; i < 2; i++)
 		if (w->signals[i] != NULL)
 			event_free(w->signals[i]);
+	if (w->reload != NULL)
+		event_free(w->reload);
 	if (w->turn_event != NULL)
 		event_free(w->turn_event);
 	if (w->timer != NULL)
@@ -587,31 +652,10 @@ stop(struct worker *w)
 	workspace_release(w->workspace);
 }
 
-static struct workspace *
-load(const struct worker_options *options)
-{
-	struct problems problems = {0};
-	struct workspace *workspace = workspace_load(options->folder,
-	    options->overrides, &problems, false);
-	char text[700];
-
-	for (int i = 0; i < problems.count; i++) {
-		const struct problem *p = &problems.list[i];
-
-		error_string(&p->at, text, sizeof text);
-		if (p->is_warning)
-			log_warn("%s [%s]", text, p->rule);
-		else
-			log_error("%s", text);
-	}
-	problems_free(&problems);
-	return workspace;
-}
-
 int
 worker_run(const struct worker_options *options)
 {
-	struct worker w = {.inputs_tail = &w.inputs};
+	struct worker w = {.options = options, .inputs_tail = &w.inputs};
 
 	w.workspace = load(options);
 	if (w.workspace == NULL)
