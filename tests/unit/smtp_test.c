@@ -401,8 +401,7 @@ test_refusals(void **state)
 {
 	static const char *const ehlos[] = {"250-ENHANCEDSTATUSCODES\r\n",
 	    "250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n",
-	    "250-PIPELINING\r\n250-CHUNKING\r\n"
-	    "250-ENHANCEDSTATUSCODES\r\n"};
+	    "250-PIPELINING\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n"};
 
 	(void)state;
 	for (size_t i = 0; i < 3 * sizeof refusals / sizeof *refusals; i++) {
