@@ -163,7 +163,7 @@ may_reenter(struct look *l, const struct trigger *enter,
 		return true;
 	look_time(l, last->entered_ms, entered);
 	if (enter->reenter == REENTER_NEVER) {
-		reason_set(reason, "entered before, on %s", entered);
+		reason[0] = '\0'; /* no news: the entry is in the log */
 		return false;
 	}
 	if (at_ms < last->exited_ms) {
@@ -180,6 +180,7 @@ may_reenter(struct look *l, const struct trigger *enter,
 	return true;
 }
 
+/* Returns false with the reason, or with none when there is nothing to say. */
 static bool
 may_enter(struct look *l, const struct sequence *q,
     const struct trigger *trigger, const struct past *last,
@@ -191,13 +192,42 @@ may_enter(struct look *l, const struct sequence *q,
 	       look_holds(l, trigger->condition, reason);
 }
 
+/*
+ * Not this time. The event is kept for a while: clients promise no order, and
+ * an identify that makes the condition true may still be under way. Noted once
+ * a day, since the same event may come often.
+ */
+#define CANDIDATE_MS ((int64_t)30 * 60 * 1000)
+#define NOTE_MS	     ((int64_t)24 * 60 * 60 * 1000)
+
 static void
-take_enters(struct look *l, const struct sequence *q, const struct event *event)
+refuse(struct look *l, const struct sequence *q, int entry,
+    const struct event *event, const char *reason)
+{
+	const struct candidate *c = subject_candidate(l->subject, q->name);
+	int64_t noted_ms = c != NULL ? c->noted_ms : 0;
+
+	if (l->now_ms - noted_ms >= NOTE_MS) {
+		noted_ms = l->now_ms;
+		look_decide(l, DECISION_REFUSED, q, entry, NULL, "%s; %s",
+		    event->name, reason);
+	}
+	subject_candidate_set(
+	    l->subject, &(struct candidate){.sequence = (char *)q->name,
+			    .on = (char *)event->name,
+			    .at_ms = event_time(l, event),
+			    .noted_ms = noted_ms,
+			    .event = event->properties});
+}
+
+/* Returns whether it enters. A refusal has its reason, or none. */
+static bool
+take_enters(struct look *l, const struct sequence *q, const struct event *event,
+    char reason[REASON_SIZE])
 {
 	struct past last = last_entry(l->subject, q->name);
-	char reason[REASON_SIZE];
-	bool is_refused = false;
 
+	reason[0] = '\0';
 	for (int i = 0; i < q->enter.n; i++) {
 		const struct trigger *trigger = &q->enter.list[i];
 		struct place *p = subject_place(l->subject, q->name);
@@ -205,8 +235,7 @@ take_enters(struct look *l, const struct sequence *q, const struct event *event)
 		if (trigger->kind != TRIGGER_EVENT ||
 		    strcmp(trigger->on, event->name) != 0)
 			continue;
-		is_refused = !may_enter(l, q, trigger, &last, event, reason);
-		if (is_refused)
+		if (!may_enter(l, q, trigger, &last, event, reason))
 			continue;
 		if (p != NULL)
 			place_leave(l, p, p->previous_ms, true);
@@ -214,11 +243,38 @@ take_enters(struct look *l, const struct sequence *q, const struct event *event)
 		trigger_reason(l, trigger, reason);
 		look_decide(
 		    l, DECISION_ENTERED, q, p->entry, NULL, "%s", reason);
-		return;
+		return true;
 	}
-	if (is_refused)
-		look_decide(l, DECISION_REFUSED, q, last.entries + 1, NULL,
-		    "%s; %s", event->name, reason);
+	return false;
+}
+
+/* Something about the subject has changed: does it enter now? */
+static void
+take_candidate(struct look *l, const struct sequence *q)
+{
+	struct candidate *c = subject_candidate(l->subject, q->name);
+	struct event event;
+	char reason[REASON_SIZE];
+
+	if (c == NULL || l->now_ms - c->at_ms > CANDIDATE_MS)
+		return;
+	event = (struct event){
+	    .name = c->on, .at_ms = c->at_ms, .properties = c->event};
+	if (take_enters(l, q, &event, reason))
+		subject_candidate_remove(
+		    l->subject, subject_candidate(l->subject, q->name));
+}
+
+static void
+take_event(struct look *l, const struct sequence *q, const struct event *event)
+{
+	struct past last = last_entry(l->subject, q->name);
+	char reason[REASON_SIZE];
+
+	if (event->name[0] == '\0')
+		take_candidate(l, q);
+	else if (!take_enters(l, q, event, reason) && reason[0] != '\0')
+		refuse(l, q, last.entries + 1, event, reason);
 }
 
 /* ------------------------------------------- events, wake-ups */
@@ -248,7 +304,7 @@ sequence_event(
 	}
 	p = subject_place(l->subject, q->name);
 	if (p == NULL || p->is_done)
-		take_enters(l, q, event);
+		take_event(l, q, event);
 	p = subject_place(l->subject, q->name);
 	if (p != NULL)
 		settle(l, q, p);

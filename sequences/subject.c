@@ -4,10 +4,13 @@
  *
  *	{"places": [{"sequence": "onboarding", "entry": 1, "entered": MS,
  *	    "step": "day-7", "due": MS, "previous": MS, "paused_until": MS,
- *	    "resumed": MS, "goal": MS, "done": true,
- *	    "decided": ["welcome", "day-3"], "event": {"plan": "free"}}],
+ *	    "goal": MS, "done": true, "decided": ["welcome", "day-3"],
+ *	    "event": {"plan": "free"}}],
  *	 "past": [{"sequence": "trial", "entries": 2, "entered": MS,
  *	    "exited": MS, "finished": true}],
+ *	 "candidates": [{"sequence": "trial", "on": "Signed Up", "at": MS,
+ *	    "noted": MS, "event": {}}],
+ *	 "traits_at": MS,
  *	 "metrics": {"tasks": ...}}
  *
  * MS is ms since the epoch. What is empty, zero or false is left out, and
@@ -38,6 +41,11 @@ struct field {
 	{                                                                    \
 		name, FIELD_##type, JSON_NULL, offsetof(struct past, member) \
 	}
+#define CANDIDATE(name, type, member)                  \
+	{                                              \
+		name, FIELD_##type, JSON_NULL,         \
+		    offsetof(struct candidate, member) \
+	}
 
 static const struct field place_fields[] = {
     PLACE("sequence", TEXT, sequence),
@@ -60,6 +68,15 @@ static const struct field past_fields[] = {
     PAST("entered", MS, entered_ms),
     PAST("exited", MS, exited_ms),
     PAST("finished", BOOL, is_finished),
+    {0},
+};
+
+static const struct field candidate_fields[] = {
+    CANDIDATE("sequence", TEXT, sequence),
+    CANDIDATE("on", TEXT, on),
+    CANDIDATE("at", MS, at_ms),
+    CANDIDATE("noted", MS, noted_ms),
+    {"event", FIELD_JSON, JSON_OBJECT, offsetof(struct candidate, event)},
     {0},
 };
 
@@ -120,7 +137,7 @@ record_load(
 			return -1;
 		}
 	}
-	if (*(char **)record == NULL) { /* the sequence comes first in both */
+	if (*(char **)record == NULL) { /* the sequence comes first in all */
 		error_set(e, "the state is damaged: no \"sequence\"");
 		return -1;
 	}
@@ -165,6 +182,13 @@ state_load(struct subject *s, json_t *state, struct error *e)
 		} else if (strcmp(key, "past") == 0) {
 			rc = records_load(past_fields, sizeof *s->past, value,
 			    &s->past, &s->n_past, e);
+		} else if (strcmp(key, "candidates") == 0) {
+			rc = records_load(candidate_fields,
+			    sizeof *s->candidates, value, &s->candidates,
+			    &s->n_candidates, e);
+		} else if (strcmp(key, "traits_at") == 0 &&
+			   json_is_integer(value)) {
+			s->traits_at_ms = json_integer_value(value);
 		} else if (strcmp(key, "metrics") == 0 &&
 			   json_is_object(value)) {
 			s->metrics = json_incref(value);
@@ -234,6 +258,14 @@ place_clear(struct place *p)
 	json_decref(p->event);
 }
 
+static void
+candidate_clear(struct candidate *c)
+{
+	free(c->sequence);
+	free(c->on);
+	json_decref(c->event);
+}
+
 void
 subject_free(struct subject *s)
 {
@@ -241,6 +273,9 @@ subject_free(struct subject *s)
 		place_clear(&s->places[i]);
 	for (int i = 0; i < s->n_past; i++)
 		free(s->past[i].sequence);
+	for (int i = 0; i < s->n_candidates; i++)
+		candidate_clear(&s->candidates[i]);
+	free(s->candidates);
 	free(s->places);
 	free(s->past);
 	free(s->name);
@@ -296,13 +331,23 @@ field_save(const struct field *f, const void *at, struct buf *out)
 }
 
 static void
+member_save(const char *name, struct buf *out)
+{
+	if (out->data[out->len - 1] != '{')
+		buf_addc(out, ',');
+	buf_addc(out, '"');
+	buf_adds(out, name);
+	buf_add(out, "\":", 2);
+}
+
+static void
 records_save(const char *name, const struct field *fields, size_t size,
     const void *records, int count, struct buf *out)
 {
 	const char *record = records;
 
-	buf_addf(
-	    out, "%s\"%s\":[", out->data[out->len - 1] == '{' ? "" : ",", name);
+	member_save(name, out);
+	buf_addc(out, '[');
 	for (int i = 0; i < count; i++, record += size) {
 		buf_adds(out, i > 0 ? ",{" : "{");
 		for (const struct field *f = fields; f->name != NULL; f++) {
@@ -327,10 +372,15 @@ subject_save_state(const struct subject *s, struct buf *out)
 	if (s->n_past > 0)
 		records_save("past", past_fields, sizeof *s->past, s->past,
 		    s->n_past, out);
+	if (s->n_candidates > 0)
+		records_save("candidates", candidate_fields,
+		    sizeof *s->candidates, s->candidates, s->n_candidates, out);
+	if (s->traits_at_ms != 0) {
+		member_save("traits_at", out);
+		json_text_write_integer(s->traits_at_ms, out);
+	}
 	if (json_object_size(s->metrics) > 0) {
-		if (out->data[out->len - 1] != '{')
-			buf_addc(out, ',');
-		buf_adds(out, "\"metrics\":");
+		member_save("metrics", out);
 		json_text_write(s->metrics, out);
 	}
 	buf_addc(out, '}');
@@ -343,16 +393,22 @@ subject_save_traits(const struct subject *s, struct buf *out)
 }
 
 void
-subject_set_traits(struct subject *s, json_t *traits)
+subject_set_traits(struct subject *s, json_t *traits, int64_t at_ms)
 {
+	bool is_old = at_ms < s->traits_at_ms || at_ms == 0;
 	const char *key;
 	json_t *value;
+
+	if (!is_old && at_ms != s->traits_at_ms) {
+		s->traits_at_ms = at_ms;
+		s->state_changed = true;
+	}
 
 	json_object_foreach(traits, key, value)
 	{
 		json_t *old = json_object_get(s->traits, key);
 
-		if (strcmp(key, "id") == 0)
+		if (strcmp(key, "id") == 0 || (is_old && old != NULL))
 			continue;
 		if (json_is_null(value)) {
 			if (json_object_del(s->traits, key) == 0)
@@ -428,6 +484,10 @@ subject_merge(struct subject *into, const struct subject *from)
 		merge_sequence(into, from, from->places[i].sequence);
 	for (int i = 0; i < from->n_past; i++)
 		merge_sequence(into, from, from->past[i].sequence);
+	for (int i = 0; i < from->n_candidates; i++)
+		if (subject_candidate(into, from->candidates[i].sequence) ==
+		    NULL)
+			subject_candidate_set(into, &from->candidates[i]);
 	if (merge_missing(into->traits, from->traits))
 		into->traits_changed = true;
 	if (merge_missing(into->metrics, from->metrics))
@@ -479,6 +539,42 @@ subject_place_remove(
 	place_clear(place);
 	memmove(place, place + 1, (size_t)(end - place - 1) * sizeof *place);
 	s->n_places--;
+	s->state_changed = true;
+}
+
+struct candidate *
+subject_candidate(const struct subject *s, const char *sequence)
+{
+	for (int i = 0; i < s->n_candidates; i++)
+		if (strcmp(s->candidates[i].sequence, sequence) == 0)
+			return &s->candidates[i];
+	return NULL;
+}
+
+void
+subject_candidate_set(struct subject *s, const struct candidate *from)
+{
+	struct candidate *c = subject_candidate(s, from->sequence);
+
+	if (c == NULL) {
+		s->candidates = xrealloc(s->candidates,
+		    (size_t)(s->n_candidates + 1) * sizeof *s->candidates);
+		c = &s->candidates[s->n_candidates++];
+	} else {
+		candidate_clear(c);
+	}
+	*c = *from;
+	c->sequence = xstrdup(from->sequence);
+	c->on = xstrdup(from->on);
+	json_incref(c->event);
+	s->state_changed = true;
+}
+
+void
+subject_candidate_remove(struct subject *s, struct candidate *c)
+{
+	candidate_clear(c);
+	*c = s->candidates[--s->n_candidates];
 	s->state_changed = true;
 }
 

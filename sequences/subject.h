@@ -43,6 +43,15 @@ struct past {
 	bool is_finished; /* left by its end, and no exit came since */
 };
 
+/* The last event that might have started a sequence and was refused. */
+struct candidate {
+	char *sequence;
+	char *on;	  /* the event's name */
+	int64_t at_ms;	  /* when it happened */
+	int64_t noted_ms; /* when a refusal was last put into the log */
+	json_t *event;	  /* its properties, or NULL */
+};
+
 enum subject_kind { SUBJECT_USER = 1, SUBJECT_ACCOUNT = 2 };
 
 struct subject {
@@ -54,7 +63,10 @@ struct subject {
 	int n_places;
 	struct past *past;
 	int n_past;
-	int64_t wake_at_ms; /* earliest moment to look again; 0: none */
+	struct candidate *candidates; /* at most one a sequence */
+	int n_candidates;
+	int64_t traits_at_ms; /* when the newest identify happened */
+	int64_t wake_at_ms;   /* earliest moment to look again; 0: none */
 	bool traits_changed, state_changed; /* since the load */
 };
 
@@ -69,8 +81,12 @@ void subject_free(struct subject *);
 void subject_save_state(const struct subject *, struct buf *out);
 void subject_save_traits(const struct subject *, struct buf *out);
 
-/* Traits that an identify or group call brings; null removes one. */
-void subject_set_traits(struct subject *, json_t *traits);
+/*
+ * Traits that an identify or group call of that time brings; null removes one.
+ * A call that is older than one already taken only adds what is missing, as
+ * does one without a time (0).
+ */
+void subject_set_traits(struct subject *, json_t *traits, int64_t at_ms);
 
 /*
  * What an anonymous visitor did becomes the known user's: traits and metrics
@@ -88,6 +104,13 @@ struct place *subject_place_add(struct subject *, const char *sequence);
 /* The place is gone; what must be known of it later is in the past. */
 void subject_place_remove(
     struct subject *, struct place *, int64_t exited_ms, bool is_finished);
+
+/* The candidate for that sequence, or NULL; borrowed until one is added. */
+struct candidate *subject_candidate(
+    const struct subject *, const char *sequence);
+/* A copy, in the place of an older one. */
+void subject_candidate_set(struct subject *, const struct candidate *);
+void subject_candidate_remove(struct subject *, struct candidate *);
 
 /* wake_at_ms from the places. */
 void subject_set_wake(struct subject *);

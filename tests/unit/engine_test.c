@@ -248,7 +248,7 @@ identify(struct world *w, const char *time, const char *traits)
 	json_t *object = json_loads(traits, 0, NULL);
 
 	run_until(w, time);
-	subject_set_traits(&w->user, object);
+	subject_set_traits(&w->user, object, at(w, time));
 	json_decref(object);
 	tell(w, time, time, "", "{}", false);
 }
@@ -360,15 +360,15 @@ test_who_enters(void **state)
 	expect(&w, "03-02 10:00 refused\n");
 	event(&w, "2026-03-02 10:00", "Signed Down");
 	expect(&w, "");
-	identify(&w, "2026-03-02 10:01", json("{'plan': 'free'}"));
-	event(&w, "2026-03-02 10:02", "Signed Up");
-	expect(&w, "03-02 10:02 entered\n03-02 10:02 send welcome hello\n");
-	event(&w, "2026-03-02 10:03", "Signed Up");
+	identify(&w, "2026-03-02 11:01", json("{'plan': 'free'}"));
+	event(&w, "2026-03-02 11:02", "Signed Up");
+	expect(&w, "03-02 11:02 entered\n03-02 11:02 send welcome hello\n");
+	event(&w, "2026-03-02 11:03", "Signed Up");
 	expect(&w, "");
-	event(&w, "2026-03-02 10:04", "Account Deleted");
-	event(&w, "2026-03-02 10:05", "Signed Up");
-	expect_reason(&w, "entered before, on 2026-03-02T10:02");
-	expect(&w, "03-02 10:04 exited\n03-02 10:05 refused\n");
+	event(&w, "2026-03-02 11:04", "Account Deleted");
+	event(&w, "2026-03-02 11:05", "Signed Up");
+	/* once only, and the log has it: nothing new to say */
+	expect(&w, "03-02 11:04 exited\n");
 	assert_int_equal(w.user.wake_at_ms, 0);
 	world_end(&w);
 }
@@ -394,6 +394,36 @@ test_account_exits(void **state)
 	new_subject(&w.account, SUBJECT_ACCOUNT, json("{'csm': 'Bo'}"));
 	event(&w, "2026-03-02 10:00", "Signed Up");
 	expect_reason(&w, "would leave at once");
+	expect(&w, "03-02 10:00 refused\n");
+	world_end(&w);
+}
+
+/* What a client sends first arrives last. */
+static void
+test_identify_after_the_event(void **state)
+{
+	struct world w = world_begin("UTC", json("{}"), json(ONBOARDING));
+
+	event(&w, "2026-03-02 10:00", "Signed Up");
+	expect(&w, "03-02 10:00 refused\n");
+	identify(&w, "2026-03-02 10:01", json("{'name': 'Ada'}"));
+	event(&w, "2026-03-02 10:02", "Signed Up");
+	expect(&w, ""); /* one refusal a day is enough */
+	identify(&w, "2026-03-02 10:03", json("{'plan': 'free'}"));
+	expect(&w, "03-02 10:03 entered\n03-02 10:03 send welcome hello\n");
+	assert_int_equal(
+	    subject_place(&w.user, "s")->entered_ms, at(&w, "2026-03-02 10:02"));
+	assert_int_equal(w.user.n_candidates, 0);
+	world_end(&w);
+}
+
+static void
+test_identify_too_late_for_the_event(void **state)
+{
+	struct world w = world_begin("UTC", json("{}"), json(ONBOARDING));
+
+	event(&w, "2026-03-02 10:00", "Signed Up");
+	identify(&w, "2026-03-02 10:31", json("{'plan': 'free'}"));
 	expect(&w, "03-02 10:00 refused\n");
 	world_end(&w);
 }
@@ -998,6 +1028,8 @@ main(void)
 	    cmocka_unit_test(test_variant_and_goal),
 	    cmocka_unit_test(test_who_enters),
 	    cmocka_unit_test(test_account_exits),
+	    cmocka_unit_test(test_identify_after_the_event),
+	    cmocka_unit_test(test_identify_too_late_for_the_event),
 	    cmocka_unit_test(test_pause),
 	    cmocka_unit_test(test_pause_by_hand),
 	    cmocka_unit_test(test_late),

@@ -17,6 +17,8 @@
 	"{\"sequence\":\"b\",\"due\":7}],"                                    \
 	"\"past\":[{\"sequence\":\"on\\\"boarding\",\"entries\":1,"           \
 	"\"entered\":1,\"exited\":2,\"finished\":true}],"                     \
+	"\"candidates\":[{\"sequence\":\"c\",\"on\":\"Signed Up\","       \
+	"\"at\":3,\"noted\":4,\"event\":{}}],\"traits_at\":5,"             \
 	"\"metrics\":{\"tasks\":3,\"days\":[1,2]}}"
 
 static void
@@ -103,13 +105,13 @@ test_bad_texts(void **unused)
 }
 
 static void
-set_traits(struct subject *s, const char *text)
+set_traits(struct subject *s, const char *text, int64_t at_ms)
 {
 	json_t *traits = json_loads(text, 0, NULL);
 
 	assert_non_null(traits);
 	s->traits_changed = false;
-	subject_set_traits(s, traits);
+	subject_set_traits(s, traits, at_ms);
 	json_decref(traits);
 }
 
@@ -119,17 +121,25 @@ test_traits(void **unused)
 	struct subject s;
 
 	load(&s, "ada", "{\"plan\":\"free\",\"age\":3}", NULL);
-	set_traits(&s, "{\"plan\":\"free\",\"name\":null}");
+	set_traits(&s, "{\"plan\":\"free\",\"name\":null}", 10);
 	assert_false(s.traits_changed);
-	set_traits(&s, "{\"id\":\"eve\"}");
+	set_traits(&s, "{\"id\":\"eve\"}", 10);
 	assert_false(s.traits_changed);
-	set_traits(&s, "{\"plan\":\"pro\",\"age\":null}");
+	set_traits(&s, "{\"plan\":\"pro\",\"age\":null}", 20);
 	assert_true(s.traits_changed);
 	assert_string_equal(
 	    json_string_value(json_object_get(s.traits, "plan")), "pro");
 	assert_null(json_object_get(s.traits, "age"));
 	assert_string_equal(
 	    json_string_value(json_object_get(s.traits, "id")), "ada");
+	/* an older call, and one without a time, only add what is missing */
+	set_traits(&s, "{\"plan\":\"old\",\"city\":\"Bern\"}", 15);
+	set_traits(&s, "{\"plan\":null,\"locale\":\"de\"}", 0);
+	assert_int_equal(s.traits_at_ms, 20);
+	assert_string_equal(
+	    json_string_value(json_object_get(s.traits, "plan")), "pro");
+	assert_non_null(json_object_get(s.traits, "city"));
+	assert_non_null(json_object_get(s.traits, "locale"));
 	subject_free(&s);
 }
 

@@ -30,7 +30,7 @@ struct claimed {
 };
 
 /* A message at the gates. */
-struct candidate {
+struct due_message {
 	struct queue_message *row;
 	struct person *person, *account;
 	const struct template *template;
@@ -53,7 +53,7 @@ text(const json_t *object, const char *name)
 }
 
 static void
-set_recipient(struct candidate *c, const json_t *who)
+set_recipient(struct due_message *c, const json_t *who)
 {
 	const char *first = text(who, "first_name");
 	const char *last = text(who, "last_name");
@@ -67,7 +67,7 @@ set_recipient(struct candidate *c, const json_t *who)
 }
 
 static void
-find_recipient(const struct turn *t, struct candidate *c)
+find_recipient(const struct turn *t, struct due_message *c)
 {
 	const char *role = c->row->recipient;
 	const json_t *account =
@@ -85,14 +85,14 @@ find_recipient(const struct turn *t, struct candidate *c)
 /* ------------------------------------------------------------------ gates */
 
 static void
-skip(struct candidate *c, const char *reason)
+skip(struct due_message *c, const char *reason)
 {
 	c->gate = ENGINE_SKIP;
 	snprintf(c->reason, sizeof c->reason, "%s", reason);
 }
 
 static void
-gate_template(const struct turn *t, struct candidate *c)
+gate_template(const struct turn *t, struct due_message *c)
 {
 	c->template = templates_find(t->workspace->templates,
 	    c->row->template_name, text(c->person->subject.traits, "locale"));
@@ -104,7 +104,7 @@ gate_template(const struct turn *t, struct candidate *c)
 }
 
 static void
-gate_sequence(const struct turn *t, struct candidate *c)
+gate_sequence(const struct turn *t, struct due_message *c)
 {
 	struct engine_message m = {
 	    .sequence = c->row->sequence,
@@ -124,7 +124,7 @@ gate_sequence(const struct turn *t, struct candidate *c)
 }
 
 static void
-gate_expiry(const struct turn *t, struct candidate *c)
+gate_expiry(const struct turn *t, struct due_message *c)
 {
 	if (c->row->expires_at_ms != 0 && t->now_ms >= c->row->expires_at_ms)
 		skip(c, "too late to make sense");
@@ -135,7 +135,7 @@ gate_expiry(const struct turn *t, struct candidate *c)
  * again for a while, ever less often.
  */
 static void
-gate_address(const struct turn *t, struct candidate *c)
+gate_address(const struct turn *t, struct due_message *c)
 {
 	int64_t age = t->now_ms - c->row->created_at_ms;
 	struct buf ascii = {0};
@@ -160,7 +160,7 @@ gate_address(const struct turn *t, struct candidate *c)
 }
 
 static void
-gate_sandbox(const struct turn *t, struct candidate *c)
+gate_sandbox(const struct turn *t, struct due_message *c)
 {
 	char **pattern = t->workspace->settings->sandbox;
 
@@ -174,7 +174,7 @@ gate_sandbox(const struct turn *t, struct candidate *c)
 
 /* An operator may override a topic's unsubscribe, never a dead address. */
 static int
-gate_suppression(struct turn *t, struct candidate *c, bool override)
+gate_suppression(struct turn *t, struct due_message *c, bool override)
 {
 	const char *topic =
 	    c->row->topic != NULL && !override ? c->row->topic : "";
@@ -192,7 +192,7 @@ gate_suppression(struct turn *t, struct candidate *c, bool override)
 }
 
 static int
-gate_caps(struct turn *t, struct candidate *c)
+gate_caps(struct turn *t, struct due_message *c)
 {
 	const struct settings *s = t->workspace->settings;
 
@@ -218,7 +218,7 @@ gate_caps(struct turn *t, struct candidate *c)
 }
 
 static void
-gate_quiet(const struct turn *t, struct candidate *c)
+gate_quiet(const struct turn *t, struct due_message *c)
 {
 	const struct settings *s = t->workspace->settings;
 	struct window loud = {0x7f, s->quiet_to_min, s->quiet_from_min};
@@ -238,7 +238,7 @@ gate_quiet(const struct turn *t, struct candidate *c)
 
 /* In the order of the design; the first that does not let it through ends. */
 static int
-gates(struct turn *t, struct candidate *c)
+gates(struct turn *t, struct due_message *c)
 {
 	bool override =
 	    json_is_true(json_object_get(c->data, "override"));
@@ -299,7 +299,7 @@ turn_scope(struct turn *t, struct person *person, json_t *event,
 }
 
 static json_t *
-entry_of(const struct turn *t, const struct candidate *c,
+entry_of(const struct turn *t, const struct due_message *c,
     const struct zone *zone)
 {
 	json_t *entered = json_object_get(c->data, "entered_at");
@@ -328,7 +328,7 @@ label(const char *name, char *out, size_t size)
 }
 
 static json_t *
-mail_of(struct turn *t, const struct candidate *c, const struct zone *zone,
+mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
     json_t *root)
 {
 	const struct settings *s = t->workspace->settings;
@@ -361,7 +361,7 @@ mail_of(struct turn *t, const struct candidate *c, const struct zone *zone,
 }
 
 static void
-set_scope(struct turn *t, const struct candidate *c, struct delivery *d)
+set_scope(struct turn *t, const struct due_message *c, struct delivery *d)
 {
 	const struct zone *zone = engine_zone(t->workspace->rules,
 	    &c->person->subject,
@@ -383,7 +383,7 @@ set_scope(struct turn *t, const struct candidate *c, struct delivery *d)
 /* --------------------------------------------------------------- claiming */
 
 static struct delivery *
-deliver(struct turn *t, const struct candidate *c)
+deliver(struct turn *t, const struct due_message *c)
 {
 	struct delivery *d = xcalloc(1, sizeof *d);
 	struct claimed *claimed = xcalloc(1, sizeof *claimed);
@@ -426,7 +426,7 @@ turn_delivery_free(struct delivery *d)
 
 /* The row as it is to be stored after the gates. */
 static void
-gate_row(struct turn *t, struct candidate *c)
+gate_row(struct turn *t, struct due_message *c)
 {
 	struct queue_message *row = c->row;
 	bool is_new = row->reason == NULL || strcmp(row->reason, c->reason);
@@ -454,7 +454,7 @@ gate_row(struct turn *t, struct candidate *c)
 }
 
 static int
-pass_gates(struct turn *t, struct candidate *c, struct delivery ***tail)
+pass_gates(struct turn *t, struct due_message *c, struct delivery ***tail)
 {
 	c->person = people_by_id(&t->people, c->row->subject);
 	if (c->person == NULL)
@@ -492,7 +492,7 @@ turn_claim(struct turn *t, const struct channel *channel, int max,
 	if (n > 0 && people_load_ids(&t->people, ids, n) != 0)
 		rc = -1;
 	for (int i = 0; rc >= 0 && i < n; i++) {
-		struct candidate c = {.row = &rows[i]};
+		struct due_message c = {.row = &rows[i]};
 
 		rc = pass_gates(t, &c, &tail);
 		if (rc == 0)

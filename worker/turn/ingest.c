@@ -144,21 +144,6 @@ canonical(const json_t *traits)
 	return copy;
 }
 
-/* Only what the subject does not have yet. */
-static void
-add_missing(struct subject *s, json_t *traits)
-{
-	const char *name;
-	json_t *value;
-	void *next;
-
-	json_object_foreach_safe (traits, next, name, value)
-		if (json_object_get(s->traits, name) != NULL)
-			json_object_del(traits, name);
-	if (json_object_size(traits) > 0)
-		subject_set_traits(s, traits);
-}
-
 static void
 context_traits(struct subject *s, const struct segment_event *e)
 {
@@ -170,7 +155,7 @@ context_traits(struct subject *s, const struct segment_event *e)
 		    json_string(e->timezone));
 	if (e->locale[0] != '\0')
 		json_object_set_new(found, "locale", json_string(e->locale));
-	add_missing(s, found);
+	subject_set_traits(s, found, 0);
 	json_decref(found);
 }
 
@@ -185,7 +170,7 @@ take_traits(const struct segment_event *e, struct person *user,
 	    e->body != NULL) {
 		json_t *traits = canonical(e->body);
 
-		subject_set_traits(s, traits);
+		subject_set_traits(s, traits, e->at_ms);
 		json_decref(traits);
 	}
 	context_traits(&user->subject, e);
