@@ -432,14 +432,11 @@ scope_string(const struct liquid_scope *scope, const char *name)
 
 /* Who sent this, and the way out of it, below the line of a signature. */
 static void
-add_footer(const struct template *t, const struct liquid_scope *scope,
-    struct buf *text)
+add_footer(const struct liquid_scope *scope, struct buf *text)
 {
 	const char *postal = scope_string(scope, "postal_address");
-	const char *url = "";
+	const char *url = scope_string(scope, "unsubscribe_url");
 
-	if (t->info.topic != NULL)
-		url = scope_string(scope, "unsubscribe_url");
 	if (strstr(buf_str(text), url) != NULL)
 		url = "";
 	if (*postal == '\0' && *url == '\0')
@@ -464,7 +461,7 @@ template_render_email(const struct template *t,
 		r = render_body(t, scope, &content, e);
 	if (r == 0) {
 		html_text(buf_str(&content), content.len, &m->text);
-		add_footer(t, scope, &m->text);
+		add_footer(scope, &m->text);
 		r = render_layout(t, scope, &content, m, e);
 	}
 	buf_free(&content);

@@ -33,11 +33,4 @@ struct value filter_text(struct render *, struct value);
 /* A whole number, or an error naming the filter's argument. */
 int64_t filter_integer(struct render *, struct value, const char *what);
 
-/*
- * A name as people have them: no link, no markup, at most 64 characters. Not
- * so "evil.example", "www...", "https://..." and "<b>", which mail clients turn
- * into what a stranger can click on.
- */
-bool name_is_plain(const char *, size_t len);
-
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "templates/liquid/filters.h"
+#include "templates/name.h"
 
 /* a, b, c in a row. */
 static struct value

@@ -136,13 +136,32 @@ a_list_mail(void **state)
 static void
 without_a_topic_no_list(void **state)
 {
-	struct delivery d = delivery_of("own", SCOPE);
+	struct delivery d = delivery_of("own",
+	    "{\"_mail\":{\"from_address\":\"hello@acme.example\"}}");
 	struct buf mime = {0};
 
 	assert_int_equal(compose_mail(&d, &mime), 0);
 	assert_null(strstr(mime.data, "List-"));
 	assert_null(strstr(mime.data, "Precedence"));
 	buf_free(&mime);
+}
+
+static void
+a_name_that_looks_like_a_link_is_none(void **state)
+{
+	static const char *const names[] = {"win at evil.example",
+	    "Eve\r\nBcc: x@evil.example", "https://evil.example", "<b>Eve"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct delivery d = delivery_of("own", SCOPE);
+		struct buf mime = {0};
+
+		d.to_name = (char *)names[i];
+		assert_int_equal(compose_mail(&d, &mime), 0);
+		if (strstr(mime.data, "\r\nTo: <ada@example.com>\r\n") == NULL)
+			fail_msg("%s", mime.data);
+		buf_free(&mime);
+	}
 }
 
 #define FROM(from) "{\"from\":\"" from "\",\"reply\":\"\",\"_mail\":{" MAIL "}}"
@@ -276,6 +295,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_list_mail),
 	    cmocka_unit_test(without_a_topic_no_list),
+	    cmocka_unit_test(a_name_that_looks_like_a_link_is_none),
 	    cmocka_unit_test(senders),
 	    cmocka_unit_test(what_cannot_be_sent_is_held),
 	    cmocka_unit_test(an_abort_skips),

@@ -221,11 +221,12 @@ html_mails_escape_for_html(void **state)
 	    "<h1>Hi &lt;b&gt;*x* &amp; [y](z)</h1>\n<p>x</p>\n");
 	assert_string_equal(buf_str(&m.text),
 	    "Hi <b>*x* & [y](z)\n==================\n\nx\n\n"
-	    "-- \n1 Main Street\n");
+	    "-- \n1 Main Street\n"
+	    "Unsubscribe: https://app.example/u/abc_d\n");
 	email_free(&m);
 }
 
-/* Without a topic nobody can unsubscribe; a body may offer it by itself. */
+/* Only a message with a topic has the link; a body may offer it by itself. */
 static void
 the_footer_adds_what_is_missing(void **state)
 {

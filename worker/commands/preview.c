@@ -75,8 +75,6 @@ complete(const struct workspace *w, json_t *scope)
 	json_object_set_new(scope, "sender_name", json_string(s->sender.name));
 	json_object_set_new(scope, "postal_address",
 	    json_string(s->sender.postal));
-	json_object_set_new(scope, "unsubscribe_url",
-	    json_sprintf("%s/u/preview", s->public_url));
 }
 
 static json_t *
@@ -153,6 +151,9 @@ render(const struct invocation *in, const struct workspace *w, json_t *data)
 		    near != NULL ? "; did you mean \"" : "",
 		    near != NULL ? near : "", near != NULL ? "\"?" : "");
 	}
+	if (template_info(template)->topic != NULL)
+		json_object_set_new(data, "unsubscribe_url",
+		    json_sprintf("%s/u/preview", w->settings->public_url));
 	rc = template_info(template)->kind == TEMPLATE_EMAIL
 	    ? show_email(in, template, &scope, &e)
 	    : show_document(template, &scope, &e);

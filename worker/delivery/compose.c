@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "templates/name.h"
 #include "templates/zone.h"
 #include "worker/delivery/compose.h"
 
@@ -130,6 +131,14 @@ choose_reply_to(const struct composing *c, const struct email *m,
 	return -1;
 }
 
+/* A name that a mail client would turn into a link is none. */
+static const char *
+to_name(const struct delivery *d)
+{
+	return name_is_plain(d->to_name, strlen(d->to_name)) ? d->to_name
+							     : NULL;
+}
+
 static int
 compose(const struct composing *c, const struct email *m,
     const struct mime_address *from, const struct mime_address *reply_to,
@@ -137,7 +146,6 @@ compose(const struct composing *c, const struct email *m,
 {
 	const struct delivery *d = c->d;
 	const char *domain = mail_string(c, "message_id_domain");
-	bool is_list = template_info(d->template)->topic != NULL;
 	struct buf id = {0};
 	int r;
 
@@ -147,15 +155,14 @@ compose(const struct composing *c, const struct email *m,
 	    &(struct mime_message){
 		.date_ms = d->now_ms,
 		.from = *from,
-		.to = {d->to_name, d->address},
+		.to = {to_name(d), d->address},
 		.reply_to = *reply_to,
 		.subject = buf_str(&m->subject),
 		.message_id = id.data,
 		.text = buf_str(&m->text),
 		.html = buf_str(&m->html),
-		.list_unsubscribe =
-		    is_list ? mail_string(c, "unsubscribe_url") : NULL,
-		.list_id = is_list ? mail_string(c, "list_id") : NULL,
+		.list_unsubscribe = mail_string(c, "unsubscribe_url"),
+		.list_id = mail_string(c, "list_id"),
 		.feedback_id = mail_string(c, "feedback_id"),
 	    },
 	    mime, e);

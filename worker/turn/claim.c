@@ -36,7 +36,8 @@ struct due_message {
 	const struct template *template;
 	const struct template_info *info;
 	json_t *data;
-	char address[255], name[128];
+	char address[255];
+	const char *name;
 	enum engine_gate gate;
 	int64_t until_ms; /* ENGINE_WAIT */
 	char reason[200];
@@ -53,32 +54,35 @@ text(const json_t *object, const char *name)
 }
 
 static void
-set_recipient(struct due_message *c, const json_t *who)
+set_recipient(struct turn *t, struct due_message *c, const json_t *who)
 {
 	const char *first = text(who, "first_name");
 	const char *last = text(who, "last_name");
+	struct buf both = {0};
 
 	snprintf(c->address, sizeof c->address, "%s", text(who, "email"));
-	if (text(who, "name")[0] != '\0')
-		snprintf(c->name, sizeof c->name, "%s", text(who, "name"));
-	else
-		snprintf(c->name, sizeof c->name, "%s%s%s", first,
-		    first[0] != '\0' && last[0] != '\0' ? " " : "", last);
+	c->name = text(who, "name");
+	if (c->name[0] != '\0')
+		return;
+	buf_addf(&both, "%s%s%s", first,
+	    first[0] != '\0' && last[0] != '\0' ? " " : "", last);
+	c->name = arena_strndup(&t->arena, both.data, both.len);
+	buf_free(&both);
 }
 
 static void
-find_recipient(const struct turn *t, struct due_message *c)
+find_recipient(struct turn *t, struct due_message *c)
 {
 	const char *role = c->row->recipient;
 	const json_t *account =
 	    c->account != NULL ? c->account->subject.traits : NULL;
 
 	if (strcmp(role, "user") == 0)
-		set_recipient(c, c->person->subject.traits);
+		set_recipient(t, c, c->person->subject.traits);
 	else if (strcmp(role, "account.owner") == 0)
-		set_recipient(c, json_object_get(account, "owner"));
+		set_recipient(t, c, json_object_get(account, "owner"));
 	else
-		set_recipient(c,
+		set_recipient(t, c,
 		    json_object_get(t->workspace->settings->contacts, role));
 }
 

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "templates/liquid/filters.h"
+#include "templates/liquid/value.h"
+#include "templates/name.h"
 
 #define NAME_MAX_CHARS 64
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TEMPLATES_NAME_H
+#define TEMPLATES_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * A name as people have them: no link, no markup, no control character, at most
+ * 64 characters. Not so "evil.example", "www...", "https://..." and "<b>", which
+ * mail clients turn into what a stranger can click on.
+ */
+bool name_is_plain(const char *, size_t len);
+
+#endif
