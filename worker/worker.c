@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 #include <event2/event.h>
@@ -633,8 +634,12 @@ start(struct worker *w)
 static void
 stop(struct worker *w)
 {
+	bool is_idle = lanes_are_idle(&w->lanes);
+
 	if (w->queue != NULL)
 		close_store(w);
+	if (!is_idle) /* threads still use what would be freed */
+		_exit(w->exit_code);
 	lanes_free(&w->lanes);
 	if (w->server != NULL)
 		server_free(w->server);
