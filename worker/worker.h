@@ -41,6 +41,7 @@ struct input {
 	enum input_kind kind;
 	struct evhttp_request *request;
 	struct segment_batch batch;    /* INPUT_EVENTS */
+	bool is_pixel;		       /* they came with an image's URL */
 	struct api_call call;	       /* INPUT_CALL: with copies of its own */
 	char *path, *query, *key;
 	json_t *body;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -57,6 +58,9 @@ paths(void **state)
 	assert_int_equal(segment_path("/v1/"), -1);
 	assert_int_equal(segment_path("/v2/track"), -1);
 	assert_int_equal(segment_path("/"), -1);
+	assert_int_equal(segment_path("/v1/pixel/track"), -1);
+	assert_int_equal(segment_pixel_path("/v1/pixel/track"), SEGMENT_TRACK);
+	assert_int_equal(segment_pixel_path("/v1/track"), -1);
 }
 
 static void
@@ -223,10 +227,30 @@ basic_keys(void **state)
 	assert_string_equal(key, "WRITEKEY123");
 	assert_true(segment_basic_key("basic V1JJVEVLRVkxMjM=", key, 40));
 	assert_string_equal(key, "WRITEKEY123");
+	assert_true(segment_basic_key("Basic V1JJVEVLRVkxMjM6", key, 12));
+	assert_false(segment_basic_key("Basic V1JJVEVLRVkxMjM6", key, 11));
 	assert_false(segment_basic_key("Basic ???", key, 40));
 	assert_false(segment_basic_key("Basic ", key, 40));
 	assert_false(segment_basic_key("Bearer abc", key, 40));
 	assert_false(segment_basic_key(NULL, key, 40));
+}
+
+static void
+base64_of_a_pixel(void **state)
+{
+	size_t len;
+	char *text = segment_base64("eyJhIjoi8J-YgCJ9", &len);
+
+	assert_string_equal(text, "{\"a\":\"\xf0\x9f\x98\x80\"}");
+	assert_int_equal(len, strlen(text));
+	free(text);
+	text = segment_base64("eyJhIjoxfQ", &len);
+	assert_string_equal(text, "{\"a\":1}");
+	free(text);
+	assert_null(segment_base64("e!", &len));
+	text = segment_base64("", &len);
+	assert_string_equal(text, "");
+	free(text);
 }
 
 int
@@ -246,6 +270,7 @@ main(void)
 	    cmocka_unit_test_teardown(
 		deep_json_is_refused_not_followed, clean),
 	    cmocka_unit_test(basic_keys),
+	    cmocka_unit_test(base64_of_a_pixel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,16 +39,13 @@ type_of(const char *name, size_t len)
 	return -1;
 }
 
-int
-segment_path(const char *path)
+/* What a path ends with: "track", "track/", "t", "import". */
+static int
+call_of(const char *name)
 {
 	static const char letters[] = "itpsgab";
-	const char *name = path + 4;
-	size_t len;
+	size_t len = strlen(name);
 
-	if (strncmp(path, "/v1/", 4) != 0)
-		return -1;
-	len = strlen(name);
 	if (len > 0 && name[len - 1] == '/')
 		len--;
 	if (len == 1 && strchr(letters, name[0]) != NULL)
@@ -56,6 +53,18 @@ segment_path(const char *path)
 	if (len == 6 && strncmp(name, "import", 6) == 0)
 		return SEGMENT_BATCH;
 	return type_of(name, len);
+}
+
+int
+segment_path(const char *path)
+{
+	return strncmp(path, "/v1/", 4) == 0 ? call_of(path + 4) : -1;
+}
+
+int
+segment_pixel_path(const char *path)
+{
+	return strncmp(path, "/v1/pixel/", 10) == 0 ? call_of(path + 10) : -1;
 }
 
 /* ------------------------------------------------------------------ bytes */
@@ -84,29 +93,51 @@ inflate_body(const void *body, size_t len, size_t max, struct buf *out)
 	return status;
 }
 
+char *
+segment_base64(const char *text, size_t *len)
+{
+	size_t n = strlen(text);
+	char *padded = xmalloc(n + 4);
+	unsigned char *plain = xmalloc(n + 4);
+	int size;
+
+	while (n > 0 && text[n - 1] == '=')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		padded[i] = text[i] == '-' ? '+'
+		    : text[i] == '_'	   ? '/'
+					   : text[i];
+	*len = n * 3 / 4;
+	while (n % 4 != 0)
+		padded[n++] = '=';
+	size = EVP_DecodeBlock(plain, (unsigned char *)padded, (int)n);
+	free(padded);
+	if (size < 0) {
+		free(plain);
+		return NULL;
+	}
+	plain[*len] = '\0';
+	return (char *)plain;
+}
+
 bool
 segment_basic_key(const char *header, char *key, size_t size)
 {
-	unsigned char plain[512];
 	size_t len;
-	int n;
+	char *plain;
+	bool fits;
 
 	if (header == NULL || strncasecmp(header, "Basic ", 6) != 0)
 		return false;
-	header += 6 + strspn(header + 6, " ");
-	len = strlen(header);
-	if (len == 0 || len % 4 != 0 || len / 4 * 3 > sizeof plain - 1)
+	plain = segment_base64(header + 6 + strspn(header + 6, " "), &len);
+	if (plain == NULL)
 		return false;
-	n = EVP_DecodeBlock(plain, (const unsigned char *)header, (int)len);
-	if (n < 0)
-		return false;
-	plain[n] = '\0';
-	len = strcspn((char *)plain, ":");
-	if (len == 0 || len >= size)
-		return false;
-	memcpy(key, plain, len);
-	key[len] = '\0';
-	return true;
+	len = strcspn(plain, ":");
+	fits = len > 0 && len < size;
+	if (fits)
+		snprintf(key, size, "%.*s", (int)len, plain);
+	free(plain);
+	return fits;
 }
 
 /* ----------------------------------------------------------------- values */

@@ -67,6 +67,7 @@ struct segment_batch {
  * "/v1/import"), or -1 when it is not one of the API's.
  */
 int segment_path(const char *path);
+int segment_pixel_path(const char *path); /* "/v1/pixel/track" */
 
 struct segment_request {
 	enum segment_type type; /* of the path */
@@ -82,6 +83,12 @@ struct segment_request {
 int segment_parse(const struct segment_request *, struct segment_batch *,
     const char **why);
 void segment_batch_free(struct segment_batch *);
+
+/*
+ * The JSON in a base64 text (with + and / or - and _, padded or not), as
+ * tracking pixels carry it; caller frees. NULL when it is not base64.
+ */
+char *segment_base64(const char *text, size_t *len);
 
 /*
  * The write key of an Authorization header: "Basic base64(key:)". false when

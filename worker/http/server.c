@@ -25,6 +25,11 @@
 #define HEADERS_MAX 16384
 #define TIMEOUT_S   30
 
+/* One transparent point. */
+static const unsigned char pixel_gif[] = {'G', 'I', 'F', '8', '9', 'a', 1, 0,
+    1, 0, 0x80, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x21, 0xf9, 4, 1, 0, 0, 0, 0,
+    0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3b};
+
 struct server {
 	struct worker *worker;
 	struct evhttp *http;
@@ -105,21 +110,24 @@ count_discarded(const struct segment_batch *batch)
 			    batch->discarded[i], segment_discard_name(i));
 }
 
+/* The events of a body, or of a pixel's URL. */
 static void
 take_events(struct server *s, struct evhttp_request *r,
-    enum segment_type type)
+    enum segment_type type, const char *bytes, size_t len, bool is_pixel)
 {
 	const struct settings *settings = worker_settings_now(s->worker);
 	const char *coding = header(r, "Content-Encoding");
 	struct segment_request request = {
 	    .type = type,
+	    .body = bytes,
+	    .len = len,
 	    .is_gzip = coding != NULL && strcasecmp(coding, "gzip") == 0,
 	    .max_inflated = (size_t)settings->max_inflated,
 	    .received_ms = worker_now_ms(s->worker),
 	    .serial = (uint64_t)worker_now_ms(s->worker) << 20 | s->serial++,
 	};
 	struct segment_batch batch;
-	const char *bytes, *why = "";
+	const char *why = "";
 	struct input *in;
 	int status;
 
@@ -130,8 +138,6 @@ take_events(struct server *s, struct evhttp_request *r,
 		    "too many events are waiting; try again in a second");
 		return;
 	}
-	body_of(r, &bytes, &request.len);
-	request.body = bytes;
 	status = segment_parse(&request, &batch, &why);
 	if (status == 200 &&
 	    !may_write(settings, header(r, "Authorization"),
@@ -152,7 +158,37 @@ take_events(struct server *s, struct evhttp_request *r,
 	in->kind = INPUT_EVENTS;
 	in->request = r;
 	in->batch = batch;
+	in->is_pixel = is_pixel;
 	worker_submit(s->worker, in);
+}
+
+static void
+take_body(struct server *s, struct evhttp_request *r, enum segment_type type)
+{
+	const char *bytes;
+	size_t len;
+
+	body_of(r, &bytes, &len);
+	take_events(s, r, type, bytes, len, false);
+}
+
+/* GET /v1/pixel/track?data=BASE64: an event where only images go. */
+static void
+take_pixel(struct server *s, struct evhttp_request *r, enum segment_type type)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
+	const char *query = evhttp_uri_get_query(uri), *data;
+	struct evkeyvalq pairs;
+	char *json = NULL;
+	size_t len = 0;
+
+	evhttp_parse_query_str(query != NULL ? query : "", &pairs);
+	data = evhttp_find_header(&pairs, "data");
+	if (data != NULL)
+		json = segment_base64(data, &len);
+	take_events(s, r, type, json != NULL ? json : "", len, true);
+	free(json);
+	evhttp_clear_headers(&pairs);
 }
 
 static void
@@ -266,9 +302,12 @@ route(struct server *s, struct evhttp_request *r, const char *path)
 	bool is_call = api_has(evhttp_uri_get_path(uri)) ||
 	    strcmp(path, "/v1/clock") == 0;
 	int type = segment_path(path);
+	int pixel = segment_pixel_path(path);
 
 	if (type >= 0 && method == EVHTTP_REQ_POST)
-		take_events(s, r, (enum segment_type)type);
+		take_body(s, r, (enum segment_type)type);
+	else if (pixel >= 0 && is_read)
+		take_pixel(s, r, (enum segment_type)pixel);
 	else if (type >= 0 && method == EVHTTP_REQ_OPTIONS)
 		preflight(r);
 	else if (type >= 0)
@@ -311,6 +350,9 @@ input_reply(struct input *in)
 		else
 			problem(in->request, 503,
 			    "the store cannot be written; nothing was done");
+	} else if (in->is_pixel) {
+		reply_bytes(in->request, 200, "image/gif", pixel_gif,
+		    sizeof pixel_gif);
 	} else if (in->kind == INPUT_EVENTS) {
 		reply_bytes(in->request, 200, "application/json",
 		    "{\"success\":true}", 16);
