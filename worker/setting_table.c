@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: MIT */
+/* setting_table - one function a kind of value, driven by the rows. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sequences/calendar.h"
+#include "templates/mem.h"
+#include "templates/mime.h"
+#include "worker/setting_table.h"
+#include "worker/settings.h"
+
+void
+setting_complain(struct setting_reader *r, const char *pointer, const char *what)
+{
+	struct error e;
+
+	if (r->doc->root != NULL)
+		json_doc_error(r->doc, pointer, &e, "%s", what);
+	else
+		error_at(&e, "nudge.json", 0, 0, pointer, "%s", what);
+	problems_add(r->problems, &e);
+}
+
+/* ------------------------------------------------------- $NAME references */
+
+static char *
+env_file_value(const struct setting_reader *r, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = r->env; p != NULL && *p != '\0';) {
+		size_t line = strcspn(p, "\n");
+
+		if (line > len && strncmp(p, name, len) == 0 && p[len] == '=') {
+			while (line > len && isspace((unsigned char)p[line - 1]))
+				line--;
+			return xstrndup(p + len + 1, line - len - 1);
+		}
+		p += line + (p[line] == '\n');
+	}
+	return NULL;
+}
+
+/* What $NAME stands for; caller frees. NULL when it is set nowhere. */
+static char *
+reference(const struct setting_reader *r, const char *name)
+{
+	char file_name[128];
+	const char *value = getenv(name), *path;
+	struct error e;
+	size_t len;
+	char *text;
+
+	if (value != NULL)
+		return xstrdup(value);
+	snprintf(file_name, sizeof file_name, "%s_FILE", name);
+	path = getenv(file_name);
+	if (path == NULL)
+		return env_file_value(r, name);
+	text = file_read(path, &len, &e);
+	if (text != NULL)
+		while (len > 0 && isspace((unsigned char)text[len - 1]))
+			text[--len] = '\0';
+	return text;
+}
+
+static bool
+is_reference(const char *s)
+{
+	return s[0] == '$' && (isupper((unsigned char)s[1]) || s[1] == '_') &&
+	    s[1 + strspn(s + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] ==
+	    '\0';
+}
+
+/* The string itself or what it refers to; caller frees; NULL: complained. */
+static char *
+resolve(struct setting_reader *r, const char *pointer, const char *s)
+{
+	char text[300];
+	char *value;
+
+	if (!is_reference(s))
+		return xstrdup(s);
+	value = reference(r, s + 1);
+	if (value == NULL) {
+		snprintf(text, sizeof text,
+		    "%s is not set: set it in the environment, in a file that "
+		    "%s_FILE names, or in .env",
+		    s, s + 1);
+		setting_complain(r, pointer, text);
+	}
+	return value;
+}
+
+/* ----------------------------------------------------- reading one value */
+
+static char *
+workspace_path(const struct setting_reader *r, const char *path)
+{
+	struct buf b = {0};
+
+	if (path[0] != '/')
+		buf_addf(&b, "%s/", r->folder);
+	buf_adds(&b, path);
+	return buf_steal(&b);
+}
+
+static int
+parse_number(const char *text, int64_t min, int64_t max, int64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	return errno == 0 && end != text && *end == '\0' && *out >= min &&
+		*out <= max
+	    ? 0
+	    : -1;
+}
+
+static int
+parse_rate(const char *text, double *out)
+{
+	char *end;
+
+	*out = strtod(text, &end);
+	if (end == text || *out < 0 || *out > 1e6)
+		return -1;
+	if (strcmp(end, "/m") == 0)
+		*out /= 60;
+	else if (strcmp(end, "/h") == 0)
+		*out /= 3600;
+	else if (strcmp(end, "/s") != 0 && *end != '\0')
+		return -1;
+	return 0;
+}
+
+static void
+put_text(void *at, char *text)
+{
+	free(*(char **)at);
+	*(char **)at = text;
+}
+
+/*
+ * One function a kind: puts the value of the text where it belongs, or returns
+ * what was expected. `r` has the folder; the row has the range.
+ */
+typedef const char *set_fn(const struct setting_reader *,
+    const struct setting *, void *at, const char *text);
+
+static const char *
+set_text(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	static char expected[80];
+	int64_t len = (int64_t)strlen(text);
+
+	if (row->max > 0 && (len < row->min || len > row->max)) {
+		snprintf(expected, sizeof expected,
+		    "%d to %d characters are expected", (int)row->min,
+		    (int)row->max);
+		return expected;
+	}
+	put_text(at, xstrdup(text));
+	return NULL;
+}
+
+static const char *
+set_path(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	put_text(at, workspace_path(r, text));
+	return NULL;
+}
+
+static const char *
+set_url(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	size_t len = strlen(text);
+
+	if (strncmp(text, "http://", 7) != 0 &&
+	    strncmp(text, "https://", 8) != 0)
+		return "a URL with http:// or https:// is expected";
+	while (text[len - 1] == '/')
+		len--;
+	put_text(at, xstrndup(text, len));
+	return NULL;
+}
+
+static const char *
+set_address(const struct setting_reader *r, const struct setting *row,
+    void *at, const char *text)
+{
+	if (!address_is_valid(text))
+		return "a mail address is expected";
+	put_text(at, xstrdup(text));
+	return NULL;
+}
+
+static const char *
+set_zone(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	*(const struct zone **)at = zone_find(text);
+	return *(const struct zone **)at != NULL
+	    ? NULL
+	    : "an IANA time zone is expected, such as Europe/Berlin";
+}
+
+static const char *
+set_number(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	static char expected[80];
+	int64_t n;
+
+	if (parse_number(text, row->min, row->max, &n) != 0) {
+		snprintf(expected, sizeof expected,
+		    "a whole number from %lld to %lld is expected",
+		    (long long)row->min, (long long)row->max);
+		return expected;
+	}
+	if (row->kind == KIND_INT)
+		*(int *)at = (int)n;
+	else
+		*(int64_t *)at = n;
+	return NULL;
+}
+
+static const char *
+set_duration(const struct setting_reader *r, const struct setting *row,
+    void *at, const char *text)
+{
+	return duration_parse(text, at) == 0
+	    ? NULL
+	    : "a duration is expected, such as 90s, 48h or 14d";
+}
+
+static const char *
+set_wait(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	int64_t ms;
+
+	if (duration_parse(text, &ms) != 0 || ms < row->min || ms > row->max)
+		return "a duration is expected, such as 30s";
+	*(int *)at = (int)ms;
+	return NULL;
+}
+
+static const char *
+set_rate(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	return parse_rate(text, at) == 0
+	    ? NULL
+	    : "a rate is expected, such as 50/s or 10/m";
+}
+
+static const char *
+set_time(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	return window_parse_time(text, at) == 0
+	    ? NULL
+	    : "a time of day is expected, such as 21:00";
+}
+
+static const char *
+set_tls(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	static const char *const names[] = {"none", "starttls", "implicit"};
+
+	for (int i = 0; i < 3; i++)
+		if (strcmp(text, names[i]) == 0) {
+			*(enum channel_tls *)at = (enum channel_tls)i;
+			return NULL;
+		}
+	return "\"starttls\", \"implicit\" or \"none\" is expected";
+}
+
+static const char *
+set_format(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	*(bool *)at = strcmp(text, "json") == 0;
+	return *(bool *)at || strcmp(text, "text") == 0
+	    ? NULL
+	    : "\"text\" or \"json\" is expected";
+}
+
+static set_fn *const setters[] = {
+    [KIND_TEXT] = set_text,
+    [KIND_PATH] = set_path,
+    [KIND_URL] = set_url,
+    [KIND_ADDRESS] = set_address,
+    [KIND_ZONE] = set_zone,
+    [KIND_INT] = set_number,
+    [KIND_SIZE] = set_number,
+    [KIND_DURATION] = set_duration,
+    [KIND_WAIT] = set_wait,
+    [KIND_RATE] = set_rate,
+    [KIND_TIME] = set_time,
+    [KIND_TLS] = set_tls,
+    [KIND_FORMAT] = set_format,
+    [KIND_TEXTS] = NULL, /* only from JSON */
+    [KIND_OBJECT] = NULL,
+};
+
+const char *
+setting_set(const struct setting_reader *r, const struct setting *row,
+    void *base, const char *text)
+{
+	if (setters[row->kind] == NULL)
+		return "this cannot be set from text";
+	return setters[row->kind](r, row, (char *)base + row->offset, text);
+}
+
+static void
+texts_free(char **list)
+{
+	for (char **s = list; s != NULL && *s != NULL; s++)
+		free(*s);
+	free(list);
+}
+
+static void
+set_texts(struct setting_reader *r, char ***at, const json_t *value,
+    const char *pointer)
+{
+	size_t n = json_array_size(value), used = 0;
+	char **list = xcalloc(n + 1, sizeof *list);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *s = json_string_value(json_array_get(value, i));
+		char element[200];
+
+		snprintf(element, sizeof element, "%s/%zu", pointer, i);
+		if (s == NULL)
+			setting_complain(r, element, "a string is expected");
+		else if ((list[used] = resolve(r, element, s)) != NULL)
+			used++;
+	}
+	texts_free(*at);
+	*at = list;
+}
+
+/* A copy in which strings that are references are resolved. */
+static json_t *
+resolve_object(struct setting_reader *r, const json_t *value, const char *pointer)
+{
+	json_t *copy = json_deep_copy(value), *member;
+	const char *name;
+	void *next;
+
+	json_object_foreach_safe (copy, next, name, member) {
+		char inner[200];
+		const char *s = json_string_value(member);
+		char *text;
+
+		snprintf(inner, sizeof inner, "%s/%s", pointer, name);
+		if (json_is_object(member))
+			json_object_set_new(copy, name,
+			    resolve_object(r, member, inner));
+		if (s == NULL || (text = resolve(r, inner, s)) == NULL)
+			continue;
+		json_object_set_new(copy, name, json_string(text));
+		free(text);
+	}
+	return copy;
+}
+
+static void
+set_value(struct setting_reader *r, const struct setting *row, void *base,
+    const json_t *value, const char *pointer)
+{
+	void *at = (char *)base + row->offset;
+	const char *wrong = NULL;
+	char number[32];
+	char *text = NULL;
+
+	if (row->kind == KIND_TEXTS && json_is_array(value)) {
+		set_texts(r, at, value, pointer);
+		return;
+	}
+	if (row->kind == KIND_OBJECT && json_is_object(value)) {
+		json_decref(*(json_t **)at);
+		*(json_t **)at = resolve_object(r, value, pointer);
+		return;
+	}
+	if (row->kind == KIND_TEXTS || row->kind == KIND_OBJECT) {
+		wrong = row->kind == KIND_TEXTS ? "a list is expected"
+						: "an object is expected";
+	} else if (json_is_string(value)) {
+		text = resolve(r, pointer, json_string_value(value));
+		if (text != NULL)
+			wrong = setting_set(r, row, base, text);
+	} else if (json_is_number(value) &&
+	    (row->kind == KIND_INT || row->kind == KIND_SIZE ||
+		row->kind == KIND_RATE)) {
+		snprintf(number, sizeof number, "%.17g",
+		    json_number_value(value));
+		wrong = setting_set(r, row, base, number);
+	} else {
+		wrong = "a string is expected";
+	}
+	if (wrong != NULL)
+		setting_complain(r, pointer, wrong);
+	free(text);
+}
+
+/* --------------------------------------------------- reading an object */
+
+const struct setting *
+setting_find(const struct setting_table *t, const char *name)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (strcmp(t->rows[i].name, name) == 0)
+			return &t->rows[i];
+	return NULL;
+}
+
+static bool
+is_group(const struct setting_table *t, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < t->n; i++)
+		if (strncmp(t->rows[i].name, name, len) == 0 &&
+		    t->rows[i].name[len] == '.')
+			return true;
+	return false;
+}
+
+static void
+unknown_key(struct setting_reader *r, const struct setting_table *t,
+    const char *prefix, const char *key, const char *pointer)
+{
+	const char *known[64], *near;
+	char names[64][32], text[200];
+	size_t count = 0;
+
+	for (size_t i = 0; i < t->n && count < 56; i++) {
+		if (strncmp(t->rows[i].name, prefix, strlen(prefix)) != 0)
+			continue;
+		snprintf(names[count], sizeof names[count], "%.*s",
+		    (int)strcspn(t->rows[i].name + strlen(prefix), "."),
+		    t->rows[i].name + strlen(prefix));
+		known[count] = names[count];
+		count++;
+	}
+	if (t->parts != NULL && prefix[0] == '\0')
+		for (int i = 0; t->parts[i].name != NULL; i++)
+			known[count++] = t->parts[i].name;
+	known[count] = NULL;
+	near = suggest(key, known);
+	snprintf(text, sizeof text, "\"%.60s\" is not a setting%s%s%s", key,
+	    near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+	    near != NULL ? "\"?" : "");
+	setting_complain(r, pointer, text);
+}
+
+static const struct setting_part *
+find_part(const struct setting_table *t, const char *name)
+{
+	const struct setting_part *p = t->parts;
+
+	while (p != NULL && p->name != NULL && strcmp(p->name, name) != 0)
+		p++;
+	return p != NULL && p->name != NULL ? p : NULL;
+}
+
+static void
+read_group(struct setting_reader *r, const struct setting_table *t, void *base,
+    const json_t *object, const char *prefix, const char *pointer)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)object, key, value) {
+		char name[128], inner[200];
+		const struct setting_part *part;
+		const struct setting *row;
+
+		snprintf(name, sizeof name, "%s%s", prefix, key);
+		snprintf(inner, sizeof inner, "%s/%s", pointer, key);
+		row = setting_find(t, name);
+		part = find_part(t, name);
+		if (row != NULL) {
+			set_value(r, row, base, value, inner);
+		} else if (part != NULL) {
+			part->read(r, value);
+		} else if (is_group(t, name) && json_is_object(value)) {
+			snprintf(name, sizeof name, "%s%s.", prefix, key);
+			read_group(r, t, base, value, name, inner);
+		} else if (is_group(t, name)) {
+			setting_complain(r, inner, "an object is expected");
+		} else if (strcmp(key, "$schema") != 0) {
+			unknown_key(r, t, prefix, key, inner);
+		}
+	}
+}
+
+void
+setting_table_read(struct setting_reader *r, const struct setting_table *t,
+    void *base, const json_t *object, const char *pointer)
+{
+	read_group(r, t, base, object, "", pointer);
+}
+
+void
+setting_table_defaults(const struct setting_reader *r,
+    const struct setting_table *t, void *base)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->rows[i].fallback != NULL)
+			setting_set(r, &t->rows[i], base, t->rows[i].fallback);
+}
+
+void
+setting_table_free(const struct setting_table *t, void *base)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		void *at = (char *)base + t->rows[i].offset;
+
+		switch (t->rows[i].kind) {
+		case KIND_TEXT:
+		case KIND_PATH:
+		case KIND_URL:
+		case KIND_ADDRESS:
+			free(*(char **)at);
+			break;
+		case KIND_TEXTS:
+			texts_free(*(char ***)at);
+			break;
+		case KIND_OBJECT:
+			json_decref(*(json_t **)at);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static bool
+text_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+value_equal(const struct setting *row, const void *a, const void *b)
+{
+	switch (row->kind) {
+	case KIND_INT:
+	case KIND_WAIT:
+		return *(const int *)a == *(const int *)b;
+	case KIND_RATE:
+		return *(const double *)a == *(const double *)b;
+	case KIND_TLS:
+		return *(const enum channel_tls *)a ==
+		    *(const enum channel_tls *)b;
+	case KIND_OBJECT:
+		return *(json_t *const *)a == *(json_t *const *)b ||
+		    json_equal(*(json_t *const *)a, *(json_t *const *)b);
+	default:
+		return text_equal(*(char *const *)a, *(char *const *)b);
+	}
+}
+
+bool
+setting_table_equal(const struct setting_table *t, const void *a,
+    const void *b)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!value_equal(&t->rows[i], (const char *)a + t->rows[i].offset,
+			(const char *)b + t->rows[i].offset))
+			return false;
+	return true;
+}
+
+/* ------------------------------------------------------ help and schema */
+
+void
+setting_table_help(const struct setting_table *t, const char *prefix,
+    struct buf *out)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct setting *row = &t->rows[i];
+
+		buf_addf(out, "  %s%s\n      %s", prefix, row->name, row->help);
+		if (row->types != NULL)
+			buf_addf(out, " (%s)", row->types);
+		if (row->fallback != NULL && row->fallback[0] != '\0')
+			buf_addf(out, "; default %s", row->fallback);
+		buf_adds(out, "\n");
+	}
+}
+
+static json_t *
+row_schema(const struct setting *row)
+{
+	json_t *schema = json_object();
+
+	if (row->kind == KIND_TEXTS)
+		json_object_set_new(schema, "type", json_string("array"));
+	else if (row->kind == KIND_OBJECT)
+		json_object_set_new(schema, "type", json_string("object"));
+	else if (row->kind == KIND_INT || row->kind == KIND_SIZE ||
+	    row->kind == KIND_RATE)
+		json_object_set_new(schema, "type",
+		    json_pack("[s,s]", "number", "string"));
+	else
+		json_object_set_new(schema, "type", json_string("string"));
+	json_object_set_new(schema, "description", json_string(row->help));
+	if (row->fallback != NULL)
+		json_object_set_new(schema, "default",
+		    json_string(row->fallback));
+	return schema;
+}
+
+json_t *
+setting_table_schema(const struct setting_table *t)
+{
+	json_t *schema = json_pack("{s:s,s:{},s:b}", "type", "object",
+	    "properties", "additionalProperties", 0);
+	json_t *properties = json_object_get(schema, "properties");
+
+	for (size_t i = 0; i < t->n; i++) {
+		const char *name = t->rows[i].name;
+		const char *dot = strchr(name, '.');
+		json_t *into = properties;
+
+		if (dot != NULL) {
+			char group[32];
+
+			snprintf(group, sizeof group, "%.*s",
+			    (int)(dot - name), name);
+			if (json_object_get(properties, group) == NULL)
+				json_object_set_new(properties, group,
+				    json_pack("{s:s,s:{},s:b}", "type",
+					"object", "properties",
+					"additionalProperties", 0));
+			into = json_object_get(
+			    json_object_get(properties, group), "properties");
+			name = dot + 1;
+		}
+		json_object_set_new(into, name, row_schema(&t->rows[i]));
+	}
+	return schema;
+}
+
