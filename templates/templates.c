@@ -333,6 +333,41 @@ last_part(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
+struct roots {
+	struct arena *memory;
+	const char **names;
+	int count, cap;
+};
+
+static void
+add_root(void *arg, const char *path, int line, bool guarded)
+{
+	struct roots *r = arg;
+	size_t len = strcspn(path, ".[");
+
+	for (int i = 0; i < r->count; i++)
+		if (strncmp(r->names[i], path, len) == 0 &&
+		    r->names[i][len] == '\0')
+			return;
+	r->names = list_room(r->names, r->count, &r->cap, sizeof *r->names);
+	r->names[r->count++] = arena_strndup(r->memory, path, len);
+}
+
+static void
+find_roots(struct templates *set, struct template *t)
+{
+	struct roots r = {.memory = &set->memory};
+	const char **kept;
+
+	template_paths(t, add_root, &r);
+	kept = arena_alloc(&set->memory, (size_t)(r.count + 1) * sizeof *kept);
+	for (int i = 0; i < r.count; i++)
+		kept[i] = r.names[i];
+	kept[r.count] = NULL;
+	t->info.roots = kept;
+	free(r.names);
+}
+
 struct templates *
 templates_load(const char *dir, struct problems *problems)
 {
@@ -340,6 +375,7 @@ templates_load(const char *dir, struct problems *problems)
 	    .problems = problems,
 	    .dir = dir,
 	    .shown = last_part(dir)};
+	int errors = problems->errors;
 
 	for_files(&f, "/partials", ".liquid", load_partial);
 	add_layout(&f, "none", "none", bare, sizeof bare - 1);
@@ -348,6 +384,8 @@ templates_load(const char *dir, struct problems *problems)
 	for_files(&f, "", ".html", load_email);
 	for_files(&f, "", ".json", load_document);
 	index_templates(&f);
+	for (size_t i = 0; i < f.set->n && problems->errors == errors; i++)
+		find_roots(f.set, &f.set->list[i]);
 	for (int i = 0; i < f.n_partials; i++)
 		free(f.partials[i].text);
 	free(f.partials);

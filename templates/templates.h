@@ -52,6 +52,11 @@ struct template_info {
 	const char *topic;   /* NULL: not a subscription topic (transactional) */
 	const char *const *tags; /* NULL-terminated */
 	bool unsure_hold;	 /* Unsure: hold */
+	/*
+	 * Names at the root of the scope that it reads ("user", "app_url"), as
+	 * far as they are written out: nothing else need be in the scope.
+	 */
+	const char *const *roots; /* NULL-terminated; NULL if there are errors */
 };
 const struct template_info *template_info(const struct template *);
 

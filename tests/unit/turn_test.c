@@ -230,6 +230,7 @@ identify_beside_track_counts_in_any_order(void **state)
 	assert_string_equal(d->address, "u@b.example");
 	assert_string_equal(d->to_name, "Uma");
 	assert_non_null(strstr(d->scope, "\"first_name\":\"Uma\""));
+	assert_null(strstr(d->scope, "\"metric\"")); /* not read by it */
 	settle(d, VERDICT_SENT);
 	assert_int_equal(count(QUEUE_SENT), 1);
 	free_all(d);

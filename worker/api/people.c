@@ -135,7 +135,7 @@ static json_t *
 subject_value(struct turn *t, struct person *person)
 {
 	const struct subject *s = &person->subject;
-	json_t *scope = turn_scope(t, person, NULL, NULL);
+	json_t *scope = turn_scope(t, person, NULL, NULL, NULL);
 	json_t *metrics = json_incref(json_object_get(scope, "metric"));
 	struct person *account = person_now(person->account);
 

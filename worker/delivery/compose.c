@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "templates/json_text.h"
 #include "templates/name.h"
 #include "templates/zone.h"
 #include "worker/delivery/compose.h"
@@ -41,12 +42,11 @@ static int
 begin(struct composing *c, struct delivery *d, struct error *e)
 {
 	const char *zone;
-	json_error_t at;
 
 	*c = (struct composing){.d = d};
-	c->root = json_loadb(d->scope, d->scope_len, 0, &at);
+	c->root = json_text_read(d->scope, d->scope_len);
 	if (c->root == NULL) {
-		error_set(e, "the message's data cannot be read: %s", at.text);
+		error_set(e, "the message's data cannot be read");
 		return -1;
 	}
 	c->mail = json_object_get(c->root, "_mail");

@@ -13,6 +13,7 @@
 
 #include "sequences/calendar.h"
 #include "templates/date.h"
+#include "templates/json_text.h"
 #include "templates/mime.h"
 #include "worker/delivery/policy.h"
 #include "worker/log.h"
@@ -271,10 +272,10 @@ gates(struct turn *t, struct due_message *c)
 
 json_t *
 turn_scope(struct turn *t, struct person *person, json_t *event,
-    json_t *entry)
+    json_t *entry, const char *const *names)
 {
-	static const char *const names[] = {"user", "account", "metric",
-	    "event", "entry", "now"};
+	static const char *const all[] = {"user", "account", "metric", "event",
+	    "entry", "now", NULL};
 	struct person *account = person->subject.kind == SUBJECT_ACCOUNT
 	    ? NULL
 	    : person_now(person->account);
@@ -289,11 +290,11 @@ turn_scope(struct turn *t, struct person *person, json_t *event,
 	const struct settings *s = t->workspace->settings;
 	json_t *root = json_copy(s->variables);
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		json_t *value = engine_scope_lookup(&scope, names[i]);
+	for (names = names != NULL ? names : all; *names != NULL; names++) {
+		json_t *value = engine_scope_lookup(&scope, *names);
 
 		if (value != NULL)
-			json_object_set(root, names[i], value);
+			json_object_set(root, *names, value);
 	}
 	engine_scope_free(&scope);
 	json_object_set_new(root, "sender_name", json_string(s->sender.name));
@@ -372,14 +373,16 @@ set_scope(struct turn *t, const struct due_message *c, struct delivery *d)
 	    c->account != NULL ? &c->account->subject : NULL);
 	json_t *entry = entry_of(t, c, zone);
 	json_t *root = turn_scope(t, c->person,
-	    json_object_get(c->data, "event"), entry);
+	    json_object_get(c->data, "event"), entry, c->info->roots);
 	json_t *data = json_object_get(c->data, "data");
+	struct buf text = {0};
 
 	if (data != NULL)
 		json_object_set(root, "data", data);
 	json_object_set_new(root, "_mail", mail_of(t, c, zone, root));
-	d->scope = json_dumps(root, JSON_COMPACT);
-	d->scope_len = strlen(d->scope);
+	json_text_write(root, &text);
+	d->scope_len = text.len;
+	d->scope = buf_steal(&text);
 	json_decref(root);
 	json_decref(entry);
 }
@@ -467,7 +470,8 @@ pass_gates(struct turn *t, struct due_message *c, struct delivery ***tail)
 	    ? c->person
 	    : person_now(c->person->account);
 	if (c->row->data != NULL)
-		c->data = json_loads(c->row->data, 0, NULL);
+		c->data =
+		    json_text_read(c->row->data, strlen(c->row->data));
 	find_recipient(t, c);
 	if (gates(t, c) != 0)
 		return -1;

@@ -122,9 +122,12 @@ void turn_delivery_free(struct delivery *);
 /* What a crash left in `sending`: each gets its fate. Returns how many. */
 int turn_recover(struct turn *);
 
-/* Everything a template sees of this person, as a new object. */
+/*
+ * What a template sees of this person, as a new object: the names given, or
+ * (NULL) all of them.
+ */
 json_t *turn_scope(struct turn *, struct person *, json_t *event,
-    json_t *entry);
+    json_t *entry, const char *const *names);
 
 /* A key that no other message sent by hand has. */
 void turn_unique(const struct turn *, char *out, size_t size);
