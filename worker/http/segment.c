@@ -13,6 +13,7 @@
 
 #include "templates/buf.h"
 #include "templates/date.h"
+#include "templates/json_text.h"
 #include "worker/http/segment.h"
 
 static const char *const type_names[] = {
@@ -406,8 +407,10 @@ segment_parse(const struct segment_request *request,
 				     : "the body is not valid gzip";
 	}
 	if (status == 200) {
-		batch->root = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
 		r.may_have_nul = memmem(text, len, "\\u0000", 6) != NULL;
+		batch->root = r.may_have_nul
+		    ? json_loadb(text, len, JSON_ALLOW_NUL, NULL)
+		    : json_text_read(text, len); /* twice as fast */
 		if (!json_is_object(batch->root)) {
 			*why = "the body is not a JSON object";
 			status = 400;

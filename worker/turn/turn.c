@@ -12,6 +12,7 @@
 #include <openssl/rand.h>
 
 #include "templates/buf.h"
+#include "templates/json_text.h"
 #include "worker/log.h"
 #include "worker/turn/turn.h"
 
@@ -119,10 +120,12 @@ keep(struct turn *t, const char *text)
 static const char *
 keep_json(struct turn *t, const json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT);
-	const char *kept = keep(t, text);
+	struct buf text = {0};
+	const char *kept;
 
-	free(text);
+	json_text_write(value, &text);
+	kept = arena_strndup(&t->arena, text.data, text.len);
+	buf_free(&text);
 	return kept;
 }
 
