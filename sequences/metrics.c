@@ -4,11 +4,11 @@
  * which events come makes no difference, nor does a clock that runs ahead: what
  * happens after now happens now.
  *
- * subject->metrics has one member a metric. In it the state stands under the
- * kind and the window in ms, so that a state that another definition left
- *behind is not taken for this one's:
+ * subject->metrics has one member a metric, under its name, kind and window in
+ * ms, so that a state that another definition left behind is not taken for this
+ * one's. It is flat because every event reads and writes it:
  *
- *	{"tasks": {"count": [0, 5, 0]}, "tasks_7d": {"count 604800000": [..]}}
+ *	{"tasks count": [0, 5, 0], "tasks_7d count 604800000": [..]}
  *
  *	count sum min max avg	cells of [bucket, events, value], by bucket
  *	latest			[at_ms, value]
@@ -403,10 +403,25 @@ is_of(const struct metric *m, const struct subject *s)
 static json_t *
 state_of(const struct metric *m, const struct subject *s)
 {
-	json_t *state =
-	    json_object_get(json_object_get(s->metrics, m->name), m->shape);
+	json_t *state = json_object_get(s->metrics, m->key);
 
 	return json_is_array(state) ? state : NULL;
+}
+
+/* What other definitions of this metric left behind. */
+static void
+drop_states_of(const struct metric *m, struct subject *s)
+{
+	size_t len = strlen(m->name);
+	const char *key;
+	json_t *state;
+	void *next;
+
+	json_object_foreach_safe(s->metrics, next, key, state)
+	{
+		if (strncmp(key, m->name, len) == 0 && key[len] == ' ')
+			json_object_del(s->metrics, key);
+	}
 }
 
 static void
@@ -420,9 +435,10 @@ metric_apply(
 		state = json_array();
 	if (m->kind->keep(m, state, sample)) {
 		s->state_changed = true;
-		if (is_new)
-			json_object_set_new(s->metrics, m->name,
-			    json_pack("{s:O}", m->shape, state));
+		if (is_new) {
+			drop_states_of(m, s);
+			json_object_set(s->metrics, m->key, state);
+		}
 	}
 	if (is_new)
 		json_decref(state);

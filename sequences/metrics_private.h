@@ -37,7 +37,7 @@ struct metric {
 	char *of; /* path of a property */
 	struct check *check;
 	int64_t window_ms; /* 0: all time */
-	char *shape;	   /* what its state is filed under */
+	char *key;	   /* what its state is filed under */
 
 	/* worked out */
 	char *trait;

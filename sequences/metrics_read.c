@@ -468,7 +468,7 @@ static void
 read_metric(struct reader *r, json_t *value, struct metric *m)
 {
 	struct reader_key keys[N_BESIDE + 3] = {0}, *key = keys;
-	struct buf shape = {0};
+	struct buf state = {0};
 
 	loader_of(r)->metric = m;
 	m->kind = read_kind(r, value);
@@ -483,10 +483,10 @@ read_metric(struct reader *r, json_t *value, struct metric *m)
 			key++->is_required = m->kind->needs & beside[i].bit;
 		}
 	reader_object(r, value, keys, m);
-	buf_adds(&shape, m->kind->name);
+	buf_addf(&state, "%s %s", m->name, m->kind->name);
 	if (m->window_ms > 0)
-		buf_addf(&shape, " %lld", (long long)m->window_ms);
-	m->shape = buf_steal(&shape);
+		buf_addf(&state, " %lld", (long long)m->window_ms);
+	m->key = buf_steal(&state);
 }
 
 /* ------------------------------------------------------ circles */
@@ -678,7 +678,7 @@ metrics_free(struct metrics *all)
 		free(m->name);
 		free(m->event);
 		free(m->of);
-		free(m->shape);
+		free(m->key);
 		free(m->trait);
 		free(m->needs);
 		free((char *)all->names[i]);

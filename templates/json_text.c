@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "templates/json_text.h"
 
 #define DEPTH_MAX  128
-#define DIGITS_MAX 18 /* of a number that certainly fits */
+#define DIGITS_MAX 19 /* of a number that fits into 64 bits */
 
 struct cursor {
 	const char *p, *end;
@@ -87,17 +88,19 @@ read_number(struct cursor *c)
 {
 	const char *start = c->p;
 	bool is_negative = *c->p == '-', is_plain;
-	json_int_t number = 0;
+	uint64_t number = 0;
 	const char *digits = start + is_negative;
 
 	for (c->p = digits; c->p < c->end && *c->p >= '0' && *c->p <= '9';
 	     c->p++)
 		if (c->p - digits < DIGITS_MAX)
-			number = number * 10 + (*c->p - '0');
+			number = number * 10 + (uint64_t)(*c->p - '0');
 	is_plain = c->p > digits && c->p - digits <= DIGITS_MAX &&
-		   (*digits != '0' || c->p - digits == 1);
+		   (*digits != '0' || c->p - digits == 1) &&
+		   number <= INT64_MAX;
 	if (is_plain && (c->p == c->end || strchr(".eE", *c->p) == NULL))
-		return json_integer(is_negative ? -number : number);
+		return json_integer(
+		    is_negative ? -(json_int_t)number : (json_int_t)number);
 	while (c->p < c->end && *c->p != '\0' &&
 	       strchr("0123456789.eE+-", *c->p) != NULL)
 		c->p++;
