@@ -1,0 +1,263 @@
+// The program at a prompt.
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import test from 'node:test'
+import { identify, mailing, nudge, track, until, Worker, workspace } from './lib.mjs'
+
+const commands = ['init', 'run', 'check', 'preview', 'person', 'queue', 'send', 'help', 'version']
+const signUp = (id) => [identify(id, { first_name: 'Ada', email: `${id}@example.com`,
+	plan: 'free' }), track(id, 'Signed Up')]
+const json = ({ code, stdout, stderr }) => {
+	assert.equal(code, 0, stderr)
+	return JSON.parse(stdout)
+}
+
+test('help: every command, each with an example', async () => {
+	const all = await nudge(['help'])
+	assert.equal(all.code, 0)
+	for (const name of commands) {
+		assert.match(all.stdout, new RegExp(`^ +${name} `, 'm'))
+		const asked = await nudge(['help', name])
+		assert.deepEqual([asked.code, asked.stderr], [0, ''])
+		assert.match(asked.stdout, new RegExp(`^Usage: nudge ${name}`, 'm'))
+		assert.match(asked.stdout, new RegExp(`^  nudge ${name}`, 'm'))
+		assert.equal((await nudge([name, '--help'])).stdout, asked.stdout)
+	}
+	const settings = await nudge(['help', 'settings'])
+	for (const name of ['listen', 'public_url', 'sender.postal', 'retry.first'])
+		assert.ok(settings.stdout.includes(name), name)
+})
+
+test('version', async () => {
+	const { stdout } = await nudge(['version'])
+	assert.match(stdout, /^nudge \d+\.\d+\.\d+\n$/)
+	assert.equal((await nudge(['--version'])).stdout, stdout)
+	assert.equal(`nudge ${json(await nudge(['version', '--json'])).version}\n`, stdout)
+})
+
+test('a wrong word is met with the right one', async () => {
+	for (const [args, expected] of [[['chekc'], /check/], [['help', 'chekc'], /check/],
+		[['queue', '--stat', 'held'], /--state/], [['preview'], /usage/i],
+		[['run', '--test-clock', 'noon'], /2026-/], [['queue', 'retry'], /usage/i],
+		[['queue', 'eat', 'x'], /retry/], [['send', 'x', 'y', '--data', '{'], /JSON/]]) {
+		const { code, stderr } = await nudge(args)
+		assert.equal(code, 64, args.join(' '))
+		assert.match(stderr, expected)
+	}
+	assert.equal((await nudge([])).code, 64)
+})
+
+test('init writes a workspace that has no faults, and never writes over one', async (t) => {
+	const dir = await workspace(t)
+	const checked = await nudge(['check', '-C', dir])
+	assert.deepEqual([checked.code, checked.stderr], [0, ''], checked.stdout)
+	assert.match(checked.stdout, /1 sequences?, 11 templates?: 0 errors, 0 warnings/)
+	const other = path.join(path.dirname(dir), 'other')
+	assert.equal((await nudge(['init', other])).code, 0)
+	const keys = [dir, other].map((d) => fs.readFileSync(path.join(d, '.env'), 'utf8'))
+	assert.match(keys[0], /^NUDGE_WRITE_KEY=\w{20,}\nNUDGE_OPERATOR_TOKEN=\w{20,}\n$/)
+	assert.notEqual(keys[0], keys[1])
+	assert.equal(fs.statSync(path.join(dir, '.env')).mode & 0o777, 0o600)
+	const again = await nudge(['init', dir])
+	assert.equal(again.code, 73)
+	assert.equal(fs.readFileSync(path.join(dir, '.env'), 'utf8'), keys[0])
+	for (const name of ['metrics.json', 'sequences/self-serve-onboarding.json',
+		'templates/layouts/default.html', 'scenarios/upgrades.json', 'schema/settings.json'])
+		assert.ok(fs.existsSync(path.join(dir, name)), name)
+})
+
+test('init and the command of its README: as new, with nothing set', async (t) => {
+	const parent = fs.mkdtempSync('/tmp/nudge-')
+	t.after(() => fs.rmSync(parent, { recursive: true }))
+	const dir = path.join(parent, 'hello')
+	await nudge(['init', 'hello'], { cwd: parent })
+	const worker = await Worker.start(t, dir, { args: ['--set', 'listen=127.0.0.1:0'] })
+	assert.match(worker.out, /nobody is mailed/)
+	const line = /curl (.*)/s.exec(worker.out)[0]
+	const [, key] = /-u (\w+):/.exec(line)
+	const [, body] = /-d '(.*?)'/s.exec(line)
+	const reply = await worker.fetch('/v1/batch', { method: 'POST', body,
+		headers: { authorization: 'Basic ' + Buffer.from(key + ':').toString('base64') } })
+	assert.equal(reply.status, 200, await reply.text())
+	const outbox = path.join(dir, 'data/outbox')
+	const [mail] = await until('a mail', () => fs.existsSync(outbox) &&
+		fs.readdirSync(outbox).filter((name) => name.endsWith('.eml')).length > 0 &&
+		fs.readdirSync(outbox))
+	assert.match(fs.readFileSync(path.join(outbox, mail), 'utf8'), /Welcome, Ada/)
+})
+
+// [file, what to change, where it must be found, what must be said]
+const faults = [
+	['nudge.json', ['"listen"', '"lisden"'], /^nudge\.json:\d+:\d+/m, /listen/],
+	['nudge.json', ['"UTC"', '"Europe/Berln"'], /^nudge\.json:\d+:\d+/m, /Europe\/Berlin|time zone/],
+	['nudge.json', ['"type": "capture"', '"type": "smtb"'], /^nudge\.json:\d+:\d+/m, /smtp/],
+	['metrics.json', ['"count": "Task Succeeded"', '"cuont": "Task Succeeded"'],
+		/^metrics\.json:\d+:\d+/m, /count/],
+	['sequences/self-serve-onboarding.json', ['"day-07-tips"', '"day-07-tip"'],
+		/^sequences\/self-serve-onboarding\.json:\d+:\d+/m, /day-07-tips/],
+	['sequences/self-serve-onboarding.json', ['metric.tasks > 0', 'metric.task > 0'],
+		/^sequences\/self-serve-onboarding\.json:\d+:\d+/m, /tasks/],
+	['sequences/self-serve-onboarding.json', ['"steps"', '"stebs"'],
+		/^sequences\/self-serve-onboarding\.json:\d+:\d+/m, /steps/],
+	['sequences/self-serve-onboarding.json', ['"24h"', '"24 hours"'],
+		/^sequences\/self-serve-onboarding\.json:\d+:\d+/m, /24h|48h|duration/],
+	['sequences/self-serve-onboarding.json', ['"mon-fri"', '"mon-fry"'],
+		/^sequences\/self-serve-onboarding\.json:\d+:\d+/m, /mon/],
+	['sequences/self-serve-onboarding.json', [',\n\t"topic"', '\n\t"topic"'],
+		/^sequences\/self-serve-onboarding\.json:\d+:\d+/m, /expected|,/],
+	['templates/day-00-welcome.md', ['{{ product_name }}', '{{ product_name | upcas }}'],
+		/^templates\/day-00-welcome\.md:\d+:\d+/m, /upcase/],
+	['templates/day-00-welcome.md', ['{% render "signature"', '{% rendr "signature"'],
+		/^templates\/day-00-welcome\.md:\d+:\d+/m, /render/],
+	['templates/day-00-welcome.md', ['Layout: default', 'Layout: defolt'],
+		/^templates\/day-00-welcome\.md:\d+/m, /default/],
+	['templates/day-00-welcome.md', ['Preheader:', 'Preheder:'],
+		/^templates\/day-00-welcome\.md:\d+/m, /Preheader/],
+	['templates/day-00-welcome.md', ['{% endif %}', ''], /^templates\/day-00-welcome\.md:\d+:\d+/m, /if/],
+]
+
+for (const [name, [from, to], where, what] of faults)
+	test(`check finds ${to || `no ${from}`} in ${name}`, async (t) => {
+		const dir = await workspace(t)
+		const file = path.join(dir, name)
+		const before = fs.readFileSync(file, 'utf8')
+		assert.ok(before.includes(from), `${name} has no ${from}`)
+		fs.writeFileSync(file, before.replace(from, to))
+		const { code, stdout } = await nudge(['check', '-C', dir])
+		assert.equal(code, 1, stdout)
+		assert.match(stdout, where)
+		assert.match(stdout, what)
+		const told = JSON.parse((await nudge(['check', '-C', dir, '--json'])).stdout)
+		const error = told.find((problem) => problem.level === 'error')
+		assert.equal(error.file, name)
+		assert.ok(error.line > 0)
+		const run = await nudge(['run', '-C', dir])
+		assert.equal(run.code, 78)
+		assert.match(run.stderr, new RegExp(path.basename(name).replaceAll('.', '\\.')))
+	})
+
+test('check finds all that is wrong in one go', async (t) => {
+	const dir = await workspace(t, (settings) => { settings.unknown = 1 })
+	fs.rmSync(path.join(dir, 'templates/day-21-invite.md'))
+	fs.rmSync(path.join(dir, 'templates/partials/signature.liquid'))
+	const { code, stdout } = await nudge(['check', '-C', dir])
+	assert.equal(code, 1)
+	for (const word of [/unknown/, /day-21-invite/, /signature/]) assert.match(stdout, word)
+})
+
+test('secrets come from the environment, from files, from .env, in this order', async (t) => {
+	const dir = await workspace(t, (settings) => { settings.keys.write = ['$MY_KEY'] })
+	const missing = await nudge(['check', '-C', dir])
+	assert.equal(missing.code, 1)
+	assert.match(missing.stdout, /MY_KEY/)
+	fs.appendFileSync(path.join(dir, '.env'), 'MY_KEY=from-env-file\n')
+	const named = path.join(dir, 'secret')
+	fs.writeFileSync(named, 'from-named-file\n')
+	const shown = async (env) => {
+		const worker = await Worker.start(t, dir, { env })
+		const reply = await worker.fetch('/v1/t', { method: 'POST',
+			body: JSON.stringify({ ...track('a', 'E'), writeKey: env.EXPECTED }) })
+		await worker.stop()
+		return reply.status
+	}
+	assert.equal(await shown({ EXPECTED: 'from-env-file' }), 200)
+	assert.equal(await shown({ EXPECTED: 'from-named-file', MY_KEY_FILE: named }), 200)
+	assert.equal(await shown({ EXPECTED: 'x', MY_KEY: 'x', MY_KEY_FILE: named }), 200)
+	assert.equal(await shown({ EXPECTED: 'from-env-file', MY_KEY: 'x' }), 401)
+})
+
+test('preview: text, HTML, JSON; made up or real', async (t) => {
+	const { dir, worker } = await mailing(t)
+	const text = await nudge(['preview', 'day-00-welcome', '-C', dir])
+	assert.match(text.stdout, /^Subject: +Welcome, Ada\. Start with one small task$/m)
+	assert.match(text.stdout, /https:\/\/app\.acme\.example\/start/)
+	const html = await nudge(['preview', 'day-00-welcome', '--html', '-C', dir])
+	assert.match(html.stdout, /^<!DOCTYPE html>/i)
+	const all = json(await nudge(['preview', 'day-00-welcome', '--json', '-C', dir]))
+	assert.equal(all.html, html.stdout)
+	await worker.events(identify('zoe', { first_name: 'Zoë', email: 'zoe@example.com' }))
+	const real = await nudge(['preview', 'day-00-welcome', '--person', 'zoe', '-C', dir])
+	assert.match(real.stdout, /Hi Zoë,/)
+	const near = await nudge(['preview', 'day-00-welcom', '-C', dir])
+	assert.equal(near.code, 66)
+	assert.match(near.stderr, /did you mean "day-00-welcome"/)
+	for (const name of fs.readdirSync(path.join(dir, 'templates')).filter((n) => n.endsWith('.md')))
+		assert.equal((await nudge(['preview', path.parse(name).name, '-C', dir])).code, 0, name)
+})
+
+for (const running of [true, false])
+	test(`person, send and queue ${running ? 'beside' : 'without'} a worker`, async (t) => {
+		const { dir, sink, worker } = await mailing(t)
+		await worker.events(...signUp('ada'))
+		await sink.wait(1)
+		await until('the verdict', async () => (await worker.messages('state=sent'))[0])
+		if (!running) await worker.stop()
+		const at = ['-C', dir]
+
+		const ada = json(await nudge(['person', 'ada', '--json', ...at]))
+		assert.equal(ada.traits.email, 'ada@example.com')
+		assert.equal(ada.messages[0].template, 'day-00-welcome')
+		assert.ok(ada.decisions.some((d) => d.what === 'entered'))
+		assert.equal(ada.sequences[0].next_step, 'day-3')
+		const shown = await nudge(['person', 'ada', ...at])
+		for (const word of ['ada@example.com', 'day-00-welcome', 'self-serve-onboarding', 'day-3'])
+			assert.ok(shown.stdout.includes(word), word)
+		const nobody = await nudge(['person', 'nobody', ...at])
+		assert.equal(nobody.code, 67)
+		assert.match(nobody.stderr, /nobody/)
+
+		const later = ['send', 'day-21-invite', 'ada', '--at', '2099-01-01T00:00:00Z', '--key', 'k1']
+		const { key } = json(await nudge([...later, '--json', ...at]))
+		assert.match((await nudge([...later, ...at])).stdout, /there already/)
+		const wrong = await nudge(['send', 'day-21-invit', 'ada', ...at])
+		assert.equal(wrong.code, 65)
+		assert.match(wrong.stderr, /day-21-invit/)
+
+		const list = json(await nudge(['queue', '--json', ...at]))
+		assert.deepEqual([list.counts.sent, list.counts.queued], [1, 1])
+		assert.match((await nudge(['queue', ...at])).stdout, /1 queued +1 sent/)
+		assert.equal(json(await nudge(['queue', 'show', key, '--json', ...at])).state, 'queued')
+		assert.equal(json(await nudge(['queue', 'cancel', key, '--json', ...at])).state, 'cancelled')
+		assert.equal(json(await nudge(['queue', '--state', 'cancelled', '--json', ...at]))
+			.messages[0].key, key)
+		const sent = await nudge(['queue', 'retry', ada.messages[0].key, ...at])
+		assert.equal(sent.code, 65)
+		assert.match(sent.stderr, /sent/)
+
+		const out = json(await nudge(['person', 'ada', '--exit', 'self-serve-onboarding',
+			'--note', 'asked by phone', '--json', ...at]))
+		assert.equal(out.sequences.filter((s) => s.next_step).length, 0)
+		const told = json(await nudge(['person', 'ada', '--json', ...at]))
+		assert.ok(told.decisions.some((d) => d.what === 'exited' && /by phone/.test(d.reason)))
+	})
+
+test('a message by hand reaches who is not unsubscribed, or by override', async (t) => {
+	const { dir, sink, worker } = await mailing(t)
+	const send = (...more) => nudge(['send', 'day-21-invite', 'ada', '-C', dir, ...more])
+	assert.equal((await send()).code, 67)
+	await worker.events(identify('ada', { email: 'ada@example.com' }))
+	assert.equal((await send()).code, 0)
+	await sink.wait(1)
+	assert.equal((await nudge(['person', 'ada', '--suppress', '--topic', 'onboarding', '-C', dir]))
+		.code, 0)
+	const { key } = json(await send('--json'))
+	await until('it to be skipped', async () =>
+		(await worker.get(`/v1/messages/${key}`)).state === 'skipped')
+	assert.equal((await send('--override')).code, 0)
+	await sink.wait(2)
+	const { decisions } = await worker.person('ada')
+	assert.ok(decisions.some((d) => /override/.test(d.reason)))
+})
+
+test('what strangers send cannot move an operator\'s cursor', async (t) => {
+	const { dir, worker } = await mailing(t)
+	const evil = '\u001b[2J\u009b31m\u202eevil'
+	await worker.events(identify(evil, { name: evil, email: `a@example.com${evil}` }),
+		track(evil, 'Signed Up', { [evil]: evil }))
+	for (const args of [['person', evil], ['queue']]) {
+		const { stdout, stderr } = await nudge([...args, '-C', dir])
+		assert.doesNotMatch(stdout + stderr, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
+	}
+	assert.doesNotMatch(worker.log, /[\u001b\u009b]/)
+})

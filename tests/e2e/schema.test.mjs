@@ -1,0 +1,53 @@
+// The JSON Schemas that editors use say of the shipped files what check says.
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import test from 'node:test'
+import Ajv from 'ajv/dist/2020.js'
+import { readJson, workspace } from './lib.mjs'
+
+async function schemas(t) {
+	const dir = await workspace(t)
+	const ajv = new Ajv({ strict: true, strictRequired: false, allErrors: true,
+		allowUnionTypes: true })
+	const folder = path.join(dir, 'schema')
+	const validate = Object.fromEntries(fs.readdirSync(folder).map((name) =>
+		[path.parse(name).name, ajv.compile(readJson(path.join(folder, name)))]))
+	return { dir, validate }
+}
+
+const filesOf = (dir, folder) => fs.readdirSync(path.join(dir, folder))
+	.filter((name) => name.endsWith('.json')).map((name) => path.join(dir, folder, name))
+
+test('what init writes fits its schemas, and names them', async (t) => {
+	const { dir, validate } = await schemas(t)
+	const files = [['settings', path.join(dir, 'nudge.json')],
+		['metrics', path.join(dir, 'metrics.json')],
+		...filesOf(dir, 'sequences').map((file) => ['sequence', file]),
+		...filesOf(dir, 'scenarios').map((file) => ['scenario', file])]
+	assert.ok(files.length > 8)
+	for (const [name, file] of files) {
+		const value = readJson(file)
+		assert.ok(validate[name](value), `${file}: ${JSON.stringify(validate[name].errors)}`)
+		const named = path.resolve(path.dirname(file), value.$schema)
+		assert.equal(named, path.join(dir, 'schema', `${name}.json`))
+	}
+	assert.ok(validate.template({ channel: 'slack', body: { text: '{{ user.email }}' } }))
+})
+
+test('what is wrong does not fit', async (t) => {
+	const { dir, validate } = await schemas(t)
+	const sequence = readJson(path.join(dir, 'sequences/self-serve-onboarding.json'))
+	const settings = readJson(path.join(dir, 'nudge.json'))
+	for (const [name, value] of [
+		['sequence', { ...sequence, stebs: [] }], ['sequence', { ...sequence, steps: [] }],
+		['sequence', { ...sequence, late: { grace: '24 hours' } }],
+		['sequence', { ...sequence, enter: { on: 'A', manual: true } }],
+		['sequence', { ...sequence, steps: [{ id: 'a', day: 1, after: '2d', send: 'x' }] }],
+		['metrics', { metrics: { tasks: { cuont: 'Task Succeeded' } } }],
+		['metrics', { metrics: { 'no spaces': { count: 'E' } } }],
+		['settings', { ...settings, lisden: '127.0.0.1:1' }],
+		['settings', { ...settings, channels: { email: { type: 'smtb' } } }],
+		['template', { text: 'x' }]])
+		assert.equal(validate[name](value), false, JSON.stringify(value).slice(0, 200))
+})
