@@ -139,7 +139,7 @@ const char *const statement_text[STATEMENTS] = {
 		 " reason = excluded.reason",
     [UNSUPPRESS] = "DELETE FROM suppressions WHERE hash = ?1 AND topic = ?2",
     [SUPPRESSED] = "SELECT reason FROM suppressions WHERE hash = ?1"
-		   " AND topic IN ('', ?2) ORDER BY topic LIMIT 1",
+		   " AND (+topic = '' OR +topic = ?2) ORDER BY topic LIMIT 1",
 };
 
 sqlite3_stmt *

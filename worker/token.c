@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include "templates/mem.h"
 #include "worker/log.h"
@@ -26,20 +26,69 @@
 #define HEAD_SIZE  (1 + NONCE_SIZE)
 #define TOKEN_MAX  2048 /* characters; far above what token_make() is given */
 
+/* Contexts with their keys set: OpenSSL 3 looks algorithms up at some cost. */
+struct token_key {
+	EVP_MAC_CTX *nonce;
+	EVP_CIPHER_CTX *cipher;
+};
+
+static EVP_MAC_CTX *
+keyed_hash_new(const unsigned char *key)
+{
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *c = EVP_MAC_CTX_new(hmac);
+	char sha256[] = "SHA256";
+	OSSL_PARAM params[] = {
+	    OSSL_PARAM_construct_utf8_string("digest", sha256, 0),
+	    OSSL_PARAM_construct_end()};
+
+	EVP_MAC_free(hmac);
+	if (c == NULL || EVP_MAC_init(c, key, HASH_SIZE, params) != 1)
+		panic("HMAC-SHA256 failed");
+	return c;
+}
+
 static void
-keyed_hash(const unsigned char *key, const void *data, size_t len,
+keyed_hash(EVP_MAC_CTX *c, const void *data, size_t len,
     unsigned char out[HASH_SIZE])
 {
-	if (HMAC(EVP_sha256(), key, HASH_SIZE, data, len, out, NULL) == NULL)
+	size_t size;
+
+	if (EVP_MAC_init(c, NULL, 0, NULL) != 1 ||
+	    EVP_MAC_update(c, data, len) != 1 ||
+	    EVP_MAC_final(c, out, &size, HASH_SIZE) != 1)
 		panic("HMAC-SHA256 failed");
 }
 
-/* One key for each use, from the one secret. */
-static void
-derive(const unsigned char *secret, const char *label,
-    unsigned char out[HASH_SIZE])
+struct token_key *
+token_key_new(const unsigned char secret[TOKEN_SECRET_SIZE])
 {
-	keyed_hash(secret, label, strlen(label), out);
+	static const char nonce[] = "unsubscribe token: nonce";
+	static const char encryption[] = "unsubscribe token: encryption";
+	struct token_key *k = xcalloc(1, sizeof *k);
+	EVP_MAC_CTX *c = keyed_hash_new(secret);
+	unsigned char key[HASH_SIZE]; /* one for each use */
+
+	keyed_hash(c, nonce, sizeof nonce - 1, key);
+	k->nonce = keyed_hash_new(key);
+	keyed_hash(c, encryption, sizeof encryption - 1, key);
+	k->cipher = EVP_CIPHER_CTX_new();
+	if (k->cipher == NULL ||
+	    EVP_CipherInit_ex(
+		k->cipher, EVP_aes_128_gcm(), NULL, key, NULL, true) != 1)
+		panic("AES-128-GCM failed");
+	EVP_MAC_CTX_free(c);
+	return k;
+}
+
+void
+token_key_free(struct token_key *k)
+{
+	if (k == NULL)
+		return;
+	EVP_MAC_CTX_free(k->nonce);
+	EVP_CIPHER_CTX_free(k->cipher);
+	free(k);
 }
 
 static void
@@ -91,17 +140,13 @@ base64url_decode(const char *text, unsigned char out[TOKEN_MAX])
  * written (or checked). Returns 0, or -1 when the tag is wrong.
  */
 static int
-crypt_text(const unsigned char *secret, const unsigned char *head, bool seal,
+crypt_text(const struct token_key *k, const unsigned char *head, bool seal,
     const unsigned char *from, unsigned char *to, int len, unsigned char *tag)
 {
-	unsigned char key[HASH_SIZE];
-	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	EVP_CIPHER_CTX *c = k->cipher;
 	int n, rc;
 
-	derive(secret, "unsubscribe token: encryption", key);
-	if (c == NULL ||
-	    EVP_CipherInit_ex(
-		c, EVP_aes_128_gcm(), NULL, key, head + 1, seal) != 1 ||
+	if (EVP_CipherInit_ex(c, NULL, NULL, NULL, head + 1, seal) != 1 ||
 	    EVP_CipherUpdate(c, NULL, &n, head, 1) != 1 ||
 	    EVP_CipherUpdate(c, to, &n, from, len) != 1)
 		panic("AES-128-GCM failed");
@@ -110,15 +155,14 @@ crypt_text(const unsigned char *secret, const unsigned char *head, bool seal,
 	rc = EVP_CipherFinal_ex(c, to + len, &n) == 1 ? 0 : -1;
 	if (seal)
 		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG_SIZE, tag);
-	EVP_CIPHER_CTX_free(c);
 	return rc;
 }
 
 void
-token_make(const unsigned char secret[TOKEN_SECRET_SIZE], const char *address,
-    const char *topic, struct buf *out)
+token_make(struct token_key *k, const char *address, const char *topic,
+    struct buf *out)
 {
-	unsigned char key[HASH_SIZE], nonce[HASH_SIZE], *token;
+	unsigned char nonce[HASH_SIZE], *token;
 	struct buf plain = {0};
 	size_t size;
 
@@ -127,10 +171,9 @@ token_make(const unsigned char secret[TOKEN_SECRET_SIZE], const char *address,
 	size = HEAD_SIZE + plain.len + TAG_SIZE;
 	token = xmalloc(size);
 	token[0] = VERSION;
-	derive(secret, "unsubscribe token: nonce", key);
-	keyed_hash(key, plain.data, plain.len, nonce);
+	keyed_hash(k->nonce, plain.data, plain.len, nonce);
 	memcpy(token + 1, nonce, NONCE_SIZE);
-	if (crypt_text(secret, token, true, (unsigned char *)plain.data,
+	if (crypt_text(k, token, true, (unsigned char *)plain.data,
 		token + HEAD_SIZE, (int)plain.len,
 		token + HEAD_SIZE + plain.len) == -1)
 		panic("AES-128-GCM failed");
@@ -140,8 +183,8 @@ token_make(const unsigned char secret[TOKEN_SECRET_SIZE], const char *address,
 }
 
 int
-token_read(const unsigned char secret[TOKEN_SECRET_SIZE], const char *text,
-    char *address, size_t address_size, char *topic, size_t topic_size)
+token_read(struct token_key *k, const char *text, char *address,
+    size_t address_size, char *topic, size_t topic_size)
 {
 	unsigned char token[TOKEN_MAX], plain[TOKEN_MAX];
 	int size = base64url_decode(text, token), len;
@@ -149,7 +192,7 @@ token_read(const unsigned char secret[TOKEN_SECRET_SIZE], const char *text,
 
 	len = size - HEAD_SIZE - TAG_SIZE;
 	if (len < 1 || token[0] != VERSION ||
-	    crypt_text(secret, token, false, token + HEAD_SIZE, plain, len,
+	    crypt_text(k, token, false, token + HEAD_SIZE, plain, len,
 		token + HEAD_SIZE + len) == -1)
 		return -1;
 	plain[len] = '\0';

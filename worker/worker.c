@@ -63,10 +63,10 @@ worker_settings_now(const struct worker *w)
 	return w->workspace->settings;
 }
 
-const unsigned char *
-worker_secret(const struct worker *w)
+struct token_key *
+worker_token_key(const struct worker *w)
 {
-	return w->turn.token_secret;
+	return w->turn.token_key;
 }
 
 int64_t

@@ -56,7 +56,8 @@ int64_t worker_backlog(const struct worker *);
 /* NULL when it can take work, else why not ("draining"). */
 const char *worker_not_ready(const struct worker *);
 const struct settings *worker_settings_now(const struct worker *);
-const unsigned char *worker_secret(const struct worker *);
+/* NULL while the store cannot be used. */
+struct token_key *worker_token_key(const struct worker *);
 int64_t worker_now_ms(const struct worker *);
 /*
  * Moves a test clock to the next time at which something is due, at most to

@@ -14,13 +14,30 @@ static const unsigned char secret[TOKEN_SECRET_SIZE] =
 static const unsigned char other[TOKEN_SECRET_SIZE] =
     "thirty-two bytes of other chance";
 
+static struct token_key *key, *other_key;
 static char address[255], topic[64];
 
 static int
-read_with(const unsigned char *key, const char *token)
+make_keys(void **state)
+{
+	key = token_key_new(secret);
+	other_key = token_key_new(other);
+	return 0;
+}
+
+static int
+free_keys(void **state)
+{
+	token_key_free(key);
+	token_key_free(other_key);
+	return 0;
+}
+
+static int
+read_with(struct token_key *k, const char *token)
 {
 	return token_read(
-	    key, token, address, sizeof address, topic, sizeof topic);
+	    k, token, address, sizeof address, topic, sizeof topic);
 }
 
 static void
@@ -28,13 +45,13 @@ assert_round_trip(const char *who, const char *what)
 {
 	struct buf token = {0};
 
-	token_make(secret, who, what, &token);
+	token_make(key, who, what, &token);
 	assert_int_equal(
 	    strspn(token.data,
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 		"0123456789-_"),
 	    token.len);
-	assert_int_equal(read_with(secret, token.data), 0);
+	assert_int_equal(read_with(key, token.data), 0);
 	assert_string_equal(address, who);
 	assert_string_equal(topic, what);
 	buf_free(&token);
@@ -62,9 +79,9 @@ test_appends(void **state)
 	struct buf url = {0};
 
 	buf_adds(&url, "https://x/u/+/=");
-	token_make(secret, "ada@example.com", "onboarding", &url);
+	token_make(key, "ada@example.com", "onboarding", &url);
 	assert_memory_equal(url.data, "https://x/u/+/=", 15);
-	assert_int_equal(read_with(secret, url.data + 15), 0);
+	assert_int_equal(read_with(key, url.data + 15), 0);
 	buf_free(&url);
 }
 
@@ -73,10 +90,10 @@ test_same_link_every_time(void **state)
 {
 	struct buf a = {0}, b = {0}, c = {0}, d = {0};
 
-	token_make(secret, "ada@example.com", "onboarding", &a);
-	token_make(secret, "ada@example.com", "onboarding", &b);
-	token_make(secret, "ada@example.com", "news", &c);
-	token_make(secret, "ada@example.co", "monboarding", &d);
+	token_make(key, "ada@example.com", "onboarding", &a);
+	token_make(key, "ada@example.com", "onboarding", &b);
+	token_make(key, "ada@example.com", "news", &c);
+	token_make(key, "ada@example.co", "monboarding", &d);
 	assert_string_equal(a.data, b.data);
 	assert_string_not_equal(a.data, c.data);
 	assert_string_not_equal(a.data, d.data);
@@ -95,13 +112,13 @@ test_every_flipped_bit_is_refused(void **state)
 	/* Three lengths: each way that base64 can end. */
 	for (int more = 0; more < 3; more++) {
 		buf_truncate(&token, 0);
-		token_make(secret, &"xxada@example.com"[more], "news", &token);
+		token_make(key, &"xxada@example.com"[more], "news", &token);
 		for (size_t bit = 0; bit < token.len * 8; bit++) {
 			token.data[bit / 8] ^= (char)(1 << bit % 8);
-			assert_int_equal(read_with(secret, token.data), -1);
+			assert_int_equal(read_with(key, token.data), -1);
 			token.data[bit / 8] ^= (char)(1 << bit % 8);
 		}
-		assert_int_equal(read_with(secret, token.data), 0);
+		assert_int_equal(read_with(key, token.data), 0);
 	}
 	buf_free(&token);
 }
@@ -111,16 +128,16 @@ test_cut_and_longer_tokens(void **state)
 {
 	struct buf token = {0};
 
-	token_make(secret, "ada@example.com", "news", &token);
+	token_make(key, "ada@example.com", "news", &token);
 	buf_addc(&token, 'A');
-	assert_int_equal(read_with(secret, token.data), -1);
+	assert_int_equal(read_with(key, token.data), -1);
 	for (size_t len = token.len - 1; len-- > 0;) {
 		buf_truncate(&token, len);
-		assert_int_equal(read_with(secret, token.data), -1);
+		assert_int_equal(read_with(key, token.data), -1);
 	}
 	for (int i = 0; i < 5000; i++) {
 		buf_addc(&token, 'A');
-		assert_int_equal(read_with(secret, token.data), -1);
+		assert_int_equal(read_with(key, token.data), -1);
 	}
 	buf_free(&token);
 }
@@ -131,16 +148,16 @@ test_other_secret_and_small_room(void **state)
 	struct buf token = {0};
 	char small[4];
 
-	token_make(secret, "ada@example.com", "news", &token);
-	assert_int_equal(read_with(other, token.data), -1);
+	token_make(key, "ada@example.com", "news", &token);
+	assert_int_equal(read_with(other_key, token.data), -1);
 	assert_int_equal(
-	    token_read(secret, token.data, address, 15, topic, sizeof topic),
+	    token_read(key, token.data, address, 15, topic, sizeof topic),
 	    -1);
 	assert_int_equal(
-	    token_read(secret, token.data, address, 16, topic, sizeof topic),
+	    token_read(key, token.data, address, 16, topic, sizeof topic),
 	    0);
 	assert_int_equal(
-	    token_read(secret, token.data, address, 16, small, sizeof small),
+	    token_read(key, token.data, address, 16, small, sizeof small),
 	    -1);
 	buf_free(&token);
 }
@@ -157,5 +174,5 @@ main(void)
 	    cmocka_unit_test(test_other_secret_and_small_room),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

@@ -17,7 +17,6 @@
 #include "templates/mime.h"
 #include "worker/delivery/policy.h"
 #include "worker/log.h"
-#include "worker/token.h"
 #include "worker/turn/turn.h"
 
 #define NO_ADDRESS_PATIENCE_MS ((int64_t)30 * 60 * 1000)
@@ -358,7 +357,7 @@ mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
 	snprintf(id, sizeof id, "\"%s\" <%s.%s>", topic, list, domain);
 	json_object_set_new(mail, "list_id", json_string(id));
 	buf_addf(&url, "%s/u/", s->public_url);
-	token_make(t->token_secret, c->address, topic, &url);
+	token_make(t->token_key, c->address, topic, &url);
 	json_object_set_new(mail, "unsubscribe_url", json_string(url.data));
 	json_object_set_new(root, "unsubscribe_url", json_string(url.data));
 	buf_free(&url);

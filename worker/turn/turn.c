@@ -21,33 +21,33 @@
 /* ----------------------------------------------------------------- secret */
 
 static int
-secret_make(struct turn *t)
+secret_make(struct queue *q, unsigned char secret[TOKEN_SECRET_SIZE])
 {
-	char text[2 * sizeof t->token_secret + 1];
+	char text[2 * TOKEN_SECRET_SIZE + 1];
 
-	if (RAND_bytes(t->token_secret, sizeof t->token_secret) != 1)
+	if (RAND_bytes(secret, TOKEN_SECRET_SIZE) != 1)
 		panic("the system gives no random numbers");
-	for (size_t i = 0; i < sizeof t->token_secret; i++)
-		snprintf(text + 2 * i, 3, "%02x", t->token_secret[i]);
-	if (queue_begin(t->queue) != 0)
+	for (size_t i = 0; i < TOKEN_SECRET_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", secret[i]);
+	if (queue_begin(q) != 0)
 		return -1;
-	if (queue_setting_put(t->queue, SECRET, text) == 0)
-		return queue_commit(t->queue);
-	queue_rollback(t->queue);
+	if (queue_setting_put(q, SECRET, text) == 0)
+		return queue_commit(q);
+	queue_rollback(q);
 	return -1;
 }
 
 static int
-secret_load(struct turn *t)
+secret_load(struct queue *q, unsigned char secret[TOKEN_SECRET_SIZE])
 {
 	const char *text;
 
-	if (queue_setting_get(t->queue, SECRET, &text) != 0)
+	if (queue_setting_get(q, SECRET, &text) != 0)
 		return -1;
 	if (text == NULL)
-		return secret_make(t);
-	for (size_t i = 0; i < sizeof t->token_secret; i++)
-		if (sscanf(text + 2 * i, "%2hhx", &t->token_secret[i]) != 1)
+		return secret_make(q, secret);
+	for (size_t i = 0; i < TOKEN_SECRET_SIZE; i++)
+		if (sscanf(text + 2 * i, "%2hhx", &secret[i]) != 1)
 			return -1;
 	return 0;
 }
@@ -55,9 +55,14 @@ secret_load(struct turn *t)
 int
 turn_init(struct turn *t, struct queue *queue, struct workspace *workspace)
 {
+	unsigned char secret[TOKEN_SECRET_SIZE];
+
 	*t = (struct turn){.queue = queue, .workspace = workspace};
 	t->people.queue = queue;
-	return secret_load(t);
+	if (secret_load(queue, secret) != 0)
+		return -1;
+	t->token_key = token_key_new(secret);
+	return 0;
 }
 
 static void
@@ -81,6 +86,7 @@ turn_free(struct turn *t)
 	free(t->events);
 	free(t->decided);
 	free(t->messages);
+	token_key_free(t->token_key);
 	*t = (struct turn){0};
 }
 

@@ -8,6 +8,7 @@
 #include "queue/queue.h"
 #include "sequences/engine.h"
 #include "worker/delivery/transport.h"
+#include "worker/token.h"
 #include "worker/turn/people.h"
 #include "worker/http/segment.h"
 #include "worker/workspace.h"
@@ -44,7 +45,7 @@ struct turn_message {
 struct turn {
 	struct queue *queue;
 	struct workspace *workspace;
-	unsigned char token_secret[32]; /* for unsubscribe links */
+	struct token_key *token_key; /* for unsubscribe links */
 	int64_t now_ms;
 	int64_t received_ms; /* of the events being taken in */
 	struct people people;
