@@ -24,6 +24,9 @@ struct condition {
 	char *text;
 	char **paths; /* that the Liquid reads; n of them */
 	int n_paths;
+	char **metrics; /* whose values it reads, NULL-terminated */
+	int n_metrics;
+	bool reads_any_metric; /* one that a value names: metric[event.of] */
 	bool reads_account_metric;
 };
 
@@ -76,6 +79,17 @@ struct path_reading {
 };
 
 static void
+keep_metric(struct condition *c, const char *path)
+{
+	const char *rest;
+
+	c->metrics = xrealloc(
+	    c->metrics, (size_t)(c->n_metrics + 2) * sizeof *c->metrics);
+	c->metrics[c->n_metrics++] = path_head(path, &rest);
+	c->metrics[c->n_metrics] = NULL;
+}
+
+static void
 keep_path(void *arg, const char *path, int line, bool guarded)
 {
 	struct path_reading *reading = arg;
@@ -84,6 +98,10 @@ keep_path(void *arg, const char *path, int line, bool guarded)
 	check_path(reading->reader, path);
 	if (strncmp(path, "account.metric", 14) == 0)
 		c->reads_account_metric = true;
+	else if (strcmp(path, "metric") == 0)
+		c->reads_any_metric = true;
+	else if (strncmp(path, "metric.", 7) == 0)
+		keep_metric(c, path + 7);
 	c->paths =
 	    xrealloc(c->paths, (size_t)(c->n_paths + 1) * sizeof *c->paths);
 	c->paths[c->n_paths++] = xstrdup(path);
@@ -187,11 +205,30 @@ condition_free(struct condition *c)
 		condition_free(c->parts[i]);
 	for (int i = 0; i < c->n_paths; i++)
 		free(c->paths[i]);
+	for (int i = 0; i < c->n_metrics; i++)
+		free(c->metrics[i]);
 	liquid_condition_free(c->liquid);
 	free(c->parts);
 	free(c->paths);
+	free(c->metrics);
 	free(c->text);
 	free(c);
+}
+
+/* The scope need not make more than this condition reads. */
+static void
+narrow(struct engine_scope *scope, const struct condition *c)
+{
+	scope->is_lean = !c->reads_account_metric;
+	scope->metrics =
+	    c->reads_any_metric ? NULL : (const char *const *)c->metrics;
+}
+
+static void
+widen(struct engine_scope *scope)
+{
+	scope->is_lean = false;
+	scope->metrics = NULL;
 }
 
 static int
@@ -204,8 +241,12 @@ test_liquid(
 	    .zone = scope->zone,
 	    .undefined_is_nil = true};
 
-	scope->is_lean = !c->reads_account_metric;
-	return liquid_condition_test(c->liquid, &liquid, e);
+	int holds;
+
+	narrow(scope, c);
+	holds = liquid_condition_test(c->liquid, &liquid, e);
+	widen(scope);
+	return holds;
 }
 
 int
@@ -271,12 +312,13 @@ static void
 explain_liquid(const struct condition *c, struct engine_scope *scope,
     bool holds, struct buf *out)
 {
-	scope->is_lean = !c->reads_account_metric;
+	narrow(scope, c);
 	buf_addf(out, "%s is %s", c->text, holds ? "true" : "false");
 	for (int i = 0; i < c->n_paths; i++) {
 		buf_adds(out, i == 0 ? ": " : ", ");
 		explain_value(c->paths[i], path_value(scope, c->paths[i]), out);
 	}
+	widen(scope);
 }
 
 /*

@@ -130,6 +130,7 @@ struct engine_scope {
 	const struct zone *zone;   /* the person's; found when needed */
 	const struct place *place; /* gives entry and event if these are NULL */
 	bool is_lean;		   /* account without its metric */
+	const char *const *metrics; /* that `metric` must have; NULL: all */
 	json_t *made[4]; /* built on demand; freed by engine_scope_free() */
 };
 json_t *engine_scope_lookup(void *scope, const char *name);

@@ -465,44 +465,71 @@ metrics_apply(const struct metrics *all, struct subject *s,
 	}
 }
 
-/* The caller's scope, in which `metric` is what has been worked out so far. */
-struct inner_scope {
+/*
+ * Values being worked out. Conditions of metrics see the caller's scope, but
+ * for `metric`, which is what is there so far.
+ */
+struct work {
+	const struct metrics *all;
+	const struct subject *subject;
 	const struct liquid_scope *outer;
 	json_t *values;
 };
 
 static json_t *
-inner_lookup(void *arg, const char *name)
+work_lookup(void *arg, const char *name)
 {
-	struct inner_scope *inner = arg;
+	const struct work *w = arg;
 
 	if (strcmp(name, "metric") == 0)
-		return inner->values;
-	return inner->outer->lookup(inner->outer->arg, name);
+		return w->values;
+	return w->outer->lookup(w->outer->arg, name);
+}
+
+/* What it needs first; there are no circles (metrics_read.c). */
+static void
+work_out(struct work *w, const struct metric *m)
+{
+	struct liquid_scope scope = *w->outer;
+	struct view view = {w->subject, state_of(m, w->subject), &scope};
+	json_t *value;
+
+	if (!is_of(m, w->subject) || json_object_get(w->values, m->name))
+		return;
+	for (int i = 0; i < m->n_needs; i++)
+		work_out(w, &w->all->list[m->needs[i]]);
+	scope.lookup = work_lookup;
+	scope.arg = w;
+	scope.undefined_is_nil = true;
+	value = m->kind->value(m, &view);
+	json_object_set_new(
+	    w->values, m->name, value != NULL ? value : json_null());
+}
+
+void
+metrics_add_values(const struct metrics *all, const struct subject *s,
+    const struct liquid_scope *scope, const char *const *names, json_t *values)
+{
+	struct work w = {all, s, scope, values};
+
+	if (names == NULL)
+		names = all->names;
+	for (; *names != NULL; names++) {
+		int i = metric_index(all, *names);
+
+		if (i >= 0)
+			work_out(&w, &all->list[i]);
+	}
 }
 
 json_t *
 metrics_values(const struct metrics *all, const struct subject *s,
-    const struct liquid_scope *outer)
+    const struct liquid_scope *scope)
 {
-	struct inner_scope inner = {outer, json_object()};
-	struct liquid_scope scope = *outer;
+	json_t *values = json_object();
 
-	scope.lookup = inner_lookup;
-	scope.arg = &inner;
-	scope.undefined_is_nil = true;
-	for (int i = 0; i < all->n; i++) {
-		const struct metric *m = &all->list[all->order[i]];
-		struct view view = {s, state_of(m, s), &scope};
-		json_t *value;
-
-		if (!is_of(m, s))
-			continue;
-		value = m->kind->value(m, &view);
-		json_object_set_new(
-		    inner.values, m->name, value != NULL ? value : json_null());
-	}
-	return inner.values;
+	metrics_add_values(all, s, scope, NULL, values);
+	return values;
 }
 
 const char *const *

@@ -42,4 +42,13 @@ void metrics_apply(const struct metrics *, struct subject *,
 json_t *metrics_values(const struct metrics *, const struct subject *,
     const struct liquid_scope *scope);
 
+/*
+ * Adds to such an object those of these metrics (NULL-terminated; NULL: all)
+ * that are not in it yet, and what they are worked out of: most conditions read
+ * one of many.
+ */
+void metrics_add_values(const struct metrics *, const struct subject *,
+    const struct liquid_scope *scope, const char *const *names,
+    json_t *values);
+
 #endif

@@ -52,8 +52,9 @@ struct metrics {
 	struct metric *list; /* sorted by name */
 	const char **names;  /* of the same, NULL-terminated */
 	int n;
-	int *order; /* every metric behind those that it needs */
 };
+/* -1: there is none of that name. */
+int metric_index(const struct metrics *, const char *name);
 
 /* An event, as one metric keeps it. */
 struct sample {

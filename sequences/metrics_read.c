@@ -34,7 +34,7 @@ loader_of(struct reader *r)
 	return (struct loader *)r;
 }
 
-static int
+int
 metric_index(const struct metrics *all, const char *name)
 {
 	int i = 0;
@@ -498,7 +498,7 @@ struct walk {
 	struct metrics *all;
 	enum mark *marks;
 	int *path; /* the open ones, from the first to the last */
-	int n_path, n_order;
+	int n_path;
 };
 
 static void
@@ -535,17 +535,15 @@ visit(struct walk *w, int i)
 		visit(w, m->needs[need]);
 	w->n_path--;
 	w->marks[i] = MARK_DONE;
-	w->all->order[w->n_order++] = i;
 }
 
 static void
-put_in_order(struct reader *r, struct metrics *all)
+find_circles(struct reader *r, struct metrics *all)
 {
 	struct walk walk = {.reader = r, .all = all};
 
 	walk.marks = xcalloc((size_t)all->n + 1, sizeof *walk.marks);
 	walk.path = xcalloc((size_t)all->n + 1, sizeof *walk.path);
-	all->order = xcalloc((size_t)all->n + 1, sizeof *all->order);
 	for (int i = 0; i < all->n; i++)
 		visit(&walk, i);
 	free(walk.marks);
@@ -622,7 +620,7 @@ read_metrics(struct reader *r, json_t *value, void *into)
 			    r, one, &all->list[metric_index(all, name)]);
 		reader_pop(r, mark);
 	}
-	put_in_order(r, all);
+	find_circles(r, all);
 }
 
 static void
@@ -685,6 +683,5 @@ metrics_free(struct metrics *all)
 	}
 	free(all->names);
 	free(all->list);
-	free(all->order);
 	free(all);
 }

@@ -60,16 +60,30 @@ time_text(struct engine_scope *scope, int64_t ms)
 	    date_rfc3339_in(ms, scope_zone(scope), text, sizeof text));
 }
 
-static json_t *
-make_metric(struct engine_scope *scope, const struct subject *s)
+/* Adds what is not there yet. Its metrics see the account with its own. */
+static void
+add_metrics(struct engine_scope *scope, json_t *values)
 {
+	bool is_lean = scope->is_lean;
 	struct liquid_scope liquid = {.lookup = engine_scope_lookup,
 	    .arg = scope,
 	    .now_ms = scope->now_ms,
 	    .zone = scope_zone(scope),
 	    .undefined_is_nil = true};
 
-	return metrics_values(scope->rules->metrics, s, &liquid);
+	scope->is_lean = scope->subject->kind == SUBJECT_ACCOUNT;
+	metrics_add_values(scope->rules->metrics, scope->subject, &liquid,
+	    scope->metrics, values);
+	scope->is_lean = is_lean;
+}
+
+static json_t *
+look_up_metric(struct engine_scope *scope)
+{
+	if (scope->made[MADE_METRIC] == NULL)
+		scope->made[MADE_METRIC] = json_object();
+	add_metrics(scope, scope->made[MADE_METRIC]);
+	return scope->made[MADE_METRIC];
 }
 
 static json_t *
@@ -78,11 +92,10 @@ make_account(struct engine_scope *scope)
 	const struct subject *account = scope_account(scope);
 	struct engine_scope own = {.rules = scope->rules,
 	    .subject = account,
-	    .now_ms = scope->now_ms,
-	    .is_lean = true}; /* its metrics see its traits, not themselves */
+	    .now_ms = scope->now_ms};
 	json_t *all = json_copy(account->traits);
 
-	json_object_set_new(all, "metric", make_metric(&own, account));
+	json_object_set(all, "metric", look_up_metric(&own));
 	engine_scope_free(&own);
 	return all;
 }
@@ -124,14 +137,6 @@ look_up_account(struct engine_scope *scope)
 	if (scope->made[MADE_ACCOUNT] == NULL)
 		scope->made[MADE_ACCOUNT] = make_account(scope);
 	return scope->made[MADE_ACCOUNT];
-}
-
-static json_t *
-look_up_metric(struct engine_scope *scope)
-{
-	if (scope->made[MADE_METRIC] == NULL)
-		scope->made[MADE_METRIC] = make_metric(scope, scope->subject);
-	return scope->made[MADE_METRIC];
 }
 
 static json_t *

@@ -61,7 +61,9 @@ load_rules(const char *sequence, const struct zone *zone)
 	write_file(folder, "metrics.json",
 	    "{\"metrics\": {\"tasks\": {\"count\": \"Task Succeeded\"},"
 	    "\"all_tasks\": {\"for\": \"account\","
-	    " \"count\": \"Task Succeeded\"}}}");
+	    " \"count\": \"Task Succeeded\"},"
+	    "\"share\": {\"expr\": \"metric.tasks | times: 100"
+	    " | divided_by: account.metric.all_tasks\"}}}");
 	rules = rules_load(folder, &context, &problems);
 	for (int i = 0; i < problems.count; i++)
 		if (!problems.list[i].is_warning)
@@ -395,6 +397,27 @@ test_account_exits(void **state)
 	event(&w, "2026-03-02 10:00", "Signed Up");
 	expect_reason(&w, "would leave at once");
 	expect(&w, "03-02 10:00 refused\n");
+	world_end(&w);
+}
+
+/* The condition names neither of the metrics that its metric is made of. */
+static void
+test_metric_of_metrics(void **state)
+{
+	struct world w = world_begin("UTC", json("{}"),
+	    json("{'enter': {'on': 'Go', 'if': 'metric.share == 50'},"
+		 " 'steps': [{'id': 'a', 'day': 0, 'send': 'hello'}]}"));
+
+	w.has_account = true;
+	new_subject(&w.account, SUBJECT_ACCOUNT, NULL);
+	event(&w, "2026-03-02 10:00", "Task Succeeded");
+	json_object_set_new(w.account.metrics, "all_tasks count",
+	    json_pack("[i, i, i]", 0, 2, 0));
+	event(&w, "2026-03-02 10:01", "Go");
+	expect_reason(&w, "metric.share is 50");
+	expect(&w,
+	    "03-02 10:01 entered\n03-02 10:01 send a hello\n"
+	    "03-02 10:01 finished\n");
 	world_end(&w);
 }
 
@@ -1028,6 +1051,7 @@ main(void)
 	    cmocka_unit_test(test_variant_and_goal),
 	    cmocka_unit_test(test_who_enters),
 	    cmocka_unit_test(test_account_exits),
+	    cmocka_unit_test(test_metric_of_metrics),
 	    cmocka_unit_test(test_identify_after_the_event),
 	    cmocka_unit_test(test_identify_too_late_for_the_event),
 	    cmocka_unit_test(test_pause),
