@@ -120,7 +120,7 @@ check: rules ## warnings are errors in two compilers; cppcheck; sanitizers
 bench: all tests/node_modules ## speed, as ratios from one run on this machine
 	@.ci/packages bench
 	@$(MAKE) -s -j$(JOBS) $(BENCH)
-	BUILD=$(BUILD) tests/bench/run
+	NUDGE=$(abspath $(BUILD)/nudge) node tests/bench/bench.mjs
 
 fuzz: ## each parser for FUZZ_SECONDS (60)
 	@.ci/packages build check

@@ -69,7 +69,7 @@ test('names in any script arrive, and cannot forge headers', async (t) => {
 	const { sink, worker } = await mailing(t)
 	const names = ['Zoë "Z" Müller, Dr.', '李小龍', 'Eve\r\nBcc: all', 'Ada *x* <b>B</b>',
 		'{{ postal_address }}', 'See http://evil.example', '𝔄 very long name '.repeat(10).trim()]
-	const notShown = names.slice(5) // To is for names; these are none
+	const called = [names[0], names[1], names[4]] // the rest is no name for To
 	await worker.events(...names.flatMap((first_name, i) => [
 		identify(`u${i}`, { first_name, email: `u${i}@example.com`, plan: 'free' }),
 		track(`u${i}`, 'Signed Up')]))
@@ -80,7 +80,7 @@ test('names in any script arrive, and cannot forge headers', async (t) => {
 		const read = await parse(mail)
 		assert.equal(byPython(mail.raw).parts.length, 2)
 		assert.equal(read.to.value[0].name.replace(/\s+/g, ' '),
-			notShown.includes(names[i]) ? '' : plain)
+			called.includes(names[i]) ? plain : '')
 		assert.ok(read.subject.replace(/\s+/g, ' ').includes(plain), read.subject)
 		assert.equal(read.bcc, undefined)
 		assert.doesNotMatch(read.html, /<b>B|<em>x|href="http:\/\/evil/)

@@ -1,0 +1,142 @@
+// Measures what the design promises, as ratios within one run where it can be,
+// and prints a table. Nothing is asserted: machines differ.
+//
+//	node bench.mjs [NAME...]	all, or: events mail wakeups render start
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { program, root, smtpChannel, until, Worker, workspace, writeJson, writeKey }
+	from '../e2e/lib.mjs'
+
+const SECONDS = 5, CONNECTIONS = 64, PORT = 2599, MAILS = 20000
+const PEOPLE = Number(process.env.PEOPLE ?? 1e6)
+const built = path.join(path.dirname(program), 'bench')
+const tool = (name, ...args) =>
+	execFileSync(path.join(built, name), args.map(String), { encoding: 'utf8', cwd: root }).trim()
+
+const cleanups = []
+const t = { after: (fn) => cleanups.push(fn) }
+const rows = []
+const say = (what, figure, bar, measured) => {
+	rows.push([what, figure, bar, measured])
+	console.error(`${what}: ${figure} (bar: ${bar})`)
+}
+const round = (n) => Math.round(n).toLocaleString('en')
+
+// A workspace with one step, due an hour after signing up.
+const HOUR = 3600000
+const signedUp = Date.now() - 2 * HOUR
+const steps = (after) => (settings, dir) => {
+	writeJson(path.join(dir, 'sequences/self-serve-onboarding.json'), { for: 'user',
+		topic: 'onboarding', enter: { on: 'Signed Up' },
+		steps: [{ id: 'welcome', after, send: 'day-00-welcome' }] })
+}
+async function filled(count, after, edit = () => {}) {
+	const dir = await workspace(t, (settings, folder) => {
+		steps(after)(settings, folder)
+		edit(settings)
+	})
+	fs.mkdirSync(path.join(dir, 'data'))
+	tool('people', 'sign-up', dir, count, signedUp)
+	return dir
+}
+
+const load = (url, batch, people) => Number(tool('http_load', new URL(url).port,
+	CONNECTIONS, SECONDS, batch, people, writeKey))
+
+const benches = {
+	async events() {
+		const zero = spawn(path.join(built, 'evhttp_zero'))
+		t.after(() => zero.kill())
+		const [line] = await once(zero.stdout, 'data')
+		const worker = await Worker.start(t, await workspace(t))
+		const bare = load(String(line).trim(), 1, 10000)
+		const one = load(worker.url, 1, 10000)
+		say('events, one a request, fsynced', `${(one / bare).toFixed(2)} of evhttp`, '0.5',
+			`${round(one)} and ${round(bare)} a second, ${CONNECTIONS} connections`)
+		const hundred = load(worker.url, 100, 10000)
+		say('events, batches of 100', `${round(hundred)}/s`, '25,000/s', '10,000 people')
+		await worker.kill()
+		zero.kill()
+	},
+
+	async mail() {
+		const sink = spawn('/usr/sbin/smtp-sink', ['-c', `127.0.0.1:${PORT}`, '100'],
+			{ stdio: 'ignore' })
+		t.after(() => sink.kill())
+		const dir = await filled(MAILS, '1h', (settings) => {
+			settings.channels = { email: smtpChannel({ port: PORT }, { connections: 4 }) }
+		})
+		const size = JSON.parse(execFileSync(program, ['preview', 'day-00-welcome', '-C', dir,
+			'--json'], { encoding: 'utf8' }))
+		const bytes = Buffer.byteLength(size.html + size.text) + 1500
+		const started = process.hrtime.bigint()
+		const source = spawnSync('/usr/sbin/smtp-source', ['-d', '-s', '4', '-m', MAILS,
+			'-l', bytes, '-f', 'a@example.com', '-t', 'b@example.com',
+			`127.0.0.1:${PORT}`].map(String), { stdio: 'inherit' })
+		if (source.status !== 0) throw new Error('smtp-source failed')
+		const bare = MAILS / (Number(process.hrtime.bigint() - started) / 1e9)
+		const worker = await Worker.start(t, dir)
+		const begun = Date.now()
+		await until('all to be sent', async () =>
+			(await worker.get('/v1/messages?limit=1')).counts.sent === MAILS, 300000)
+		const own = MAILS / ((Date.now() - begun) / 1000)
+		say('personalised mail to smtp-sink', `${(own / bare).toFixed(2)} of smtp-source`, '0.5',
+			`${round(own)} and ${round(bare)} a second, 4 connections, ${bytes} bytes`)
+		await worker.kill()
+		sink.kill()
+	},
+
+	async wakeups() {
+		const count = 200000
+		const dir = await filled(count, '1h')
+		const speed = Number(tool('people', 'wake', dir, Date.now()))
+		say('wake-ups due at once', `${round(speed)}/s`, '100,000/s',
+			`${round(count)}, each queues a message`)
+	},
+
+	async render() {
+		const own = Number(tool('render', 'templates/library', SECONDS))
+		const ruby = Number(execFileSync('ruby', [path.join(root, 'tests/bench/render.rb'),
+			path.join(root, 'templates/library'), String(SECONDS)], { encoding: 'utf8' }))
+		say('render the onboarding mail', `${(own / ruby).toFixed(1)} x ruby-liquid`, '60 x',
+			`${round(own)} and ${round(ruby)} a second; ours makes HTML and text of Markdown too`)
+	},
+
+	async start() {
+		const memory = (worker) => Number(/VmRSS:\s+(\d+)/.exec(
+			fs.readFileSync(`/proc/${worker.child.pid}/status`, 'utf8'))[1]) / 1024
+		const idle = await Worker.start(t, await workspace(t))
+		say('idle memory', `${memory(idle).toFixed(1)} MB`, '20 MB', 'nobody in the store')
+		await idle.kill()
+		const dirs = { few: await filled(10000, '30d'), many: await filled(PEOPLE, '30d') }
+		const begun = Date.now()
+		let worker = await Worker.start(t, dirs.many)
+		say(`start with ${round(PEOPLE)} people`, `${((Date.now() - begun) / 1000).toFixed(2)} s`,
+			'1 s', 'until it listens')
+		say('... and memory', `${memory(worker).toFixed(1)} MB`, '150 MB', '')
+		const many = load(worker.url, 100, PEOPLE)
+		say('... and under load', `${memory(worker).toFixed(1)} MB`, '150 MB', '')
+		await worker.kill()
+		worker = await Worker.start(t, dirs.few)
+		const few = load(worker.url, 100, 10000)
+		await worker.kill()
+		say('cost an event, 10,000 people to all', `${(few / many).toFixed(2)} x`, '1.5 x',
+			`${round(few)} and ${round(many)} events a second`)
+	},
+}
+
+const wanted = process.argv.slice(2)
+try {
+	for (const [name, bench] of Object.entries(benches))
+		if (wanted.length === 0 || wanted.includes(name)) await bench()
+	const width = [0, 1, 2].map((i) => Math.max(...rows.map((row) => row[i].length)))
+	console.log(`\n${os.cpus().length} x ${os.cpus()[0].model.trim()}`)
+	for (const row of rows)
+		console.log(row.map((cell, i) => cell.padEnd(width[i] ?? 0)).join('  ').trimEnd())
+} finally {
+	for (const clean of cleanups.reverse()) await clean()
+}
+process.exit()
