@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* main - reads the command line and runs one command. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,19 +25,6 @@ command_find(const char *name)
 }
 
 int
-fail(int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("nudge: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return code;
-}
-
-static int
 unknown_command(const char *name)
 {
 	const char *names[32];

@@ -377,6 +377,7 @@ json_t *
 settings_schema(void)
 {
 	json_t *schema = setting_table_schema(&worker_table);
+	json_t *channel = setting_table_schema(&channel_table);
 	json_t *properties = json_object_get(schema, "properties");
 
 	json_object_set_new(schema, "$schema",
@@ -387,7 +388,10 @@ settings_schema(void)
 	    json_pack("{s:s}", "type", "string"));
 	json_object_set_new(properties, "channels",
 	    json_pack("{s:s,s:o}", "type", "object", "additionalProperties",
-		setting_table_schema(&channel_table)));
+		channel));
+	json_object_set_new(json_object_get(
+				json_object_get(channel, "properties"), "type"),
+	    "enum", json_pack("[s,s,s]", types[0], types[1], types[2]));
 	json_object_set_new(properties, "caps",
 	    json_loads("{\"type\":\"array\",\"items\":{\"type\":\"object\","
 		       "\"properties\":{\"max\":{\"type\":\"integer\"},"

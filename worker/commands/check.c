@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <sysexits.h>
 
 #include "worker/commands/commands.h"
@@ -24,9 +23,9 @@ print_problems(const struct problems *problems)
 
 		error_string(&p->at, text, sizeof text);
 		if (p->is_warning)
-			printf("warning: %s [%s]\n", text, p->rule);
+			say("warning: %s [%s]\n", text, p->rule);
 		else
-			printf("%s\n", text);
+			say("%s\n", text);
 	}
 }
 
@@ -58,7 +57,7 @@ run(const struct invocation *in)
 		json_decref(list);
 	} else {
 		print_problems(&problems);
-		printf("%d sequences, %d templates: %d errors, %d warnings\n",
+		say("%d sequences, %d templates: %d errors, %d warnings\n",
 		    rules_count(w->rules), count_templates(w), errors,
 		    problems.count - errors);
 	}

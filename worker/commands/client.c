@@ -18,13 +18,6 @@
 #include "worker/commands/commands.h"
 #include "worker/workspace.h"
 
-void
-print_json(const json_t *value)
-{
-	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-	putchar('\n');
-}
-
 char *
 path_segment(const char *prefix, const char *id, const char *suffix)
 {

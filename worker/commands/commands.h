@@ -54,6 +54,11 @@ void command_usage(const struct command *);
 /* The value of one of the command's options, or NULL. */
 const char *option(const struct invocation *, const char *name);
 
+/* Says which command was meant; EX_USAGE. */
+int unknown_command(const char *name);
+
+/* printf() that lets no stranger's text act on the terminal. */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "nudge: ..." on standard error; returns the code. */
 int fail(int code, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -60,7 +60,7 @@ run(const struct invocation *in)
 	} else if (command_find(name) != NULL) {
 		command_usage(command_find(name));
 	} else {
-		return fail(EX_USAGE, "there is no command \"%s\"", name);
+		return unknown_command(name);
 	}
 	return EX_OK;
 }

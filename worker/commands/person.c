@@ -23,11 +23,11 @@ print_values(const char *title, const json_t *values)
 
 	if (json_object_size(values) == 0)
 		return;
-	printf("\n%s\n", title);
+	say("\n%s\n", title);
 	json_object_foreach ((json_t *)values, name, value) {
 		char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 
-		printf("  %-20s %s\n", name, shown);
+		say("  %-20s %s\n", name, shown);
 		free(shown);
 	}
 }
@@ -37,15 +37,15 @@ static void
 print_rows(const char *title, const json_t *list, const char *const *columns)
 {
 	if (json_array_size(list) > 0)
-		printf("\n%s\n", title);
+		say("\n%s\n", title);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *row = json_array_get(list, i);
 
-		printf(" ");
+		say(" ");
 		for (const char *const *c = columns; *c != NULL; c++)
 			if (text(row, *c)[0] != '\0')
-				printf(" %s", text(row, *c));
-		printf("\n");
+				say(" %s", text(row, *c));
+		say("\n");
 	}
 }
 
@@ -59,7 +59,7 @@ print_person(const json_t *p)
 	static const char *const decisions[] = {"at", "what", "sequence",
 	    "step", "reason", NULL};
 
-	printf("%s %s%s%s\n", text(p, "kind"), text(p, "id"),
+	say("%s %s%s%s\n", text(p, "kind"), text(p, "id"),
 	    text(p, "account")[0] != '\0' ? ", of account " : "",
 	    text(p, "account"));
 	print_values("traits", json_object_get(p, "traits"));

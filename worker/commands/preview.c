@@ -100,9 +100,9 @@ show_email(const struct invocation *in, const struct template *template,
 		print_json(value);
 		json_decref(value);
 	} else if (rc == 0 && option(in, "html") != NULL) {
-		printf("%s", buf_str(&mail.html));
+		say("%s", buf_str(&mail.html));
 	} else if (rc == 0) {
-		printf("Subject:   %s\nPreheader: %s\n\n%s",
+		say("Subject:   %s\nPreheader: %s\n\n%s",
 		    buf_str(&mail.subject), buf_str(&mail.preheader),
 		    buf_str(&mail.text));
 	}

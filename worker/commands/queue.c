@@ -25,8 +25,8 @@ print_message(const json_t *m)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (text(m, rows[i])[0] != '\0')
-			printf("%-12s %s\n", rows[i], text(m, rows[i]));
-	printf("%-12s %lld\n", "attempts",
+			say("%-12s %s\n", rows[i], text(m, rows[i]));
+	say("%-12s %lld\n", "attempts",
 	    json_integer_value(json_object_get(m, "attempts")));
 }
 
@@ -40,21 +40,21 @@ print_list(const json_t *reply)
 
 	json_object_foreach ((json_t *)counts, state, n)
 		if (json_integer_value(n) > 0)
-			printf("%lld %s  ", json_integer_value(n), state);
-	printf("%s\n", json_array_size(list) == 0 ? "no messages" : "");
+			say("%lld %s  ", json_integer_value(n), state);
+	say("%s\n", json_array_size(list) == 0 ? "no messages" : "");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *m = json_array_get(list, i);
 		const char *when = text(m, "next_at")[0] != '\0'
 		    ? text(m, "next_at")
 		    : text(m, "settled_at");
 
-		printf("%s  %-8s %-20.20s  %-24s %s%s%s\n", text(m, "key"),
+		say("%s  %-8s %-20.20s  %-24s %s%s%s\n", text(m, "key"),
 		    text(m, "state"), when, text(m, "template"),
 		    text(m, "address"), text(m, "reason")[0] ? "  " : "",
 		    text(m, "reason"));
 	}
 	if (text(reply, "next_cursor")[0] != '\0')
-		printf("more: --cursor %s\n", text(reply, "next_cursor"));
+		say("more: --cursor %s\n", text(reply, "next_cursor"));
 }
 
 static int

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <sysexits.h>
 
 #include "worker/commands/commands.h"
@@ -48,10 +47,10 @@ run(const struct invocation *in)
 	if (in->json)
 		print_json(reply);
 	else if (json_is_true(json_object_get(reply, "duplicate")))
-		printf("message %s is there already; nothing was queued\n",
+		say("message %s is there already; nothing was queued\n",
 		    json_string_value(json_object_get(reply, "key")));
 	else
-		printf("message %s is queued; nudge queue show %s tells what "
+		say("message %s is queued; nudge queue show %s tells what "
 		       "becomes of it\n",
 		    json_string_value(json_object_get(reply, "key")),
 		    json_string_value(json_object_get(reply, "key")));

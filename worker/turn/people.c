@@ -4,7 +4,6 @@
  * text); a name that was looked up and belongs to nobody stays in it, so that
  * it is not asked for again.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,27 +86,39 @@ append(struct people *p)
 	return p->list[p->count++] = person;
 }
 
-/* Ids stand in the same table, as names of kind 0. */
+/*
+ * Ids stand in the same table, as names of kind 0: six bits a character, as
+ * snprintf() would cost more than all the rest of a look-up.
+ */
+static const char *
+id_text(int64_t id, char text[12])
+{
+	char *p = text;
+
+	for (uint64_t rest = (uint64_t)id; rest != 0; rest >>= 6)
+		*p++ = (char)('0' + (rest & 63));
+	*p = '\0';
+	return text;
+}
+
 struct person *
 people_by_id(const struct people *p, int64_t id)
 {
-	char text[24];
 	struct people_name *n;
+	char text[12];
 
 	if (id == 0 || p->size == 0)
 		return NULL;
-	snprintf(text, sizeof text, "%lld", (long long)id);
-	n = slot(p, 0, text);
+	n = slot(p, 0, id_text(id, text));
 	return n->text != NULL ? n->person : NULL;
 }
 
 static void
 index_id(struct people *p, struct person *person)
 {
-	char text[24];
+	char text[12];
 
-	snprintf(text, sizeof text, "%lld", (long long)person->id);
-	name_of(p, 0, text)->person = person;
+	name_of(p, 0, id_text(person->id, text))->person = person;
 }
 
 static int

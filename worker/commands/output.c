@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output - what commands print. Ids, traits and replies are strangers' text: a
+ * control character or a bidirectional override in them comes out as \uXXXX and
+ * moves nobody's cursor. (In JSON that is the same string.)
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "templates/buf.h"
+#include "worker/commands/commands.h"
+
+/* The character at s when a terminal would act on it, else 0. */
+static unsigned
+acting(const unsigned char *s, size_t *len)
+{
+	*len = 1;
+	if ((s[0] < ' ' && s[0] != '\n' && s[0] != '\t') || s[0] == 0x7f)
+		return s[0];
+	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f) {
+		*len = 2;
+		return s[1];
+	}
+	*len = 3;
+	if (s[0] == 0xe2 && s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae)
+		return 0x2000u + (s[2] - 0x80u); /* U+202A-202E */
+	if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)
+		return 0x2040u + (s[2] - 0x80u); /* U+2066-2069 */
+	return 0;
+}
+
+static void
+write_safely(const char *text, FILE *to)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len;
+
+	for (; *s != '\0'; s++) {
+		unsigned c = acting(s, &len);
+
+		if (c == 0) {
+			fputc(*s, to);
+		} else {
+			fprintf(to, "\\u%04x", c);
+			s += len - 1;
+		}
+	}
+}
+
+static void
+say_to(FILE *to, const char *fmt, va_list ap)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	write_safely(text, to);
+	free(text);
+}
+
+void
+say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_to(stdout, fmt, ap);
+	va_end(ap);
+}
+
+int
+fail(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("nudge: ", stderr);
+	va_start(ap, fmt);
+	say_to(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return code;
+}
+
+void
+print_json(const json_t *value)
+{
+	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	write_safely(text, stdout);
+	putchar('\n');
+	free(text);
+}
