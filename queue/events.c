@@ -16,12 +16,18 @@
 #include "queue/sqlite.h"
 
 void
-hash_text(const char *text, size_t text_len, void *out, size_t len)
+hash_text(struct queue *q, const char *text, size_t text_len, void *out,
+    size_t len)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
+	const EVP_MD *type = q->sha256 == NULL ? EVP_sha256() : NULL;
 
+	if (q->sha256 == NULL)
+		q->sha256 = EVP_MD_CTX_new();
 	/* Fails only when the library has no SHA-256 or no memory. */
-	if (EVP_Digest(text, text_len, digest, NULL, EVP_sha256(), NULL) != 1)
+	if (EVP_DigestInit_ex(q->sha256, type, NULL) != 1 ||
+	    EVP_DigestUpdate(q->sha256, text, text_len) != 1 ||
+	    EVP_DigestFinal_ex(q->sha256, digest, NULL) != 1)
 		abort();
 	memcpy(out, digest, len);
 }
@@ -36,8 +42,8 @@ queue_events_dedupe(struct queue *q, const char *const *message_ids, int n,
 		return -1;
 	for (int i = 0; i < n; i++) {
 		int64_t hash;
-		hash_text(
-		    message_ids[i], strlen(message_ids[i]), &hash, sizeof hash);
+		hash_text(q, message_ids[i], strlen(message_ids[i]), &hash,
+		    sizeof hash);
 		put_int(st, 1, hash);
 		put_int(st, 2, now_ms);
 		put_int(st, 3, since_ms);

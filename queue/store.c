@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "queue/sqlite.h"
 
 /*
@@ -241,6 +243,7 @@ queue_close(struct queue *q)
 		reserve_drop(q->path);
 	lock_drop(q->path, q->lock);
 	rows_free(q);
+	EVP_MD_CTX_free(q->sha256);
 	free(q->path);
 	free(q);
 }

@@ -16,7 +16,8 @@
 #define KEY_SIZE 16
 
 static void
-address_key(const char *address, unsigned char key[KEY_SIZE])
+address_key(
+    struct queue *q, const char *address, unsigned char key[KEY_SIZE])
 {
 	static const char space[] = " \t\r\n";
 	const char *start = address + strspn(address, space);
@@ -30,7 +31,7 @@ address_key(const char *address, unsigned char key[KEY_SIZE])
 		folded[i] = start[i] >= 'A' && start[i] <= 'Z'
 				? (char)(start[i] - 'A' + 'a')
 				: start[i];
-	hash_text(folded, len, key, KEY_SIZE);
+	hash_text(q, folded, len, key, KEY_SIZE);
 	free(folded);
 }
 
@@ -44,7 +45,7 @@ statement_for(struct queue *q, enum statement which, const char *address,
 
 	if (st == NULL)
 		return NULL;
-	address_key(address, key);
+	address_key(q, address, key);
 	sqlite3_bind_blob(st, 1, key, KEY_SIZE, SQLITE_TRANSIENT);
 	put_text(st, 2, topic);
 	return st;
