@@ -9,7 +9,7 @@ ROUNDS ?= 1000
 FUZZ_SECONDS ?= 60
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2 -Wno-unused-parameter \
-	-Wno-format-truncation
+	-Wno-format-truncation -Wno-unknown-warning-option
 PACKAGES = libevent libevent_pthreads libcurl jansson sqlite3 openssl zlib \
 	libidn2
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -lesmtp -lmd4c-html -lmd4c \
@@ -109,7 +109,7 @@ check: rules ## warnings are errors in two compilers; cppcheck; sanitizers
 	@.ci/packages build test check
 	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/gcc CC=gcc EXTRA_CFLAGS=-Werror all
 	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/clang CC=clang \
-		EXTRA_CFLAGS='-Werror -Wno-unknown-warning-option' all
+		EXTRA_CFLAGS=-Werror all
 	cppcheck -q -j$(JOBS) --std=c11 -I. --error-exitcode=1 --inline-suppr \
 		--enable=warning,performance,portability \
 		--suppressions-list=tests/cppcheck.txt $(SOURCES)

@@ -34,9 +34,8 @@ main(void)
 	struct sockaddr_in in;
 	socklen_t len = sizeof in;
 
-	if (socket == NULL ||
-	    getsockname(evhttp_bound_socket_get_fd(socket),
-		(struct sockaddr *)&in, &len) != 0) {
+	if (socket == NULL || getsockname(evhttp_bound_socket_get_fd(socket),
+				  (struct sockaddr *)&in, &len) != 0) {
 		perror("evhttp_zero");
 		return EXIT_FAILURE;
 	}

@@ -51,9 +51,10 @@ add_event(struct buf *b)
 {
 	long long n = serial++;
 
-	buf_addf(b, "{\"type\":\"track\",\"userId\":\"u%lld\",\"event\":"
-		    "\"Task Succeeded\",\"messageId\":\"load-%d-%lld\","
-		    "\"properties\":{\"workflow\":\"w%lld\"}",
+	buf_addf(b,
+	    "{\"type\":\"track\",\"userId\":\"u%lld\",\"event\":"
+	    "\"Task Succeeded\",\"messageId\":\"load-%d-%lld\","
+	    "\"properties\":{\"workflow\":\"w%lld\"}",
 	    n * 7919 % people, (int)getpid(), n, n % 5);
 }
 
@@ -70,13 +71,14 @@ post(struct connection *c)
 		add_event(&body);
 	}
 	buf_addf(&body, "%s,\"writeKey\":\"%s\"}", batch > 1 ? "}]" : "", key);
-	buf_addf(&request, "POST /v1/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-			   "Content-Type: application/json\r\n"
-			   "Content-Length: %zu\r\n\r\n%s",
+	buf_addf(&request,
+	    "POST /v1/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+	    "Content-Type: application/json\r\n"
+	    "Content-Length: %zu\r\n\r\n%s",
 	    batch > 1 ? "batch" : "track", body.len, body.data);
 	for (size_t at = 0; at < request.len;) {
-		ssize_t n = send(c->fd, request.data + at, request.len - at,
-		    MSG_NOSIGNAL);
+		ssize_t n = send(
+		    c->fd, request.data + at, request.len - at, MSG_NOSIGNAL);
 
 		if (n < 0)
 			die("send");
@@ -91,15 +93,14 @@ post(struct connection *c)
 static void
 receive(struct connection *c)
 {
-	ssize_t n = recv(c->fd, c->reply + c->len,
-	    sizeof c->reply - 1 - c->len, 0);
+	ssize_t n =
+	    recv(c->fd, c->reply + c->len, sizeof c->reply - 1 - c->len, 0);
 
 	if (n <= 0)
 		die("recv");
 	c->len += (size_t)n;
 	c->reply[c->len] = '\0';
-	if (strstr(c->reply, "\r\n\r\n") == NULL ||
-	    c->reply[c->len - 1] != '}')
+	if (strstr(c->reply, "\r\n\r\n") == NULL || c->reply[c->len - 1] != '}')
 		return;
 	if (strncmp(c->reply, "HTTP/1.1 200", 12) != 0) {
 		fprintf(stderr, "%s\n", c->reply);

@@ -101,9 +101,8 @@ wake(struct turn *t, int64_t now_ms)
 	int n;
 
 	do {
-		if (turn_begin(t, now_ms) != 0 ||
-		    (n = turn_wake(t, SET)) < 0 || turn_write(t) != 0 ||
-		    turn_commit(t) != 0)
+		if (turn_begin(t, now_ms) != 0 || (n = turn_wake(t, SET)) < 0 ||
+		    turn_write(t) != 0 || turn_commit(t) != 0)
 			die(queue_error(t->queue)->text);
 		total += n;
 	} while (n > 0);
@@ -125,7 +124,8 @@ main(int argc, char **argv)
 		open_all(argv[2], &t);
 		wake(&t, atoll(argv[3]));
 	} else {
-		die("sign-up WORKSPACE COUNT TIME_MS, or wake WORKSPACE TIME_MS");
+		die("sign-up WORKSPACE COUNT TIME_MS, or wake WORKSPACE "
+		    "TIME_MS");
 	}
 	w = t.workspace;
 	q = t.queue;

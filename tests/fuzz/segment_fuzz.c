@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libFuzzer entry for requests of the tracking API: the first byte picks the
+ * path's type and whether the body says it is gzip. What is taken must have an
+ * id, and no event may be lost: each is kept or counted.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "worker/http/segment.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct segment_request request = {
+	    .body = data + 1,
+	    .len = size - 1,
+	    .max_inflated = 1 << 20,
+	    .received_ms = 1790000000000,
+	};
+	struct segment_batch batch;
+	const char *why = NULL;
+	int status;
+
+	if (size == 0)
+		return 0;
+	request.type = (enum segment_type)(data[0] % (SEGMENT_BATCH + 1));
+	request.is_gzip = data[0] >= 128;
+	status = segment_parse(&request, &batch, &why);
+	if (status != 200)
+		return why == NULL ? abort(), 0 : 0;
+	for (int i = 0; i < batch.count; i++) {
+		const struct segment_event *e = &batch.events[i];
+
+		if (e->user_id[0] == '\0' && e->anonymous_id[0] == '\0')
+			abort();
+		if (e->message_id[0] == '\0')
+			abort();
+	}
+	segment_batch_free(&batch);
+	return 0;
+}
