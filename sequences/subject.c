@@ -490,8 +490,6 @@ subject_merge(struct subject *into, const struct subject *from)
 			subject_candidate_set(into, &from->candidates[i]);
 	if (merge_missing(into->traits, from->traits))
 		into->traits_changed = true;
-	if (merge_missing(into->metrics, from->metrics))
-		into->state_changed = true;
 	subject_set_wake(into);
 }
 

@@ -89,9 +89,9 @@ void subject_save_traits(const struct subject *, struct buf *out);
 void subject_set_traits(struct subject *, json_t *traits, int64_t at_ms);
 
 /*
- * What an anonymous visitor did becomes the known user's: traits and metrics
- * the user does not have, and places in sequences that the user has never been
- * in.
+ * What an anonymous visitor did becomes the known user's: traits the user does
+ * not have, and places in sequences that the user has never been in. Metrics
+ * are worked out from the visitor's events, which the caller has.
  */
 void subject_merge(struct subject *into, const struct subject *from);
 

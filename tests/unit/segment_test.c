@@ -204,7 +204,9 @@ bad_json(void **state)
 	assert_int_equal(parse(SEGMENT_BATCH, ""), 400);
 	assert_int_equal(parse(SEGMENT_BATCH, "[]"), 400);
 	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":\"\xff\"}"), 400);
-	assert_int_equal(parse(SEGMENT_BATCH, "{}"), 200);
+	assert_int_equal(parse(SEGMENT_BATCH, "{}"), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":1}"), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":[]}"), 200);
 	assert_int_equal(batch.count, 0);
 	assert_int_equal(batch.discarded[DISCARD_EMPTY_BATCH], 1);
 }

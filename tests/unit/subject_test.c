@@ -194,7 +194,7 @@ test_merge(void **unused)
 	    "\"past\":[{\"sequence\":\"been\",\"entries\":1},"
 	    "{\"sequence\":\"new\",\"entries\":1,\"exited\":5},"
 	    "{\"sequence\":\"gone\",\"entries\":1}],"
-	    "\"metrics\":{\"tasks\":3,\"views\":2}}");
+	    "\"metrics\":{\"tasks\":3}}");
 	buf_truncate(&out, 0);
 	subject_save_traits(&into, &out);
 	assert_string_equal(

@@ -83,6 +83,7 @@ start_with(const char *more_settings)
 	snprintf(path, sizeof path, "%s/templates", b.folder);
 	mkdir(path, 0700);
 	write_file("sequences/onboarding.json", sequence);
+	write_file("metrics.json", "{\"metrics\":{\"a\":{\"count\":\"A\"}}}");
 	write_file("templates/welcome.md",
 	    "Subject: Hello {{ user.first_name | default: \"there\" }}\n\n"
 	    "Hi.\n");
@@ -216,6 +217,24 @@ count(int state)
 #define SIGNED_UP \
 	"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"Signed Up\"}"
 
+static json_int_t
+metric(const char *user, const char *name)
+{
+	struct person *person;
+	json_t *scope;
+	json_int_t value;
+
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	assert_int_equal(turn_find(&b.turn, SUBJECT_USER, user, &person), 0);
+	assert_non_null(person);
+	scope = turn_scope(&b.turn, person, NULL, NULL, NULL);
+	value = json_integer_value(
+	    json_object_get(json_object_get(scope, "metric"), name));
+	json_decref(scope);
+	turn_rollback(&b.turn);
+	return value;
+}
+
 /* ------------------------------------------------------------------ people */
 
 static void
@@ -269,13 +288,16 @@ two_histories_become_one(void **state)
 	int64_t user;
 
 	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":\"A\"},"
-	       "{\"type\":\"track\",\"anonymousId\":\"x\",\"event\":\"B\"}");
+	       "{\"type\":\"track\",\"anonymousId\":\"x\",\"event\":\"A\"}");
 	assert_true(id_of(QUEUE_USER_ID, "u") !=
 	    id_of(QUEUE_ANONYMOUS_ID, "x"));
 	ingest(IDENTIFY);
 	user = id_of(QUEUE_USER_ID, "u");
 	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "x"), user);
 	assert_int_equal(queue_events_of(b.queue, user, 0, events, 10), 3);
+	assert_int_equal(metric("u", "a"), 2);
+	ingest(IDENTIFY); /* again: nothing is counted twice */
+	assert_int_equal(metric("u", "a"), 2);
 }
 
 static void

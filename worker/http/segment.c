@@ -386,18 +386,17 @@ read_all(struct reading *r, enum segment_type type)
 	}
 }
 
-int
-segment_parse(const struct segment_request *request,
-    struct segment_batch *batch, const char **why)
+/* The body as JSON, inflated if need be. 200, or a status and why. */
+static int
+read_root(struct reading *r, const char **why)
 {
+	const struct segment_request *request = r->request;
 	const unsigned char *bytes = request->body;
 	const char *text = request->body;
 	size_t len = request->len;
-	struct reading r = {.request = request, .batch = batch};
 	struct buf plain = {0};
 	int status = 200;
 
-	*batch = (struct segment_batch){.write_key = ""};
 	if (request->is_gzip ||
 	    (len > 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)) {
 		status = inflate_body(bytes, len, request->max_inflated, &plain);
@@ -407,16 +406,32 @@ segment_parse(const struct segment_request *request,
 				     : "the body is not valid gzip";
 	}
 	if (status == 200) {
-		r.may_have_nul = memmem(text, len, "\\u0000", 6) != NULL;
-		batch->root = r.may_have_nul
+		r->may_have_nul = memmem(text, len, "\\u0000", 6) != NULL;
+		r->batch->root = r->may_have_nul
 		    ? json_loadb(text, len, JSON_ALLOW_NUL, NULL)
 		    : json_text_read(text, len); /* twice as fast */
-		if (!json_is_object(batch->root)) {
-			*why = "the body is not a JSON object";
-			status = 400;
-		}
 	}
 	buf_free(&plain);
+	return status;
+}
+
+int
+segment_parse(const struct segment_request *request,
+    struct segment_batch *batch, const char **why)
+{
+	struct reading r = {.request = request, .batch = batch};
+	int status;
+
+	*batch = (struct segment_batch){.write_key = ""};
+	status = read_root(&r, why);
+	if (status == 200 && !json_is_object(batch->root)) {
+		*why = "the body is not a JSON object";
+		status = 400;
+	} else if (status == 200 && request->type == SEGMENT_BATCH &&
+	    !json_is_array(json_object_get(batch->root, "batch"))) {
+		*why = "\"batch\" is not a list of events";
+		status = 400;
+	}
 	if (status != 200) {
 		segment_batch_free(batch);
 		return status;

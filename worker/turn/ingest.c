@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "templates/json_text.h"
 #include "worker/turn/turn.h"
+
+#define TAKE_OVER_SET 256 /* events read at a time */
 
 static void
 want(struct turn *t, const struct segment_event *e)
@@ -235,6 +238,53 @@ fresh(struct turn *t, const struct segment_event *const *events, int n,
 	return rc == 0 ? kept : -1;
 }
 
+/*
+ * The events of somebody who was merged count for whoever it is now, as events
+ * of old: they start nothing.
+ */
+static int
+take_over(struct turn *t, struct person *from)
+{
+	struct person *into = person_now(from);
+	struct queue_event *rows = xcalloc(TAKE_OVER_SET, sizeof *rows);
+	int64_t before = 0;
+	int n;
+
+	while ((n = queue_events_of(t->queue, from->id, before, rows,
+		    TAKE_OVER_SET)) > 0) {
+		for (int i = 0; i < n; i++) {
+			struct event event = {
+			    .name = rows[i].name,
+			    .at_ms = rows[i].at_ms,
+			    .properties = json_text_read(
+				rows[i].body, strlen(rows[i].body)),
+			    .is_history = true,
+			};
+
+			engine_apply(t->workspace->rules, &into->subject, NULL,
+			    &event, t->now_ms, &t->decisions);
+			json_decref(event.properties);
+		}
+		before = rows[n - 1].id;
+	}
+	free(rows);
+	from->is_taken_over = true;
+	return n;
+}
+
+static int
+take_over_merged(struct turn *t)
+{
+	for (int i = 0; i < t->people.count; i++) {
+		struct person *from = t->people.list[i];
+
+		if (from->merged_into != NULL && from->id != 0 &&
+		    !from->is_taken_over && take_over(t, from) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 {
@@ -255,6 +305,8 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 		take_traits(a->event, a->user, a->account);
 		remember(t, a);
 	}
+	if (kept > 0 && take_over_merged(t) != 0)
+		kept = -1;
 	for (int i = 0; i < kept; i++)
 		apply(t, &list[i]);
 	free(list);

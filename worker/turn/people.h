@@ -23,7 +23,9 @@ struct person {
 	int64_t account_id;	    /* as stored; 0: none */
 	struct person *merged_into; /* this one is gone; see person_now() */
 	int64_t created_at_ms;
-	bool account_changed, is_known; /* a user with a userId */
+	bool account_changed;
+	bool is_known;	    /* a user with a userId */
+	bool is_taken_over; /* merged, and its events are counted there */
 };
 
 struct people_name {
