@@ -4,6 +4,9 @@
  * it is run. Each statement is prepared when first used and kept. Whoever steps
  * one either reaches its end or resets it: a statement left standing would hold
  * a snapshot, and with it the log.
+ *
+ * Messages have triggers. OR FAIL keeps SQLite from copying pages so that it
+ * could undo the one statement: a failure ends the transaction here anyway.
  */
 #include <string.h>
 
@@ -95,13 +98,13 @@ const char *const statement_text[STATEMENTS] = {
     [EVENTS_TRIM] = TRIM("events", "received"),
 
     [MESSAGE_ADD] =
-	"INSERT INTO messages (key, subject, sequence, entry, step, template,"
+	"INSERT OR FAIL INTO messages (key, subject, sequence, entry, step, template,"
 	" channel, recipient, topic, data, state, created_at, next_at,"
 	" expires_at, settled_at, attempts, reason, address, provider_id)"
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
 	" ?14, ?15, ?16, ?17, ?18, ?19) ON CONFLICT (key) DO NOTHING",
     [MESSAGE_UPDATE] =
-	"UPDATE messages SET state = ?2, next_at = ?3, settled_at = ?4,"
+	"UPDATE OR FAIL messages SET state = ?2, next_at = ?3, settled_at = ?4,"
 	" attempts = ?5, reason = ?6, address = ?7, provider_id = ?8"
 	" WHERE id = ?1",
     [MESSAGES_DUE] =
