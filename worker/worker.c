@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 
 #include "templates/date.h"
 #include "worker/checkpoint.h"
+#include "worker/folders.h"
 #include "worker/http/server.h"
 #include "worker/lanes.h"
 #include "worker/log.h"
@@ -411,19 +411,6 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 
 /* ---------------------------------------------------------- start and end */
 
-static void
-make_parent(const char *path)
-{
-	char *folder = xstrdup(path);
-	char *slash = strrchr(folder, '/');
-
-	if (slash != NULL && slash != folder) {
-		*slash = '\0';
-		mkdir(folder, 0700);
-	}
-	free(folder);
-}
-
 static int
 exit_code_of(enum queue_failure what)
 {
@@ -445,7 +432,7 @@ open_store(struct worker *w)
 	struct queue_error error;
 	int recovered = -1;
 
-	make_parent(path);
+	folders_make(path, 0700); /* or opening it says what is wrong */
 	w->queue = queue_open(path, QUEUE_WORKER, &error);
 	if (w->queue == NULL) {
 		log_error("%s", error.text);

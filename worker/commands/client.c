@@ -16,6 +16,7 @@
 #include "worker/api/api.h"
 #include "worker/clock.h"
 #include "worker/commands/commands.h"
+#include "worker/folders.h"
 #include "worker/workspace.h"
 
 char *
@@ -186,6 +187,7 @@ dispatch(const struct invocation *in, struct api_call *call)
 		return rc;
 	}
 	problems_free(&problems);
+	folders_make(w->settings->store, 0700);
 	q = queue_open(w->settings->store, QUEUE_WORKER, &error);
 	if (q != NULL) {
 		rc = in_a_turn(q, w, call);

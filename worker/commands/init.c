@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "templates/buf.h"
 #include "templates/mem.h"
 #include "worker/commands/commands.h"
+#include "worker/folders.h"
 #include "worker/settings.h"
 
 static const char nudge_json[] =
@@ -45,24 +45,6 @@ static const char nudge_json[] =
 
 static const char gitignore[] = "/data/\n/.env\n";
 
-/* Makes the folders above a file. */
-static int
-make_folders(const char *path)
-{
-	char *copy = xstrdup(path);
-	int rc = 0;
-
-	for (char *p = strchr(copy + 1, '/'); p != NULL && rc == 0;
-	     p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-			rc = -1;
-		*p = '/';
-	}
-	free(copy);
-	return rc;
-}
-
 /* 0 written, 1 there already, -1 with errno. */
 static int
 write_new(const char *folder, const char *name, const char *data, size_t size,
@@ -72,7 +54,7 @@ write_new(const char *folder, const char *name, const char *data, size_t size,
 	int fd, rc = -1;
 
 	buf_addf(&path, "%s/%s", folder, name);
-	if (make_folders(path.data) == 0) {
+	if (folders_make(path.data, 0777) == 0) {
 		fd = open(path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 		    mode);
 		if (fd < 0)
