@@ -129,7 +129,7 @@ fuzz: ## each parser for FUZZ_SECONDS (60)
 
 fuzz-run: $(FUZZ)
 	@for f in $^; do echo "== $$f"; $$f -max_total_time=$(FUZZ_SECONDS) \
-		-verbosity=0 -artifact_prefix=$(BUILD)/ || exit 1; done
+		-verbosity=0 -print_funcs=0 -artifact_prefix=$(BUILD)/ || exit 1; done
 
 install: all ## to DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(BUILD)/nudge $(DESTDIR)$(PREFIX)/bin/nudge

@@ -186,6 +186,12 @@ test('preview: text, HTML, JSON; made up or real', async (t) => {
 		assert.equal((await nudge(['preview', path.parse(name).name, '-C', dir])).code, 0, name)
 })
 
+test('a workspace that never ran has an empty queue and knows nobody', async (t) => {
+	const dir = await workspace(t)
+	assert.match((await nudge(['queue', '-C', dir])).stdout, /no messages/)
+	assert.equal((await nudge(['person', 'ada', '-C', dir])).code, 67)
+})
+
 for (const running of [true, false])
 	test(`person, send and queue ${running ? 'beside' : 'without'} a worker`, async (t) => {
 		const { dir, sink, worker } = await mailing(t)

@@ -12,6 +12,7 @@
 #include "templates/json.h"
 #include "templates/markdown.h"
 #include "templates/mem.h"
+#include "templates/zone.h"
 #include "worker/delivery/signature.h"
 #include "worker/token.h"
 
@@ -29,7 +30,7 @@ read_texts(const char *text)
 
 	duration_parse(text, &ms);
 	date_parse_rfc3339(text, strlen(text), &ms);
-	date_parse(text, strlen(text), NULL, 0, &date);
+	date_parse(text, strlen(text), zone_find("Europe/Berlin"), 0, &date);
 	if (token_read(token_key, text, address, sizeof address, topic,
 		sizeof topic) == 0)
 		abort(); /* nobody can make one */
