@@ -240,7 +240,6 @@ test_liquid(
 	    .now_ms = scope->now_ms,
 	    .zone = scope->zone,
 	    .undefined_is_nil = true};
-
 	int holds;
 
 	narrow(scope, c);

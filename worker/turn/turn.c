@@ -163,10 +163,8 @@ turn_key(char key[27], const struct subject *s, const char *sequence,
 	struct buf b = {0};
 	int bit = 0;
 
-	buf_addf(&b, "%d/%s", (int)s->kind, s->name);
-	buf_addc(&b, '\0');
-	buf_addf(&b, "%s/%d/%s/%s/%s/%s", sequence, entry, step,
-	    template_name, channel, recipient);
+	buf_addf(&b, "%d/%s%c%s/%d/%s/%s/%s/%s", (int)s->kind, s->name, '\0',
+	    sequence, entry, step, template_name, channel, recipient);
 	EVP_Digest(b.data, b.len, sum, NULL, EVP_sha256(), NULL);
 	buf_free(&b);
 	for (int i = 0; i < 26; i++, bit += 5) {
@@ -228,13 +226,31 @@ message(struct turn *t, struct person *person,
 	return &m->row;
 }
 
+/* What the message remembers of what it was decided on. */
+static const char *
+send_data(struct turn *t, const struct outgoing *o)
+{
+	struct buf text = {0};
+	const char *kept;
+
+	buf_addf(&text, "{\"entered_at\":%lld,\"day\":%d",
+	    (long long)o->entered_ms, o->day);
+	if (o->event != NULL) {
+		buf_adds(&text, ",\"event\":");
+		json_text_write(o->event, &text);
+	}
+	buf_addc(&text, '}');
+	kept = arena_strndup(&t->arena, text.data, text.len);
+	buf_free(&text);
+	return kept;
+}
+
 static void
 take_send(struct turn *t, struct person *person, const struct decision *d)
 {
 	const struct outgoing *o = d->send;
 	const struct template_info *info = info_of(t, o->template_name);
 	struct queue_message *m;
-	json_t *data;
 
 	if (info == NULL) /* the rules were checked against these templates */
 		panic("template %s is not loaded", o->template_name);
@@ -244,12 +260,7 @@ take_send(struct turn *t, struct person *person, const struct decision *d)
 		m->topic = keep(t, o->topic);
 	m->next_at_ms = o->not_before_ms;
 	m->expires_at_ms = o->expires_at_ms;
-	data = json_pack("{s:I,s:i}", "entered_at",
-	    (json_int_t)o->entered_ms, "day", o->day);
-	if (o->event != NULL)
-		json_object_set(data, "event", o->event);
-	m->data = keep_json(t, data);
-	json_decref(data);
+	m->data = send_data(t, o);
 }
 
 void
