@@ -29,7 +29,7 @@ look_end(struct look *l)
 	return l->failed ? -1 : 0;
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 reason_print(char reason[REASON_SIZE], const char *fmt, va_list ap)
 {
 	int len = vsnprintf(reason, REASON_SIZE, fmt, ap);

@@ -15,7 +15,7 @@
 
 #define WORK_PER_STEP 64 /* bytes */
 
-static void
+static void __attribute__((format(printf, 4, 0)))
 fail_text(struct render *r, int line, int column, const char *fmt, va_list ap)
 {
 	char text[sizeof r->error->text];

@@ -49,7 +49,7 @@ write_safely(const char *text, FILE *to)
 	}
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 say_to(FILE *to, const char *fmt, va_list ap)
 {
 	char *text;

@@ -285,10 +285,10 @@ static int
 read_ids(struct reading *r, const json_t *j, struct segment_event *e)
 {
 	struct arena *arena = &r->batch->arena;
-	bool ok = read_id(arena, j, "userId", &e->user_id) &
-	    read_id(arena, j, "anonymousId", &e->anonymous_id) &
-	    read_id(arena, j, "previousId", &e->previous_id) &
-	    read_id(arena, j, "groupId", &e->group_id) &
+	bool ok = read_id(arena, j, "userId", &e->user_id) &&
+	    read_id(arena, j, "anonymousId", &e->anonymous_id) &&
+	    read_id(arena, j, "previousId", &e->previous_id) &&
+	    read_id(arena, j, "groupId", &e->group_id) &&
 	    read_id(arena, j, "messageId", &e->message_id);
 
 	if (!ok)
