@@ -16,5 +16,6 @@ struct clock {
 
 int64_t clock_now_ms(const struct clock *); /* since the epoch */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 #endif

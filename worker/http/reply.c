@@ -37,14 +37,16 @@ reply_bytes(struct evhttp_request *r, int status, const char *type,
     const void *body, size_t len)
 {
 	struct evbuffer *out = evhttp_request_get_output_buffer(r);
-	char length[24];
 
-	snprintf(length, sizeof length, "%zu", len);
 	reply_header(r, "Content-Type", type);
-	reply_header(r, "Content-Length", length);
-	reply_header(r, "X-Content-Type-Options", "nosniff");
-	if (evhttp_request_get_command(r) != EVHTTP_REQ_HEAD)
+	if (evhttp_request_get_command(r) == EVHTTP_REQ_HEAD) {
+		char length[24];
+
+		snprintf(length, sizeof length, "%zu", len);
+		reply_header(r, "Content-Length", length);
+	} else {
 		evbuffer_add(out, body, len);
+	}
 	evhttp_send_reply(r, status, phrase(status), NULL);
 }
 

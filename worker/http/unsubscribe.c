@@ -39,6 +39,7 @@ page(struct evhttp_request *r, int status, struct buf *body)
 	buf_add(&all, body->data, body->len);
 	buf_adds(&all, "</body>\n</html>\n");
 	reply_header(r, "Cache-Control", "no-store");
+	reply_header(r, "X-Content-Type-Options", "nosniff");
 	reply_header(r, "Referrer-Policy", "no-referrer");
 	reply_bytes(r, status, "text/html; charset=utf-8", all.data, all.len);
 	buf_free(&all);
