@@ -16,8 +16,8 @@
 #include "queue/sqlite.h"
 
 void
-hash_text(struct queue *q, const char *text, size_t text_len, void *out,
-    size_t len)
+hash_text(
+    struct queue *q, const char *text, size_t text_len, void *out, size_t len)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	const EVP_MD *type = q->sha256 == NULL ? EVP_sha256() : NULL;

@@ -89,7 +89,7 @@ struct queue {
 	int64_t log_bytes;
 	bool has_reserve;	  /* PATH.reserve is there */
 	int64_t wake_hints[4096]; /* by id % 4096: wake_at when last loaded */
-	int64_t trimmed; /* seen.hash up to which this round has looked */
+	int64_t trimmed;    /* seen.hash up to which this round has looked */
 	EVP_MD_CTX *sha256; /* looking it up costs more than a hash */
 };
 
@@ -149,7 +149,7 @@ int reserve_make(const char *path);
 void reserve_drop(const char *path);
 
 /* The first 8 * len bits of the SHA-256 of a text. */
-void hash_text(struct queue *, const char *text, size_t text_len, void *out,
-    size_t len);
+void hash_text(
+    struct queue *, const char *text, size_t text_len, void *out, size_t len);
 
 #endif

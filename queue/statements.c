@@ -98,9 +98,10 @@ const char *const statement_text[STATEMENTS] = {
     [EVENTS_TRIM] = TRIM("events", "received"),
 
     [MESSAGE_ADD] =
-	"INSERT OR FAIL INTO messages (key, subject, sequence, entry, step, template,"
-	" channel, recipient, topic, data, state, created_at, next_at,"
-	" expires_at, settled_at, attempts, reason, address, provider_id)"
+	"INSERT OR FAIL INTO messages (key, subject, sequence, entry, step,"
+	" template, channel, recipient, topic, data, state, created_at,"
+	" next_at, expires_at, settled_at, attempts, reason, address,"
+	" provider_id)"
 	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
 	" ?14, ?15, ?16, ?17, ?18, ?19) ON CONFLICT (key) DO NOTHING",
     [MESSAGE_UPDATE] =

@@ -16,8 +16,7 @@
 #define KEY_SIZE 16
 
 static void
-address_key(
-    struct queue *q, const char *address, unsigned char key[KEY_SIZE])
+address_key(struct queue *q, const char *address, unsigned char key[KEY_SIZE])
 {
 	static const char space[] = " \t\r\n";
 	const char *start = address + strspn(address, space);

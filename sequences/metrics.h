@@ -48,7 +48,6 @@ json_t *metrics_values(const struct metrics *, const struct subject *,
  * one of many.
  */
 void metrics_add_values(const struct metrics *, const struct subject *,
-    const struct liquid_scope *scope, const char *const *names,
-    json_t *values);
+    const struct liquid_scope *scope, const char *const *names, json_t *values);
 
 #endif

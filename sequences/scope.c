@@ -90,9 +90,8 @@ static json_t *
 make_account(struct engine_scope *scope)
 {
 	const struct subject *account = scope_account(scope);
-	struct engine_scope own = {.rules = scope->rules,
-	    .subject = account,
-	    .now_ms = scope->now_ms};
+	struct engine_scope own = {
+	    .rules = scope->rules, .subject = account, .now_ms = scope->now_ms};
 	json_t *all = json_copy(account->traits);
 
 	json_object_set(all, "metric", look_up_metric(&own));
