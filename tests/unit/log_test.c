@@ -156,7 +156,10 @@ test_text(void **state)
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY), saved, slave;
 	char line[64] = "";
 
-	assert_int_equal(grantpt(terminal), 0);
+	if (terminal < 0 || grantpt(terminal) != 0) {
+		print_message("no terminal can be had here: skipped\n");
+		skip();
+	}
 	assert_int_equal(unlockpt(terminal), 0);
 	slave = open(ptsname(terminal), O_RDWR | O_NOCTTY);
 	saved = dup(STDERR_FILENO);
