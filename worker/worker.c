@@ -9,7 +9,6 @@
  * verdicts wait in memory, and nothing new is sent.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +40,7 @@
 struct worker {
 	const struct worker_options *options;
 	struct event_base *base;
-	struct event *turn_event, *timer, *signals[2], *reload;
+	struct event *turn_event, *gather, *timer, *signals[2], *reload;
 	struct server *server;
 	struct workspace *workspace;
 	struct clock clock;
@@ -410,27 +409,30 @@ run_turn(struct worker *w)
 }
 
 /*
- * A commit costs the same for one input as for a hundred. While less has
- * arrived than the last turn had, the loop looks round again for a moment; a
- * lone input after a lone one does not wait.
+ * A commit costs the same for one input as for a hundred. Where several came
+ * together the last time, a turn waits a moment for twice as many; a lone input
+ * after a lone one does not wait.
  */
 static bool
 is_gathering(const struct worker *w)
 {
-	return w->arrivals != 0 && w->arrivals < w->last_arrivals &&
+	return w->arrivals != 0 && w->last_arrivals > 1 &&
+	    w->arrivals < 2 * w->last_arrivals &&
 	    clock_monotonic_us() - w->first_arrival_us < GATHER_US;
 }
 
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
+	struct timeval moment = {0, GATHER_US};
 	struct worker *w = arg;
 
 	if (is_gathering(w)) {
-		sched_yield();
-		event_active(w->turn_event, EV_TIMEOUT, 0);
+		if (!event_pending(w->gather, EV_TIMEOUT, NULL))
+			event_add(w->gather, &moment);
 		return;
 	}
+	event_del(w->gather);
 	w->last_arrivals = w->arrivals;
 	w->arrivals = 0;
 	run_turn(w);
@@ -580,6 +582,7 @@ start_loop(struct worker *w)
 	config = event_config_new();
 	/* evhttp turns reading off and on for each request: no call for it */
 	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
 	w->base = event_base_new_with_config(config);
 	event_config_free(config);
 	if (w->base == NULL)
@@ -587,6 +590,8 @@ start_loop(struct worker *w)
 	event_base_priority_init(w->base, 2);
 	w->turn_event = event_new(w->base, -1, 0, on_turn, w);
 	event_priority_set(w->turn_event, 1);
+	w->gather = event_new(w->base, -1, 0, on_turn, w);
+	event_priority_set(w->gather, 1);
 	w->timer = event_new(w->base, -1, 0, on_turn, w);
 	event_priority_set(w->timer, 1);
 	for (int i = 0; i < 2; i++) {
@@ -669,6 +674,8 @@ stop(struct worker *w)
 		event_free(w->reload);
 	if (w->turn_event != NULL)
 		event_free(w->turn_event);
+	if (w->gather != NULL)
+		event_free(w->gather);
 	if (w->timer != NULL)
 		event_free(w->timer);
 	if (w->base != NULL)
