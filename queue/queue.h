@@ -41,7 +41,8 @@ struct queue_error {
 };
 
 enum queue_mode {
-	QUEUE_WORKER, /* holds the store: one at a time; makes and migrates it */
+	QUEUE_WORKER, /* holds the store: one at a time; makes and migrates it
+		       */
 	QUEUE_READER, /* looks on while a worker works; writes nothing */
 	QUEUE_MEMORY, /* a worker's store that is gone when closed; no path */
 };
@@ -51,8 +52,8 @@ enum queue_mode {
  * checks the file quickly (header, schema version, quick structural test of a
  * store that was not closed cleanly).
  */
-struct queue *queue_open(const char *url, enum queue_mode,
-    struct queue_error *);
+struct queue *queue_open(
+    const char *url, enum queue_mode, struct queue_error *);
 void queue_close(struct queue *);
 const struct queue_error *queue_error(const struct queue *);
 
@@ -80,8 +81,8 @@ struct queue_name {
 enum queue_subject_kind { QUEUE_USER = 1, QUEUE_ACCOUNT = 2 };
 
 /* Which columns a save writes; a new subject is written whole. */
-#define QUEUE_SAVE_TRAITS  1u /* name, traits, email, account */
-#define QUEUE_SAVE_STATE   2u /* state, wake_at_ms */
+#define QUEUE_SAVE_TRAITS 1u /* name, traits, email, account */
+#define QUEUE_SAVE_STATE  2u /* state, wake_at_ms */
 
 struct queue_subject {
 	int64_t id; /* 0: not stored yet; filled in by the save */
@@ -93,22 +94,22 @@ struct queue_subject {
 	int64_t account;    /* a user's account; 0: none */
 	int64_t wake_at_ms; /* 0: no wake-up */
 	int64_t created_at_ms;
-	unsigned save;	    /* in: QUEUE_SAVE_ bits */
+	unsigned save; /* in: QUEUE_SAVE_ bits */
 };
 
 /* Ids of the subjects with these names; 0 where there is none. */
-int queue_names_find(struct queue *, const struct queue_name *, int n,
-    int64_t *ids);
+int queue_names_find(
+    struct queue *, const struct queue_name *, int n, int64_t *ids);
 /* Names given to a subject, new or moved from another one. */
-int queue_names_bind(struct queue *, const struct queue_name *, int n,
-    const int64_t *ids);
+int queue_names_bind(
+    struct queue *, const struct queue_name *, int n, const int64_t *ids);
 /* All names of one subject. Returns how many (at most max), or -1. */
-int queue_names_of(struct queue *, int64_t subject, struct queue_name *out,
-    int max);
+int queue_names_of(
+    struct queue *, int64_t subject, struct queue_name *out, int max);
 
 /* In the order of ids; out[i].id is 0 where there is none. */
-int queue_subjects_load(struct queue *, const int64_t *ids, int n,
-    struct queue_subject *out);
+int queue_subjects_load(
+    struct queue *, const int64_t *ids, int n, struct queue_subject *out);
 int queue_subjects_save(struct queue *, struct queue_subject *, int n);
 
 /*
@@ -121,15 +122,15 @@ int queue_subject_merge(struct queue *, int64_t from, int64_t into);
 int queue_subject_forget(struct queue *, int64_t subject);
 
 /* Users of an account after `after` (an id), in order of id. Count or -1. */
-int queue_members(struct queue *, int64_t account, int64_t after, int64_t *ids,
-    int max);
+int queue_members(
+    struct queue *, int64_t account, int64_t after, int64_t *ids, int max);
 
 /*
  * Subjects of whose names (queue_names_bind) or email one is `text`, then those
  * where one begins with it. Email in any case. Count or -1.
  */
-int queue_subjects_search(struct queue *, const char *text,
-    struct queue_subject *out, int max);
+int queue_subjects_search(
+    struct queue *, const char *text, struct queue_subject *out, int max);
 
 /*
  * A wake-up is a time at which a subject must be looked at: one a subject, the
@@ -164,8 +165,8 @@ int queue_events_add(struct queue *, struct queue_event *, int n);
 int queue_events_of(struct queue *, int64_t subject, int64_t before,
     struct queue_event *out, int max);
 /* Everybody's, in order of id, with id > after. For rebuilding metrics. */
-int queue_events_after(struct queue *, int64_t after, struct queue_event *out,
-    int max);
+int queue_events_after(
+    struct queue *, int64_t after, struct queue_event *out, int max);
 
 /* --------------------------------------------------------------- messages */
 
@@ -185,7 +186,7 @@ const char *queue_state_name(enum queue_state); /* "queued", ... "held" */
 int queue_state_parse(const char *name);	/* -1: no such state */
 
 struct queue_message {
-	int64_t id; /* out: order of creation */
+	int64_t id;   /* out: order of creation */
 	char key[27]; /* base32, unique, stable over retries */
 	int64_t subject;
 	const char *sequence; /* "" for a message sent by hand */
@@ -208,8 +209,8 @@ struct queue_message {
 };
 
 /* Messages whose key exists already are left as they are: duplicate[i]. */
-int queue_messages_add(struct queue *, const struct queue_message *, int n,
-    bool *duplicate);
+int queue_messages_add(
+    struct queue *, const struct queue_message *, int n, bool *duplicate);
 
 /*
  * Up to max queued messages of a channel that are due at now_ms, the longest
@@ -226,8 +227,8 @@ int64_t queue_message_next(struct queue *, const char *channel);
 int queue_messages_update(struct queue *, const struct queue_message *, int n);
 
 /* Left in `sending` by a worker that died: their outcome is not known. */
-int queue_messages_unsettled(struct queue *, struct queue_message *out,
-    int max);
+int queue_messages_unsettled(
+    struct queue *, struct queue_message *out, int max);
 
 struct queue_message_filter {
 	const char *key;      /* or NULL */
@@ -244,8 +245,8 @@ int queue_messages_count(struct queue *, int64_t counts[QUEUE_STATES]);
  * How many messages with a topic this subject got since then, for caps: those
  * sent, those that may have been (unsure), and those on their way. Or -1.
  */
-int queue_messages_sent_since(struct queue *, int64_t subject,
-    int64_t since_ms);
+int queue_messages_sent_since(
+    struct queue *, int64_t subject, int64_t since_ms);
 
 /* -------------------------------------------------------------- decisions */
 
@@ -287,8 +288,8 @@ int queue_suppressed(struct queue *, const char *address, const char *topic,
  * never checkpoints, except when it is closed.
  */
 struct queue_checkpointer;
-struct queue_checkpointer *queue_checkpointer_open(const char *url,
-    struct queue_error *);
+struct queue_checkpointer *queue_checkpointer_open(
+    const char *url, struct queue_error *);
 int queue_checkpoint(struct queue_checkpointer *);
 const struct queue_error *queue_checkpointer_error(
     const struct queue_checkpointer *);
@@ -311,7 +312,7 @@ bool queue_is_full(const struct queue *);
  * events, decisions, settled messages. Returns how many it looked at, 0 at the
  * end of a round through all of them, or -1. To be called until it is 0.
  */
-int queue_trim(struct queue *, int64_t seen_before_ms, int64_t before_ms,
-    int max);
+int queue_trim(
+    struct queue *, int64_t seen_before_ms, int64_t before_ms, int max);
 
 #endif

@@ -81,8 +81,8 @@ struct place *place_enter(
     struct look *, const struct sequence *, int64_t entered_ms, json_t *event);
 void place_pause(struct look *, const struct sequence *, struct place *,
     int64_t until_ms, const char *why);
-void place_resume(struct look *, const struct sequence *, struct place *,
-    const char *why);
+void place_resume(
+    struct look *, const struct sequence *, struct place *, const char *why);
 /* The last step is decided: done, or outside. The place may be gone. */
 void place_finish(struct look *, const struct sequence *, struct place *,
     const struct step *stop);

@@ -85,8 +85,8 @@ place_pause(struct look *l, const struct sequence *q, struct place *p,
 }
 
 void
-place_resume(struct look *l, const struct sequence *q, struct place *p,
-    const char *why)
+place_resume(
+    struct look *l, const struct sequence *q, struct place *p, const char *why)
 {
 	place_move(l, p, PLACE_WAITING);
 	p->paused_until_ms = 0;

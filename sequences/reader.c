@@ -29,8 +29,7 @@ reader_pop(struct reader *r, size_t mark)
 	buf_truncate(&r->at, mark);
 }
 
-static void __attribute__((format(printf, 3, 0)))
-reader_place(
+static void __attribute__((format(printf, 3, 0))) reader_place(
     const struct reader *r, struct error *e, const char *fmt, va_list ap)
 {
 	char text[sizeof e->text];

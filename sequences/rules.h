@@ -31,11 +31,11 @@ struct rules_context {
 
 /*
  * Everything that is wrong is added to the problems; the rules are usable only
- * when problems->errors did not grow. Never NULL. `folder` is the workspace; without
- * a sequences/ in it there are no sequences.
+ * when problems->errors did not grow. Never NULL. `folder` is the workspace;
+ * without a sequences/ in it there are no sequences.
  */
-struct rules *rules_load(const char *folder, const struct rules_context *,
-    struct problems *);
+struct rules *rules_load(
+    const char *folder, const struct rules_context *, struct problems *);
 void rules_free(struct rules *);
 
 /* What the rest of the program may know of a sequence. */
@@ -44,7 +44,7 @@ struct sequence_info {
 	const char *description;
 	const char *topic; /* NULL: none */
 	bool for_account;
-	bool is_manual;	   /* has { "manual": true } among its ways in */
+	bool is_manual; /* has { "manual": true } among its ways in */
 	int n_steps;
 };
 int rules_count(const struct rules *);

@@ -3,11 +3,12 @@
  * step - when a step of an entry is due, and what is decided then.
  *
  * A step is decided at its due time, or later if nobody looked: after downtime,
- * when a pause ended, or because its window was closed. If that is more than the
- * grace later it is skipped (or sent all the same, `"then": "send"`). And when
- * several are due at once, only the last that would send anything does, so that
- * a person never gets two at once; steps that the definition puts at the same
- * time (the same day, or "after": "0s") belong together and are all decided.
+ * when a pause ended, or because its window was closed. If that is more than
+ * the grace later it is skipped (or sent all the same, `"then": "send"`). And
+ * when several are due at once, only the last that would send anything does, so
+ * that a person never gets two at once; steps that the definition puts at the
+ * same time (the same day, or "after": "0s") belong together and are all
+ * decided.
  */
 #include <stdio.h>
 

@@ -44,8 +44,8 @@ file_read(const char *path, size_t *len, struct error *e)
 	errno = 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		error_at(e, path, 0, 0, NULL, "cannot be read: %s",
-		    strerror(errno));
+		error_at(
+		    e, path, 0, 0, NULL, "cannot be read: %s", strerror(errno));
 	} else if (!S_ISREG(st.st_mode)) {
 		error_at(e, path, 0, 0, NULL, "is not a file");
 	} else if (st.st_size > FILE_MAX) {
@@ -76,8 +76,8 @@ parse_owned(struct json_doc *doc, const char *shown, char *text, size_t len,
 	if (doc->root == NULL) {
 		error_at(e, shown, at.line, at.column, NULL, "%s", at.text);
 	} else if (!json_is_object(doc->root)) {
-		error_at(e, shown, 1, 1, NULL,
-		    "a JSON object is expected: { ... }");
+		error_at(
+		    e, shown, 1, 1, NULL, "a JSON object is expected: { ... }");
 	} else {
 		doc->file = xstrdup(shown);
 		return 0;
@@ -94,8 +94,8 @@ json_doc_parse(struct json_doc *doc, const char *shown, const char *text,
 }
 
 int
-json_doc_load(struct json_doc *doc, const char *path, const char *shown,
-    struct error *e)
+json_doc_load(
+    struct json_doc *doc, const char *path, const char *shown, struct error *e)
 {
 	size_t len;
 	char *text = file_read(path, &len, e);
@@ -206,8 +206,8 @@ find_child(const char *p, const char *segment, size_t len)
 }
 
 void
-json_doc_where(const struct json_doc *doc, const char *pointer, int *line,
-    int *column)
+json_doc_where(
+    const struct json_doc *doc, const char *pointer, int *line, int *column)
 {
 	const char *p = skip_space(doc->text);
 	const char *start = doc->text;
@@ -215,8 +215,8 @@ json_doc_where(const struct json_doc *doc, const char *pointer, int *line,
 	while (*pointer == '/') {
 		size_t len = strcspn(pointer + 1, "/");
 		const char *child = *p == '{' || *p == '['
-		    ? find_child(p, pointer + 1, len)
-		    : NULL;
+					? find_child(p, pointer + 1, len)
+					: NULL;
 
 		if (child == NULL)
 			break;
@@ -233,8 +233,8 @@ json_doc_where(const struct json_doc *doc, const char *pointer, int *line,
 }
 
 void
-json_doc_error(const struct json_doc *doc, const char *pointer,
-    struct error *e, const char *fmt, ...)
+json_doc_error(const struct json_doc *doc, const char *pointer, struct error *e,
+    const char *fmt, ...)
 {
 	char text[sizeof e->text];
 	int line, column;

@@ -72,8 +72,8 @@ arena_alloc(struct arena *a, size_t size)
 {
 	struct arena_block *b = a->blocks;
 
-	size = (size + _Alignof(max_align_t) - 1) &
-	    ~(_Alignof(max_align_t) - 1);
+	size =
+	    (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 	if (b == NULL || b->size - b->used < size) {
 		size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
 

@@ -29,21 +29,21 @@ struct mime_header {
 
 struct mime_message {
 	int64_t date_ms;
-	struct mime_address from, to, reply_to; /* reply_to.address may be NULL */
+	struct mime_address from, to,
+	    reply_to;		/* reply_to.address may be NULL */
 	const char *subject;	/* UTF-8 */
 	const char *message_id; /* "key@domain", without angle brackets */
 	const char *text;	/* UTF-8, any line ends; may be NULL */
-	const char *html;	/* UTF-8, any line ends; may be NULL, not both */
+	const char *html; /* UTF-8, any line ends; may be NULL, not both */
 	const char *list_unsubscribe; /* https URL; adds the -Post header too */
 	const char *list_unsubscribe_mailto; /* address; may be NULL */
-	const char *list_id;   /* `"Onboarding" <onboarding.example.com>` */
+	const char *list_id; /* `"Onboarding" <onboarding.example.com>` */
 	const char *feedback_id;
 	const struct mime_header *extra; /* more headers */
 	int n_extra;
 };
 
-int mime_compose(const struct mime_message *, struct buf *out,
-    struct error *);
+int mime_compose(const struct mime_message *, struct buf *out, struct error *);
 
 /*
  * One address as SMTP can carry it without SMTPUTF8: local part up to 64

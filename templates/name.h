@@ -7,8 +7,8 @@
 
 /*
  * A name as people have them: no link, no markup, no control character, at most
- * 64 characters. Not so "evil.example", "www...", "https://..." and "<b>", which
- * mail clients turn into what a stranger can click on.
+ * 64 characters. Not so "evil.example", "www...", "https://..." and "<b>",
+ * which mail clients turn into what a stranger can click on.
  */
 bool name_is_plain(const char *, size_t len);
 

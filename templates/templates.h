@@ -36,8 +36,8 @@ void templates_free(struct templates *);
  * By name ("day-00-welcome"). With a locale ("de-AT", "de_AT") the nearest
  * variant is taken: de-AT, de, then the one without a locale. NULL: none.
  */
-const struct template *templates_find(const struct templates *,
-    const char *name, const char *locale);
+const struct template *templates_find(
+    const struct templates *, const char *name, const char *locale);
 const char *const *templates_names(const struct templates *); /* sorted, NULL */
 
 enum template_kind { TEMPLATE_EMAIL, TEMPLATE_DOCUMENT };
@@ -49,14 +49,15 @@ struct template_info {
 	const char *locale; /* "" for the default one */
 	enum template_kind kind;
 	const char *channel; /* default "email" for mails; NULL if none said */
-	const char *topic;   /* NULL: not a subscription topic (transactional) */
+	const char *topic; /* NULL: not a subscription topic (transactional) */
 	const char *const *tags; /* NULL-terminated */
 	bool unsure_hold;	 /* Unsure: hold */
 	/*
 	 * Names at the root of the scope that it reads ("user", "app_url"), as
 	 * far as they are written out: nothing else need be in the scope.
 	 */
-	const char *const *roots; /* NULL-terminated; NULL if there are errors */
+	const char *const
+	    *roots; /* NULL-terminated; NULL if there are errors */
 };
 const struct template_info *template_info(const struct template *);
 
@@ -72,12 +73,12 @@ void email_free(struct email *);
 
 /*
  * Both return 0, -1 with the error set (the message must be held), or
- * LIQUID_ABORTED (skip it; the reason is the text). The scope's lookup must know
- * `unsubscribe_url`, `postal_address` and `sender_name` beside the names of the
- * design; a template may set none of them. A document is one JSON text.
+ * LIQUID_ABORTED (skip it; the reason is the text). The scope's lookup must
+ * know `unsubscribe_url`, `postal_address` and `sender_name` beside the names
+ * of the design; a template may set none of them. A document is one JSON text.
  */
-int template_render_email(const struct template *,
-    const struct liquid_scope *, struct email *, struct error *);
+int template_render_email(const struct template *, const struct liquid_scope *,
+    struct email *, struct error *);
 int template_render_document(const struct template *,
     const struct liquid_scope *, struct buf *json, struct error *);
 

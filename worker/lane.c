@@ -4,8 +4,8 @@
 #include "worker/lane.h"
 #include "worker/log.h"
 
-#define CLAIM_MAX     256
-#define PAUSE_MS      5000 /* when the other side asks for less, without a time */
+#define CLAIM_MAX    256
+#define PAUSE_MS     5000 /* when the other side asks for less, without a time */
 #define PAUSE_MAX_MS ((int64_t)15 * 60 * 1000)
 
 static void
@@ -13,8 +13,8 @@ on_verdict(void *arg, struct delivery *d)
 {
 	struct lane *l = arg;
 
-	l->verdicts = list_room(l->verdicts, l->n_verdicts, &l->cap_verdicts,
-	    sizeof *l->verdicts);
+	l->verdicts = list_room(
+	    l->verdicts, l->n_verdicts, &l->cap_verdicts, sizeof *l->verdicts);
 	l->verdicts[l->n_verdicts++] = d;
 	l->in_flight--;
 	l->wake(l->arg);
@@ -36,8 +36,7 @@ on_ready(void *arg)
 
 struct lane *
 lane_start(struct workspace *w, const struct channel *channel,
-    struct event_base *base, void (*wake)(void *), void *arg,
-    struct error *e)
+    struct event_base *base, void (*wake)(void *), void *arg, struct error *e)
 {
 	struct lane *l = xcalloc(1, sizeof *l);
 
@@ -100,7 +99,7 @@ lane_held_until(const struct lane *l, int64_t now)
 	if (l->channel->rate <= 0 || l->tokens >= 1)
 		return until;
 	refilled = l->tokens_at +
-	    (int64_t)((1 - l->tokens) / l->channel->rate * 1000) + 1;
+		   (int64_t)((1 - l->tokens) / l->channel->rate * 1000) + 1;
 	return refilled > until ? refilled : until;
 }
 
@@ -110,8 +109,8 @@ slow_down(struct lane *l, int64_t now)
 {
 	for (int i = 0; i < l->n_verdicts; i++) {
 		const struct verdict *v = &l->verdicts[i]->verdict;
-		int64_t pause = v->retry_after_ms > 0 ? v->retry_after_ms
-						      : PAUSE_MS;
+		int64_t pause =
+		    v->retry_after_ms > 0 ? v->retry_after_ms : PAUSE_MS;
 
 		if (!v->slows_channel)
 			continue;

@@ -13,7 +13,8 @@
  * stand between the store and the transport. Moments are monotonic ms unless
  * they are named otherwise.
  *
- *	claim ──► claimed ──commit──► offered ──verdict──► verdicts ──commit──► gone
+ *	claim ──► claimed ──commit──► offered ──verdict──► verdicts ──commit──►
+ *gone
  */
 struct lane {
 	struct workspace *workspace; /* that the channel is of; held */
@@ -27,10 +28,10 @@ struct lane {
 	struct delivery *claimed; /* of this turn, not yet committed */
 	struct delivery **verdicts;
 	int n_verdicts, cap_verdicts;
-	int in_flight;		  /* offered, no verdict yet */
-	double tokens;		  /* what `rate` allows now */
+	int in_flight; /* offered, no verdict yet */
+	double tokens; /* what `rate` allows now */
 	int64_t tokens_at, paused_until;
-	int64_t next_at_ms;	  /* when a message is due; wall clock, 0 none */
+	int64_t next_at_ms; /* when a message is due; wall clock, 0 none */
 };
 
 /* NULL with the error set. */

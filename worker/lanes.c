@@ -40,12 +40,11 @@ sweep(struct lanes *ls)
 }
 
 int
-lanes_follow(struct lanes *ls, struct workspace *w, int grace_ms,
-    struct error *e)
+lanes_follow(
+    struct lanes *ls, struct workspace *w, int grace_ms, struct error *e)
 {
 	const struct settings *s = w->settings;
-	struct lane **fresh =
-	    xcalloc((size_t)s->n_channels + 1, sizeof *fresh);
+	struct lane **fresh = xcalloc((size_t)s->n_channels + 1, sizeof *fresh);
 	int n = 0, rc = 0;
 
 	for (int i = 0; i < s->n_channels && rc == 0; i++) {
@@ -53,8 +52,8 @@ lanes_follow(struct lanes *ls, struct workspace *w, int grace_ms,
 
 		if (old != NULL && channel_equal(old->channel, &s->channels[i]))
 			continue;
-		fresh[n] = lane_start(w, &s->channels[i], ls->base, ls->wake,
-		    ls->arg, e);
+		fresh[n] = lane_start(
+		    w, &s->channels[i], ls->base, ls->wake, ls->arg, e);
 		rc = fresh[n] != NULL ? 0 : -1;
 		n += rc == 0;
 	}
@@ -69,8 +68,8 @@ lanes_follow(struct lanes *ls, struct workspace *w, int grace_ms,
 	for (int i = 0; i < n; i++) {
 		if (rc != 0)
 			retire(fresh[i], 0);
-		ls->list = list_room(ls->list, ls->count, &ls->cap,
-		    sizeof *ls->list);
+		ls->list =
+		    list_room(ls->list, ls->count, &ls->cap, sizeof *ls->list);
 		ls->list[ls->count++] = fresh[i];
 	}
 	free(fresh);

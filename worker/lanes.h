@@ -21,8 +21,8 @@ struct lanes {
  * Makes the lanes those of this workspace: those that are as they were stay.
  * -1 with the error when one cannot start; the old ones then go on.
  */
-int lanes_follow(struct lanes *, struct workspace *, int grace_ms,
-    struct error *);
+int lanes_follow(
+    struct lanes *, struct workspace *, int grace_ms, struct error *);
 
 /* Steps of a turn; see lane.h. Retiring ones only settle. */
 int lanes_settle(struct lanes *, struct turn *);
@@ -36,8 +36,8 @@ bool lanes_have_due(struct lanes *, int64_t now_ms, int64_t monotonic_ms);
 /* The earliest time at which one is due; 0: none. */
 int64_t lanes_next_ms(const struct lanes *);
 /* Ms until one is due or may go again, at most `longest`. */
-int64_t lanes_wait(const struct lanes *, int64_t now_ms,
-    int64_t monotonic_ms, bool is_test_clock, int64_t longest);
+int64_t lanes_wait(const struct lanes *, int64_t now_ms, int64_t monotonic_ms,
+    bool is_test_clock, int64_t longest);
 void lanes_look(struct lanes *, struct queue *); /* the store was opened */
 
 bool lanes_are_quiet(const struct lanes *);

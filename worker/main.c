@@ -39,8 +39,8 @@ unknown_command(const char *name)
 		return fail(EX_USAGE,
 		    "there is no command \"%s\"; did you mean \"%s\"?", name,
 		    near);
-	return fail(EX_USAGE, "there is no command \"%s\"; see nudge help",
-	    name);
+	return fail(
+	    EX_USAGE, "there is no command \"%s\"; see nudge help", name);
 }
 
 const char *
@@ -90,8 +90,8 @@ own_option(struct invocation *in, const char *name, size_t len, char **argv,
 		if (o[k].argument == NULL && equals != NULL)
 			return fail(EX_USAGE, "--%s takes no value", o[k].name);
 		in->values[k] = o[k].argument == NULL
-		    ? ""
-		    : value_of(argv, argc, i, equals);
+				    ? ""
+				    : value_of(argv, argc, i, equals);
 		if (in->values[k] == NULL)
 			return fail(EX_USAGE, "--%s needs a value: %s",
 			    o[k].name, o[k].argument);
@@ -103,8 +103,8 @@ own_option(struct invocation *in, const char *name, size_t len, char **argv,
 
 /* 0, an exit code, or -1 when help was asked for and given. */
 static int
-read_option(struct invocation *in, char **argv, int argc, int *i,
-    int *overrides)
+read_option(
+    struct invocation *in, char **argv, int argc, int *i, int *overrides)
 {
 	const char *word = argv[*i];
 	const char *equals = strchr(word, '=');
@@ -120,9 +120,8 @@ read_option(struct invocation *in, char **argv, int argc, int *i,
 	}
 	if (strcmp(word, "-C") == 0) {
 		in->folder = value_of(argv, argc, i, NULL);
-		return in->folder != NULL
-		    ? 0
-		    : fail(EX_USAGE, "-C needs a folder");
+		return in->folder != NULL ? 0
+					  : fail(EX_USAGE, "-C needs a folder");
 	}
 	if (len == 5 && strncmp(word, "--set", 5) == 0) {
 		const char *value = value_of(argv, argc, i, equals);
@@ -182,7 +181,8 @@ main(int argc, char **argv)
 		command_help.run(&in);
 		return EX_USAGE;
 	}
-	if (strcmp(argv[first], "-h") == 0 || strcmp(argv[first], "--help") == 0)
+	if (strcmp(argv[first], "-h") == 0 ||
+	    strcmp(argv[first], "--help") == 0)
 		in.command = &command_help;
 	else if (strcmp(argv[first], "--version") == 0)
 		in.command = &command_version;

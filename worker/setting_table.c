@@ -13,7 +13,8 @@
 #include "worker/settings.h"
 
 void
-setting_complain(struct setting_reader *r, const char *pointer, const char *what)
+setting_complain(
+    struct setting_reader *r, const char *pointer, const char *what)
 {
 	struct error e;
 
@@ -35,7 +36,8 @@ env_file_value(const struct setting_reader *r, const char *name)
 		size_t line = strcspn(p, "\n");
 
 		if (line > len && strncmp(p, name, len) == 0 && p[len] == '=') {
-			while (line > len && isspace((unsigned char)p[line - 1]))
+			while (
+			    line > len && isspace((unsigned char)p[line - 1]))
 				line--;
 			return xstrndup(p + len + 1, line - len - 1);
 		}
@@ -71,8 +73,8 @@ static bool
 is_reference(const char *s)
 {
 	return s[0] == '$' && (isupper((unsigned char)s[1]) || s[1] == '_') &&
-	    s[1 + strspn(s + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] ==
-	    '\0';
+	       s[1 + strspn(s + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] ==
+		   '\0';
 }
 
 /* The string itself or what it refers to; caller frees; NULL: complained. */
@@ -116,9 +118,9 @@ parse_number(const char *text, int64_t min, int64_t max, int64_t *out)
 	errno = 0;
 	*out = strtoll(text, &end, 10);
 	return errno == 0 && end != text && *end == '\0' && *out >= min &&
-		*out <= max
-	    ? 0
-	    : -1;
+		       *out <= max
+		   ? 0
+		   : -1;
 }
 
 static int
@@ -193,8 +195,8 @@ set_url(const struct setting_reader *r, const struct setting *row, void *at,
 }
 
 static const char *
-set_address(const struct setting_reader *r, const struct setting *row,
-    void *at, const char *text)
+set_address(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
 {
 	if (!address_is_valid(text))
 		return "a mail address is expected";
@@ -208,8 +210,8 @@ set_zone(const struct setting_reader *r, const struct setting *row, void *at,
 {
 	*(const struct zone **)at = zone_find(text);
 	return *(const struct zone **)at != NULL
-	    ? NULL
-	    : "an IANA time zone is expected, such as Europe/Berlin";
+		   ? NULL
+		   : "an IANA time zone is expected, such as Europe/Berlin";
 }
 
 static const char *
@@ -237,8 +239,8 @@ set_duration(const struct setting_reader *r, const struct setting *row,
     void *at, const char *text)
 {
 	return duration_parse(text, at) == 0
-	    ? NULL
-	    : "a duration is expected, such as 90s, 48h or 14d";
+		   ? NULL
+		   : "a duration is expected, such as 90s, 48h or 14d";
 }
 
 static const char *
@@ -258,8 +260,8 @@ set_rate(const struct setting_reader *r, const struct setting *row, void *at,
     const char *text)
 {
 	return parse_rate(text, at) == 0
-	    ? NULL
-	    : "a rate is expected, such as 50/s or 10/m";
+		   ? NULL
+		   : "a rate is expected, such as 50/s or 10/m";
 }
 
 static const char *
@@ -267,8 +269,8 @@ set_time(const struct setting_reader *r, const struct setting *row, void *at,
     const char *text)
 {
 	return window_parse_time(text, at) == 0
-	    ? NULL
-	    : "a time of day is expected, such as 21:00";
+		   ? NULL
+		   : "a time of day is expected, such as 21:00";
 }
 
 static const char *
@@ -291,8 +293,8 @@ set_format(const struct setting_reader *r, const struct setting *row, void *at,
 {
 	*(bool *)at = strcmp(text, "json") == 0;
 	return *(bool *)at || strcmp(text, "text") == 0
-	    ? NULL
-	    : "\"text\" or \"json\" is expected";
+		   ? NULL
+		   : "\"text\" or \"json\" is expected";
 }
 
 static set_fn *const setters[] = {
@@ -353,21 +355,23 @@ set_texts(struct setting_reader *r, char ***at, const json_t *value,
 
 /* A copy in which strings that are references are resolved. */
 static json_t *
-resolve_object(struct setting_reader *r, const json_t *value, const char *pointer)
+resolve_object(
+    struct setting_reader *r, const json_t *value, const char *pointer)
 {
 	json_t *copy = json_deep_copy(value), *member;
 	const char *name;
 	void *next;
 
-	json_object_foreach_safe (copy, next, name, member) {
+	json_object_foreach_safe(copy, next, name, member)
+	{
 		char inner[200];
 		const char *s = json_string_value(member);
 		char *text;
 
 		snprintf(inner, sizeof inner, "%s/%s", pointer, name);
 		if (json_is_object(member))
-			json_object_set_new(copy, name,
-			    resolve_object(r, member, inner));
+			json_object_set_new(
+			    copy, name, resolve_object(r, member, inner));
 		if (s == NULL || (text = resolve(r, inner, s)) == NULL)
 			continue;
 		json_object_set_new(copy, name, json_string(text));
@@ -402,10 +406,10 @@ set_value(struct setting_reader *r, const struct setting *row, void *base,
 		if (text != NULL)
 			wrong = setting_set(r, row, base, text);
 	} else if (json_is_number(value) &&
-	    (row->kind == KIND_INT || row->kind == KIND_SIZE ||
-		row->kind == KIND_RATE)) {
-		snprintf(number, sizeof number, "%.17g",
-		    json_number_value(value));
+		   (row->kind == KIND_INT || row->kind == KIND_SIZE ||
+		       row->kind == KIND_RATE)) {
+		snprintf(
+		    number, sizeof number, "%.17g", json_number_value(value));
 		wrong = setting_set(r, row, base, number);
 	} else {
 		wrong = "a string is expected";
@@ -483,7 +487,8 @@ read_group(struct setting_reader *r, const struct setting_table *t, void *base,
 	const char *key;
 	json_t *value;
 
-	json_object_foreach ((json_t *)object, key, value) {
+	json_object_foreach((json_t *)object, key, value)
+	{
 		char name[128], inner[200];
 		const struct setting_part *part;
 		const struct setting *row;
@@ -515,8 +520,8 @@ setting_table_read(struct setting_reader *r, const struct setting_table *t,
 }
 
 void
-setting_table_defaults(const struct setting_reader *r,
-    const struct setting_table *t, void *base)
+setting_table_defaults(
+    const struct setting_reader *r, const struct setting_table *t, void *base)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->rows[i].fallback != NULL)
@@ -565,21 +570,21 @@ value_equal(const struct setting *row, const void *a, const void *b)
 		return *(const double *)a == *(const double *)b;
 	case KIND_TLS:
 		return *(const enum channel_tls *)a ==
-		    *(const enum channel_tls *)b;
+		       *(const enum channel_tls *)b;
 	case KIND_OBJECT:
 		return *(json_t *const *)a == *(json_t *const *)b ||
-		    json_equal(*(json_t *const *)a, *(json_t *const *)b);
+		       json_equal(*(json_t *const *)a, *(json_t *const *)b);
 	default:
 		return text_equal(*(char *const *)a, *(char *const *)b);
 	}
 }
 
 bool
-setting_table_equal(const struct setting_table *t, const void *a,
-    const void *b)
+setting_table_equal(const struct setting_table *t, const void *a, const void *b)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (!value_equal(&t->rows[i], (const char *)a + t->rows[i].offset,
+		if (!value_equal(&t->rows[i],
+			(const char *)a + t->rows[i].offset,
 			(const char *)b + t->rows[i].offset))
 			return false;
 	return true;
@@ -588,8 +593,8 @@ setting_table_equal(const struct setting_table *t, const void *a,
 /* ------------------------------------------------------ help and schema */
 
 void
-setting_table_help(const struct setting_table *t, const char *prefix,
-    struct buf *out)
+setting_table_help(
+    const struct setting_table *t, const char *prefix, struct buf *out)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct setting *row = &t->rows[i];
@@ -613,15 +618,15 @@ row_schema(const struct setting *row)
 	else if (row->kind == KIND_OBJECT)
 		json_object_set_new(schema, "type", json_string("object"));
 	else if (row->kind == KIND_INT || row->kind == KIND_SIZE ||
-	    row->kind == KIND_RATE)
-		json_object_set_new(schema, "type",
-		    json_pack("[s,s]", "number", "string"));
+		 row->kind == KIND_RATE)
+		json_object_set_new(
+		    schema, "type", json_pack("[s,s]", "number", "string"));
 	else
 		json_object_set_new(schema, "type", json_string("string"));
 	json_object_set_new(schema, "description", json_string(row->help));
 	if (row->fallback != NULL)
-		json_object_set_new(schema, "default",
-		    json_string(row->fallback));
+		json_object_set_new(
+		    schema, "default", json_string(row->fallback));
 	return schema;
 }
 
@@ -640,8 +645,8 @@ setting_table_schema(const struct setting_table *t)
 		if (dot != NULL) {
 			char group[32];
 
-			snprintf(group, sizeof group, "%.*s",
-			    (int)(dot - name), name);
+			snprintf(group, sizeof group, "%.*s", (int)(dot - name),
+			    name);
 			if (json_object_get(properties, group) == NULL)
 				json_object_set_new(properties, group,
 				    json_pack("{s:s,s:{},s:b}", "type",
@@ -655,4 +660,3 @@ setting_table_schema(const struct setting_table *t)
 	}
 	return schema;
 }
-

@@ -19,9 +19,9 @@
  */
 enum setting_kind {
 	KIND_TEXT,
-	KIND_PATH,     /* relative to the workspace */
-	KIND_URL,      /* http or https, no slash at the end */
-	KIND_ADDRESS,  /* of mail */
+	KIND_PATH,    /* relative to the workspace */
+	KIND_URL,     /* http or https, no slash at the end */
+	KIND_ADDRESS, /* of mail */
 	KIND_ZONE,
 	KIND_INT,
 	KIND_SIZE,     /* int64_t, bytes or a count */
@@ -30,9 +30,9 @@ enum setting_kind {
 	KIND_RATE,     /* double a second: "50/s", "10/m" */
 	KIND_TIME,     /* int minutes of the day: "21:00" */
 	KIND_TLS,
-	KIND_FORMAT,   /* bool: "json" or "text" */
-	KIND_TEXTS,    /* list of strings */
-	KIND_OBJECT,   /* kept as it is, strings resolved */
+	KIND_FORMAT, /* bool: "json" or "text" */
+	KIND_TEXTS,  /* list of strings */
+	KIND_OBJECT, /* kept as it is, strings resolved */
 };
 
 struct setting {
@@ -69,25 +69,25 @@ struct setting_reader {
 };
 
 /* A problem at that place of the document. */
-void setting_complain(struct setting_reader *, const char *pointer,
-    const char *what);
+void setting_complain(
+    struct setting_reader *, const char *pointer, const char *what);
 
-const struct setting *setting_find(const struct setting_table *,
-    const char *name);
+const struct setting *setting_find(
+    const struct setting_table *, const char *name);
 /* From text (of the environment, a flag, a default): NULL, or what is wrong. */
 const char *setting_set(const struct setting_reader *, const struct setting *,
     void *base, const char *text);
-void setting_table_defaults(const struct setting_reader *,
-    const struct setting_table *, void *base);
+void setting_table_defaults(
+    const struct setting_reader *, const struct setting_table *, void *base);
 /* Every member of the object; those that are not known are problems. */
 void setting_table_read(struct setting_reader *, const struct setting_table *,
     void *base, const json_t *object, const char *pointer);
-bool setting_table_equal(const struct setting_table *, const void *,
-    const void *);
+bool setting_table_equal(
+    const struct setting_table *, const void *, const void *);
 void setting_table_free(const struct setting_table *, void *base);
 
-void setting_table_help(const struct setting_table *, const char *prefix,
-    struct buf *out);
+void setting_table_help(
+    const struct setting_table *, const char *prefix, struct buf *out);
 json_t *setting_table_schema(const struct setting_table *);
 
 #endif

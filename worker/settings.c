@@ -23,8 +23,8 @@ static const struct setting worker_settings[] = {
 	"address and port to listen on; port 0 takes a free one", NULL},
     {"public_url", KIND_URL, AT(public_url), "http://127.0.0.1:8460", 0, 0,
 	"how people reach it from outside, for unsubscribe links", NULL},
-    {"store", KIND_PATH, AT(store), "data/nudge.db", 0, 0,
-	"the file of state", NULL},
+    {"store", KIND_PATH, AT(store), "data/nudge.db", 0, 0, "the file of state",
+	NULL},
     {"timezone", KIND_ZONE, AT(zone), "UTC", 0, 0,
 	"for people and accounts that have none", NULL},
     {"keys.write", KIND_TEXTS, AT(write_keys), NULL, 0, 0,
@@ -72,8 +72,8 @@ static const struct setting worker_settings[] = {
 	"events waiting to be committed; past it clients get 429", NULL},
     {"drain", KIND_WAIT, AT(drain_ms), "30s", 0, 3600000,
 	"how long SIGTERM waits for messages on their way", NULL},
-    {"log", KIND_FORMAT, AT(log_json), "text", 0, 0,
-	"\"text\" or \"json\"", NULL},
+    {"log", KIND_FORMAT, AT(log_json), "text", 0, 0, "\"text\" or \"json\"",
+	NULL},
 };
 
 static const struct setting channel_settings[] = {
@@ -96,15 +96,15 @@ static const struct setting channel_settings[] = {
     {"password", KIND_TEXT, OF(password), NULL, 0, 0, "for AUTH", "smtp"},
     {"helo", KIND_TEXT, OF(helo), NULL, 0, 0,
 	"our own name for EHLO; default the host's", "smtp"},
-    {"messages_per_connection", KIND_INT, OF(messages_per_connection), "100",
-	1, 1000, "then a new one", "smtp"},
+    {"messages_per_connection", KIND_INT, OF(messages_per_connection), "100", 1,
+	1000, "then a new one", "smtp"},
     {"url", KIND_TEXT, OF(url), NULL, 0, 0, "where to POST", "webhook"},
     {"secret", KIND_TEXT, OF(secret), NULL, 0, 0,
 	"whsec_..., for Standard Webhooks signatures", "webhook"},
     {"old_secret", KIND_TEXT, OF(old_secret), NULL, 0, 0,
 	"signs too while secrets rotate", "webhook"},
-    {"headers", KIND_OBJECT, OF(headers), NULL, 0, 0,
-	"more request headers", "webhook"},
+    {"headers", KIND_OBJECT, OF(headers), NULL, 0, 0, "more request headers",
+	"webhook"},
     {"folder", KIND_PATH, OF(folder), "data/outbox", 0, 0,
 	"where messages are written instead of being sent", "capture"},
 };
@@ -153,9 +153,9 @@ check_channel(struct setting_reader *r, struct channel *c, const json_t *value,
 		setting_complain(r, pointer, text);
 		return;
 	}
-	json_object_foreach ((json_t *)value, key, member) {
-		const struct setting *row =
-		    setting_find(&channel_table, key);
+	json_object_foreach((json_t *)value, key, member)
+	{
+		const struct setting *row = setting_find(&channel_table, key);
 
 		if (row == NULL || row->types == NULL ||
 		    strstr(row->types, c->type) != NULL)
@@ -166,9 +166,11 @@ check_channel(struct setting_reader *r, struct channel *c, const json_t *value,
 		setting_complain(r, inner, text);
 	}
 	if (strcmp(c->type, "smtp") == 0 && c->host == NULL)
-		setting_complain(r, pointer, "an smtp channel needs a \"host\"");
+		setting_complain(
+		    r, pointer, "an smtp channel needs a \"host\"");
 	if (strcmp(c->type, "webhook") == 0 && c->url == NULL)
-		setting_complain(r, pointer, "a webhook channel needs a \"url\"");
+		setting_complain(
+		    r, pointer, "a webhook channel needs a \"url\"");
 	if ((c->user == NULL) != (c->password == NULL))
 		setting_complain(r, pointer, "user and password go together");
 }
@@ -186,7 +188,8 @@ read_channels(struct setting_reader *r, const json_t *channels)
 	}
 	s->channels =
 	    xcalloc(json_object_size(channels) + 1, sizeof *s->channels);
-	json_object_foreach ((json_t *)channels, name, value) {
+	json_object_foreach((json_t *)channels, name, value)
+	{
 		struct channel *c = &s->channels[s->n_channels];
 		char pointer[200];
 
@@ -244,9 +247,10 @@ read_environment(struct setting_reader *r)
 		if (row->kind >= KIND_TEXTS)
 			continue;
 		for (size_t j = 0; row->name[j] != '\0'; j++)
-			name[6 + j] = row->name[j] == '.'
-			    ? '_'
-			    : (char)toupper((unsigned char)row->name[j]);
+			name[6 + j] =
+			    row->name[j] == '.'
+				? '_'
+				: (char)toupper((unsigned char)row->name[j]);
 		value = getenv(name) != NULL ? xstrdup(getenv(name)) : NULL;
 		if (value == NULL)
 			continue;
@@ -271,8 +275,8 @@ read_flags(struct setting_reader *r, const char *const *overrides)
 		snprintf(name, sizeof name, "%.*s", (int)len, *overrides);
 		row = setting_find(&worker_table, name);
 		if (row != NULL && (*overrides)[len] == '=')
-			wrong = setting_set(r, row, r->arg,
-			    *overrides + len + 1);
+			wrong =
+			    setting_set(r, row, r->arg, *overrides + len + 1);
 		snprintf(text, sizeof text, "%s: %s", name,
 		    wrong != NULL ? wrong : "");
 		if (wrong != NULL)
@@ -286,18 +290,21 @@ check_settings(struct setting_reader *r)
 	struct settings *s = r->arg;
 
 	if (s->n_channels == 0 && r->problems->errors == 0)
-		setting_complain(r, "", "there is no channel to send by: \"channels\": "
-			       "{ \"email\": { \"type\": \"capture\" } }");
+		setting_complain(r, "",
+		    "there is no channel to send by: \"channels\": "
+		    "{ \"email\": { \"type\": \"capture\" } }");
 	if ((s->quiet_from_min < 0) != (s->quiet_to_min < 0))
-		setting_complain(r, "/quiet", "quiet hours have a \"from\" and a \"to\"");
+		setting_complain(
+		    r, "/quiet", "quiet hours have a \"from\" and a \"to\"");
 	if (strchr(s->listen, ':') == NULL)
-		setting_complain(r, "/listen", "an address and a port are expected, "
-				      "such as 127.0.0.1:8460");
+		setting_complain(r, "/listen",
+		    "an address and a port are expected, "
+		    "such as 127.0.0.1:8460");
 }
 
 struct settings *
-settings_load(const char *folder, const char *const *overrides,
-    struct problems *problems)
+settings_load(
+    const char *folder, const char *const *overrides, struct problems *problems)
 {
 	struct settings *s = xcalloc(1, sizeof *s);
 	struct json_doc doc = {0};
@@ -368,8 +375,9 @@ void
 settings_help(struct buf *out)
 {
 	setting_table_help(&worker_table, "", out);
-	buf_adds(out, "  caps\n      [{\"max\": 3, \"window\": \"7d\"}]: at most "
-		      "so many messages a person\n");
+	buf_adds(out,
+	    "  caps\n      [{\"max\": 3, \"window\": \"7d\"}]: at most "
+	    "so many messages a person\n");
 	setting_table_help(&channel_table, "channels.NAME.", out);
 }
 
@@ -384,13 +392,13 @@ settings_schema(void)
 	    json_string("https://json-schema.org/draft/2020-12/schema"));
 	json_object_set_new(schema, "title",
 	    json_string("Settings of a nudge workspace (nudge.json)"));
-	json_object_set_new(properties, "$schema",
-	    json_pack("{s:s}", "type", "string"));
+	json_object_set_new(
+	    properties, "$schema", json_pack("{s:s}", "type", "string"));
 	json_object_set_new(properties, "channels",
 	    json_pack("{s:s,s:o}", "type", "object", "additionalProperties",
 		channel));
-	json_object_set_new(json_object_get(
-				json_object_get(channel, "properties"), "type"),
+	json_object_set_new(
+	    json_object_get(json_object_get(channel, "properties"), "type"),
 	    "enum", json_pack("[s,s,s]", types[0], types[1], types[2]));
 	json_object_set_new(properties, "caps",
 	    json_loads("{\"type\":\"array\",\"items\":{\"type\":\"object\","

@@ -24,26 +24,26 @@ enum channel_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
 /* A way out. Which members count depends on the type. */
 struct channel {
 	char *name;
-	char *type;	      /* "smtp", "webhook", "capture" */
-	double rate;	      /* messages a second; 0: no limit */
-	int connections;      /* at most so many */
-	int unsettled;	      /* verdicts a connection may be ahead */
-	int timeout_ms;	      /* for one exchange with the other side */
+	char *type;	 /* "smtp", "webhook", "capture" */
+	double rate;	 /* messages a second; 0: no limit */
+	int connections; /* at most so many */
+	int unsettled;	 /* verdicts a connection may be ahead */
+	int timeout_ms;	 /* for one exchange with the other side */
 	/* smtp */
 	char *host;
 	int port;
 	enum channel_tls tls;
-	char *ca_file;	      /* PEM; NULL: the system's */
+	char *ca_file;	       /* PEM; NULL: the system's */
 	char *user, *password; /* NULL: no AUTH */
-	char *helo;	      /* NULL: the host's name */
+	char *helo;	       /* NULL: the host's name */
 	int messages_per_connection;
 	/* webhook */
 	char *url;
-	char *secret;	      /* "whsec_..."; NULL: not signed */
-	char *old_secret;     /* signs too while rotating; may be NULL */
-	json_t *headers;      /* name to value; may be NULL */
+	char *secret;	  /* "whsec_..."; NULL: not signed */
+	char *old_secret; /* signs too while rotating; may be NULL */
+	json_t *headers;  /* name to value; may be NULL */
 	/* capture */
-	char *folder;	      /* absolute */
+	char *folder; /* absolute */
 };
 
 struct cap {
@@ -82,12 +82,12 @@ struct settings {
  * `overrides` is a NULL-terminated list of "name=value" from flags. Everything
  * that is wrong is added to the problems. Never NULL.
  */
-struct settings *settings_load(const char *folder,
-    const char *const *overrides, struct problems *);
+struct settings *settings_load(
+    const char *folder, const char *const *overrides, struct problems *);
 void settings_free(struct settings *);
 
-const struct channel *settings_channel(const struct settings *,
-    const char *name);
+const struct channel *settings_channel(
+    const struct settings *, const char *name);
 /* Are all settings of two channels the same? */
 bool channel_equal(const struct channel *, const struct channel *);
 

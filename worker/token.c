@@ -49,8 +49,8 @@ keyed_hash_new(const unsigned char *key)
 }
 
 static void
-keyed_hash(EVP_MAC_CTX *c, const void *data, size_t len,
-    unsigned char out[HASH_SIZE])
+keyed_hash(
+    EVP_MAC_CTX *c, const void *data, size_t len, unsigned char out[HASH_SIZE])
 {
 	size_t size;
 
@@ -73,9 +73,8 @@ token_key_new(const unsigned char secret[TOKEN_SECRET_SIZE])
 	k->nonce = keyed_hash_new(key);
 	keyed_hash(c, encryption, sizeof encryption - 1, key);
 	k->cipher = EVP_CIPHER_CTX_new();
-	if (k->cipher == NULL ||
-	    EVP_CipherInit_ex(
-		k->cipher, EVP_aes_128_gcm(), NULL, key, NULL, true) != 1)
+	if (k->cipher == NULL || EVP_CipherInit_ex(k->cipher, EVP_aes_128_gcm(),
+				     NULL, key, NULL, true) != 1)
 		panic("AES-128-GCM failed");
 	EVP_MAC_CTX_free(c);
 	return k;

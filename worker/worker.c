@@ -29,12 +29,12 @@
 #include "worker/notify.h"
 #include "worker/worker.h"
 
-#define WAKE_SET      1000 /* wake-ups looked at in one turn */
-#define TRIM_SET      200  /* old rows looked at in one turn */
-#define TRIM_EVERY_MS 1000
-#define REOPEN_MS     2000
-#define GATHER_US     1000
-#define LOG_MAX	      ((int64_t)16 * 1024 * 1024) /* then a checkpoint */
+#define WAKE_SET	1000 /* wake-ups looked at in one turn */
+#define TRIM_SET	200  /* old rows looked at in one turn */
+#define TRIM_EVERY_MS	1000
+#define REOPEN_MS	2000
+#define GATHER_US	1000
+#define LOG_MAX		((int64_t)16 * 1024 * 1024) /* then a checkpoint */
 #define LONGEST_WAIT_MS ((int64_t)60 * 1000)
 
 struct worker {
@@ -49,7 +49,7 @@ struct worker {
 	struct checkpoint *checkpoint;
 	struct lanes lanes;
 	struct input *inputs, **inputs_tail;
-	int64_t n_events; /* waiting in the inputs */
+	int64_t n_events;	     /* waiting in the inputs */
 	int arrivals, last_arrivals; /* since the last turn; before it */
 	int64_t first_arrival_us;    /* monotonic */
 	int64_t next_wakeup_ms;
@@ -133,7 +133,7 @@ has_work(struct worker *w, int64_t now_ms, int64_t mono)
 	if (!closing && w->next_wakeup_ms != 0 && w->next_wakeup_ms <= now_ms)
 		return true;
 	return lanes_have_verdicts(&w->lanes) ||
-	    (!closing && lanes_have_due(&w->lanes, now_ms, mono));
+	       (!closing && lanes_have_due(&w->lanes, now_ms, mono));
 }
 
 /* An event and its place among all that arrived: equal times keep it. */
@@ -191,7 +191,7 @@ clock_call(struct worker *w, struct api_call *call)
 	}
 	w->clock.test_ms = worker_move_clock(w, to_ms);
 	idle = w->clock.test_ms == to_ms && now == to_ms &&
-	    lanes_are_quiet(&w->lanes);
+	       lanes_are_quiet(&w->lanes);
 	call->status = 200;
 	call->reply = json_pack("{s:s,s:b}", "now",
 	    date_rfc3339(w->clock.test_ms, text, sizeof text), "idle", idle);
@@ -356,8 +356,8 @@ next_look(struct worker *w, int64_t now_ms, int64_t mono)
 static void
 set_timer(struct worker *w)
 {
-	int64_t ms = next_look(w, clock_now_ms(&w->clock),
-	    clock_monotonic_ms());
+	int64_t ms =
+	    next_look(w, clock_now_ms(&w->clock), clock_monotonic_ms());
 	struct timeval tv = {ms / 1000, ms % 1000 * 1000};
 
 	event_add(w->timer, &tv);
@@ -417,8 +417,8 @@ static bool
 is_gathering(const struct worker *w)
 {
 	return w->arrivals != 0 && w->last_arrivals > 1 &&
-	    w->arrivals < 2 * w->last_arrivals &&
-	    clock_monotonic_us() - w->first_arrival_us < GATHER_US;
+	       w->arrivals < 2 * w->last_arrivals &&
+	       clock_monotonic_us() - w->first_arrival_us < GATHER_US;
 }
 
 static void
@@ -511,8 +511,8 @@ static struct workspace *
 load(const struct worker_options *options)
 {
 	struct problems problems = {0};
-	struct workspace *workspace = workspace_load(options->folder,
-	    options->overrides, &problems, false);
+	struct workspace *workspace = workspace_load(
+	    options->folder, options->overrides, &problems, false);
 	char text[700];
 
 	for (int i = 0; i < problems.count; i++) {
@@ -555,9 +555,11 @@ on_reload(evutil_socket_t number, short what, void *arg)
 			  "before stay in force");
 		return;
 	}
-	if (lanes_follow(&w->lanes, fresh, fresh->settings->drain_ms, &e) != 0) {
+	if (lanes_follow(&w->lanes, fresh, fresh->settings->drain_ms, &e) !=
+	    0) {
 		log_error("reload: %s; the definitions from before stay in "
-			  "force", e.text);
+			  "force",
+		    e.text);
 		workspace_release(fresh);
 		return;
 	}
@@ -595,8 +597,7 @@ start_loop(struct worker *w)
 	w->timer = event_new(w->base, -1, 0, on_turn, w);
 	event_priority_set(w->timer, 1);
 	for (int i = 0; i < 2; i++) {
-		w->signals[i] =
-		    evsignal_new(w->base, numbers[i], on_signal, w);
+		w->signals[i] = evsignal_new(w->base, numbers[i], on_signal, w);
 		event_priority_set(w->signals[i], 0);
 		event_add(w->signals[i], NULL);
 	}
@@ -632,8 +633,7 @@ start(struct worker *w)
 		w->exit_code = EX_OSERR;
 		return -1;
 	}
-	w->lanes = (struct lanes){
-	    .base = w->base, .wake = want_turn, .arg = w};
+	w->lanes = (struct lanes){.base = w->base, .wake = want_turn, .arg = w};
 	if (lanes_follow(&w->lanes, w->workspace, 0, &e) != 0) {
 		log_error("%s", e.text);
 		w->exit_code = EX_CONFIG;
@@ -696,8 +696,8 @@ worker_run(const struct worker_options *options)
 		w.clock = (struct clock){true, options->test_clock_ms};
 	if (start(&w) == 0) {
 		if (options->ready != NULL)
-			options->ready(w.workspace->settings,
-			    server_port(w.server));
+			options->ready(
+			    w.workspace->settings, server_port(w.server));
 		notify_send("READY=1");
 		run_turn(&w);
 		event_base_dispatch(w.base);

@@ -21,9 +21,9 @@ struct event_base;
 struct worker;
 
 struct worker_options {
-	const char *folder;		/* the workspace */
-	const char *const *overrides;	/* settings from flags; NULL-terminated */
-	int64_t test_clock_ms;		/* 0: the real clock */
+	const char *folder;	      /* the workspace */
+	const char *const *overrides; /* settings from flags; NULL-terminated */
+	int64_t test_clock_ms;	      /* 0: the real clock */
 	/* Called once it listens, with the address it got. May be NULL. */
 	void (*ready)(const struct settings *, int port);
 };
@@ -40,12 +40,12 @@ struct input {
 	struct input *next;
 	enum input_kind kind;
 	struct evhttp_request *request;
-	struct segment_batch batch;    /* INPUT_EVENTS */
-	bool is_pixel;		       /* they came with an image's URL */
-	struct api_call call;	       /* INPUT_CALL: with copies of its own */
+	struct segment_batch batch; /* INPUT_EVENTS */
+	bool is_pixel;		    /* they came with an image's URL */
+	struct api_call call;	    /* INPUT_CALL: with copies of its own */
 	char *path, *query, *key;
 	json_t *body;
-	char address[256], topic[80];  /* INPUT_UNSUBSCRIBE */
+	char address[256], topic[80]; /* INPUT_UNSUBSCRIBE */
 	int status; /* out: 200, or 503 when the store failed */
 };
 
@@ -61,8 +61,8 @@ struct token_key *worker_token_key(const struct worker *);
 int64_t worker_now_ms(const struct worker *);
 /*
  * Moves a test clock to the next time at which something is due, at most to
- * `to_ms`. Returns the new time, or -1 when the clock is the real one. Something
- * is still on its way: returns the time unchanged.
+ * `to_ms`. Returns the new time, or -1 when the clock is the real one.
+ * Something is still on its way: returns the time unchanged.
  */
 int64_t worker_move_clock(struct worker *, int64_t to_ms);
 

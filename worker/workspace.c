@@ -15,16 +15,14 @@ contact_names(const struct settings *s)
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach (s->contacts, name, value)
-		names[n++] = name;
+	json_object_foreach(s->contacts, name, value) names[n++] = name;
 	return names;
 }
 
 static const char **
 channel_names(const struct settings *s)
 {
-	const char **names =
-	    xcalloc((size_t)s->n_channels + 1, sizeof *names);
+	const char **names = xcalloc((size_t)s->n_channels + 1, sizeof *names);
 
 	for (int i = 0; i < s->n_channels; i++)
 		names[i] = s->channels[i].name;
@@ -52,8 +50,8 @@ check_channels(const struct workspace *w, struct problems *problems)
 			    near != NULL ? near : "",
 			    near != NULL ? "\"?" : "");
 		else if (strcmp(c->type, "capture") != 0 &&
-		    (strcmp(c->type, "smtp") == 0) !=
-			(info->kind == TEMPLATE_EMAIL))
+			 (strcmp(c->type, "smtp") == 0) !=
+			     (info->kind == TEMPLATE_EMAIL))
 			error_at(&e, info->file, 0, 0, NULL,
 			    "%s cannot go by channel \"%s\", which is %s",
 			    info->kind == TEMPLATE_EMAIL ? "a mail"

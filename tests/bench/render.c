@@ -80,8 +80,8 @@ compile(const char *dir, const char *source, size_t len,
 }
 
 static void
-render(const struct liquid *l, const struct liquid_scope *scope,
-    struct buf *out)
+render(
+    const struct liquid *l, const struct liquid_scope *scope, struct buf *out)
 {
 	struct error e;
 
@@ -111,8 +111,8 @@ liquid_alone(const char *dir, struct liquid_scope *scope, double how_long)
 	do {
 		render(parts[0], scope, &line);
 		render(parts[1], scope, &content);
-		json_object_set_new(scope->arg, "subject",
-		    json_stringn(line.data, line.len));
+		json_object_set_new(
+		    scope->arg, "subject", json_stringn(line.data, line.len));
 		json_object_set_new(scope->arg, "content",
 		    json_stringn(content.data, content.len));
 		json_object_set_new(scope->arg, "preheader", json_string(""));

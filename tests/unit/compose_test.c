@@ -136,8 +136,8 @@ a_list_mail(void **state)
 static void
 without_a_topic_no_list(void **state)
 {
-	struct delivery d = delivery_of("own",
-	    "{\"_mail\":{\"from_address\":\"hello@acme.example\"}}");
+	struct delivery d = delivery_of(
+	    "own", "{\"_mail\":{\"from_address\":\"hello@acme.example\"}}");
 	struct buf mime = {0};
 
 	assert_int_equal(compose_mail(&d, &mime), 0);

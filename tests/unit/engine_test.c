@@ -415,9 +415,8 @@ test_metric_of_metrics(void **state)
 	    json_pack("[i, i, i]", 0, 2, 0));
 	event(&w, "2026-03-02 10:01", "Go");
 	expect_reason(&w, "metric.share is 50");
-	expect(&w,
-	    "03-02 10:01 entered\n03-02 10:01 send a hello\n"
-	    "03-02 10:01 finished\n");
+	expect(&w, "03-02 10:01 entered\n03-02 10:01 send a hello\n"
+		   "03-02 10:01 finished\n");
 	world_end(&w);
 }
 
@@ -434,8 +433,8 @@ test_identify_after_the_event(void **state)
 	expect(&w, ""); /* one refusal a day is enough */
 	identify(&w, "2026-03-02 10:03", json("{'plan': 'free'}"));
 	expect(&w, "03-02 10:03 entered\n03-02 10:03 send welcome hello\n");
-	assert_int_equal(
-	    subject_place(&w.user, "s")->entered_ms, at(&w, "2026-03-02 10:02"));
+	assert_int_equal(subject_place(&w.user, "s")->entered_ms,
+	    at(&w, "2026-03-02 10:02"));
 	assert_int_equal(w.user.n_candidates, 0);
 	world_end(&w);
 }

@@ -345,8 +345,8 @@ the_state_stays_small(void **state)
 		snprintf(with, sizeof with, "{\"n\": %d}", i * 7919 % 3000);
 		happens(&w, "E", w.scope.now_ms - i % 50 * HOUR, with);
 	}
-	assert_in_range(json_array_size(json_object_get(w.subject.metrics,
-			    "count_2d count 172800000")),
+	assert_in_range(json_array_size(json_object_get(
+			    w.subject.metrics, "count_2d count 172800000")),
 	    3, 3 * 32);
 	text = json_dumps(w.subject.metrics, JSON_COMPACT);
 	assert_in_range(strlen(text), 1000, 20000);
@@ -482,10 +482,9 @@ another_definitions_state_is_not_taken(void **state)
 static void
 a_damaged_state_does_no_harm(void **state)
 {
-	static const char *const states[][2] = {{"count", "1"},
-	    {"count", "{}"}, {"count", "[]"}, {"count", "[0]"},
-	    {"count", "[0, \"x\", {}]"}, {"latest", "[1]"},
-	    {"first", "[\"x\"]"}, {"distinct", "[1]"},
+	static const char *const states[][2] = {{"count", "1"}, {"count", "{}"},
+	    {"count", "[]"}, {"count", "[0]"}, {"count", "[0, \"x\", {}]"},
+	    {"latest", "[1]"}, {"first", "[\"x\"]"}, {"distinct", "[1]"},
 	    {"count 172800000", "[null, 2, 3, 4]"}};
 	char key[60];
 	struct world w;

@@ -66,13 +66,13 @@ paths(void **state)
 static void
 single_track(void **state)
 {
-	assert_int_equal(parse(SEGMENT_TRACK,
-			     "{\"userId\":\"u1\",\"event\":\"Signed Up\","
-			     "\"messageId\":\"m1\",\"writeKey\":\"k\","
-			     "\"properties\":{\"plan\":\"free\"},"
-			     "\"context\":{\"groupId\":\"g1\","
-			     "\"timezone\":\"Europe/Berlin\","
-			     "\"traits\":{\"email\":\"a@b.example\"}}}"),
+	assert_int_equal(
+	    parse(SEGMENT_TRACK, "{\"userId\":\"u1\",\"event\":\"Signed Up\","
+				 "\"messageId\":\"m1\",\"writeKey\":\"k\","
+				 "\"properties\":{\"plan\":\"free\"},"
+				 "\"context\":{\"groupId\":\"g1\","
+				 "\"timezone\":\"Europe/Berlin\","
+				 "\"traits\":{\"email\":\"a@b.example\"}}}"),
 	    200);
 	assert_int_equal(batch.count, 1);
 	assert_string_equal(batch.write_key, "k");
@@ -132,9 +132,9 @@ clock_is_corrected(void **state)
 static void
 without_sent_at_the_time_stands(void **state)
 {
-	assert_int_equal(parse(SEGMENT_TRACK,
-			     "{\"userId\":\"u\",\"event\":\"E\","
-			     "\"timestamp\":\"2026-11-21T01:07:42Z\"}"),
+	assert_int_equal(
+	    parse(SEGMENT_TRACK, "{\"userId\":\"u\",\"event\":\"E\","
+				 "\"timestamp\":\"2026-11-21T01:07:42Z\"}"),
 	    200);
 	assert_int_equal(batch.events[0].at_ms, RECEIVED - 86400000);
 }
@@ -149,8 +149,8 @@ missing_message_ids_are_made_up(void **state)
 		"\"event\":\"E\"}]}"),
 	    200);
 	assert_string_not_equal(batch.events[0].message_id, "");
-	assert_string_not_equal(batch.events[0].message_id,
-	    batch.events[1].message_id);
+	assert_string_not_equal(
+	    batch.events[0].message_id, batch.events[1].message_id);
 }
 
 static void
@@ -169,11 +169,13 @@ context_of_the_batch(void **state)
 static size_t
 gzip(const char *text, size_t len, unsigned char *out, size_t size)
 {
-	z_stream z = {.next_in = (Bytef *)text, .avail_in = (uInt)len,
-	    .next_out = out, .avail_out = (uInt)size};
+	z_stream z = {.next_in = (Bytef *)text,
+	    .avail_in = (uInt)len,
+	    .next_out = out,
+	    .avail_out = (uInt)size};
 
-	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9,
-			     Z_DEFAULT_STRATEGY),
+	assert_int_equal(
+	    deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY),
 	    Z_OK);
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
 	deflateEnd(&z);
@@ -269,8 +271,7 @@ main(void)
 	    cmocka_unit_test_teardown(context_of_the_batch, clean),
 	    cmocka_unit_test_teardown(gzip_whatever_the_headers_say, clean),
 	    cmocka_unit_test_teardown(bad_json, clean),
-	    cmocka_unit_test_teardown(
-		deep_json_is_refused_not_followed, clean),
+	    cmocka_unit_test_teardown(deep_json_is_refused_not_followed, clean),
 	    cmocka_unit_test(basic_keys),
 	    cmocka_unit_test(base64_of_a_pixel),
 	};

@@ -118,9 +118,11 @@ references(void **state)
 	snprintf(secret, sizeof secret, "%s/secret", folder);
 	setenv("T_FROM_FILE_FILE", secret, 1);
 	setenv("T_FROM_ENVIRONMENT", "four", 1);
-	s = load("{\"keys\":{\"write\":[\"$T_FROM_ENV_FILE\","
-		 "\"$T_FROM_FILE\",\"$T_FROM_ENVIRONMENT\",\"$5 off\"]},"
-		 CAPTURE "}", NULL);
+	s = load(
+	    "{\"keys\":{\"write\":[\"$T_FROM_ENV_FILE\","
+	    "\"$T_FROM_FILE\",\"$T_FROM_ENVIRONMENT\",\"$5 off\"]}," CAPTURE
+	    "}",
+	    NULL);
 	assert_int_equal(problems.count, 0);
 	assert_string_equal(s->write_keys[0], "one");
 	assert_string_equal(s->write_keys[1], "three");
@@ -138,7 +140,8 @@ flags_over_environment_over_file(void **state)
 	setenv("NUDGE_RETRY_FIRST", "6s", 1);
 	setenv("NUDGE_RETRY_LONGEST", "5m", 1);
 	s = load("{\"retry\":{\"first\":\"5s\",\"longest\":\"1m\"}," CAPTURE
-		 "}", flags);
+		 "}",
+	    flags);
 	unsetenv("NUDGE_RETRY_FIRST");
 	unsetenv("NUDGE_RETRY_LONGEST");
 	assert_int_equal(problems.count, 0);
@@ -196,8 +199,8 @@ schema_knows_every_setting(void **state)
 	json_t *schema = settings_schema();
 	struct buf help = {0};
 
-	assert_non_null(json_object_get(
-	    json_object_get(schema, "properties"), "listen"));
+	assert_non_null(
+	    json_object_get(json_object_get(schema, "properties"), "listen"));
 	settings_help(&help);
 	assert_non_null(strstr(help.data, "channels.NAME.password"));
 	buf_free(&help);
@@ -208,16 +211,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(defaults, make_folder,
-		drop_folder),
-	    cmocka_unit_test_setup_teardown(everything, make_folder,
-		drop_folder),
-	    cmocka_unit_test_setup_teardown(references, make_folder,
-		drop_folder),
+	    cmocka_unit_test_setup_teardown(defaults, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(
+		everything, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(
+		references, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(
 		flags_over_environment_over_file, make_folder, drop_folder),
-	    cmocka_unit_test_setup_teardown(mistakes, make_folder,
-		drop_folder),
+	    cmocka_unit_test_setup_teardown(mistakes, make_folder, drop_folder),
 	    cmocka_unit_test(schema_knows_every_setting),
 	};
 

@@ -12,13 +12,13 @@
 	"{\"places\":[{\"sequence\":\"on\\\"boarding\",\"entry\":2,"          \
 	"\"entered\":1774602000000,\"step\":\"day-7\",\"due\":1774850400000," \
 	"\"previous\":1774602000001,\"paused_until\":9223372036854775807,"    \
-	"\"goal\":-1,\"done\":true,"                                           \
+	"\"goal\":-1,\"done\":true,"                                          \
 	"\"decided\":[\"a\",\"b\"],\"event\":{\"plan\":\"fr\xc3\xa9\"}},"     \
 	"{\"sequence\":\"b\",\"due\":7}],"                                    \
 	"\"past\":[{\"sequence\":\"on\\\"boarding\",\"entries\":1,"           \
 	"\"entered\":1,\"exited\":2,\"finished\":true}],"                     \
-	"\"candidates\":[{\"sequence\":\"c\",\"on\":\"Signed Up\","       \
-	"\"at\":3,\"noted\":4,\"event\":{}}],\"traits_at\":5,"             \
+	"\"candidates\":[{\"sequence\":\"c\",\"on\":\"Signed Up\","           \
+	"\"at\":3,\"noted\":4,\"event\":{}}],\"traits_at\":5,"                \
 	"\"metrics\":{\"tasks\":3,\"days\":[1,2]}}"
 
 static void

@@ -151,14 +151,11 @@ test_other_secret_and_small_room(void **state)
 	token_make(key, "ada@example.com", "news", &token);
 	assert_int_equal(read_with(other_key, token.data), -1);
 	assert_int_equal(
-	    token_read(key, token.data, address, 15, topic, sizeof topic),
-	    -1);
+	    token_read(key, token.data, address, 15, topic, sizeof topic), -1);
 	assert_int_equal(
-	    token_read(key, token.data, address, 16, topic, sizeof topic),
-	    0);
+	    token_read(key, token.data, address, 16, topic, sizeof topic), 0);
 	assert_int_equal(
-	    token_read(key, token.data, address, 16, small, sizeof small),
-	    -1);
+	    token_read(key, token.data, address, 16, small, sizeof small), -1);
 	buf_free(&token);
 }
 

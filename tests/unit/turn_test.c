@@ -65,8 +65,8 @@ load_workspace(const char *more_settings)
 	write_file("nudge.json", json);
 	b.workspace = workspace_load(b.folder, NULL, &problems, false);
 	if (b.workspace == NULL)
-		fail_msg("%s", error_string(&problems.list[0].at, text,
-				   sizeof text));
+		fail_msg("%s",
+		    error_string(&problems.list[0].at, text, sizeof text));
 	problems_free(&problems);
 }
 
@@ -210,9 +210,9 @@ count(int state)
 	return (int)counts[state];
 }
 
-#define IDENTIFY                                                              \
-	"{\"type\":\"identify\",\"userId\":\"u\",\"anonymousId\":\"x\","      \
-	"\"traits\":{\"email\":\"u@b.example\",\"plan\":\"free\","            \
+#define IDENTIFY                                                         \
+	"{\"type\":\"identify\",\"userId\":\"u\",\"anonymousId\":\"x\"," \
+	"\"traits\":{\"email\":\"u@b.example\",\"plan\":\"free\","       \
 	"\"firstName\":\"Uma\"}}"
 #define SIGNED_UP \
 	"{\"type\":\"track\",\"userId\":\"u\",\"event\":\"Signed Up\"}"
@@ -289,8 +289,8 @@ two_histories_become_one(void **state)
 
 	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":\"A\"},"
 	       "{\"type\":\"track\",\"anonymousId\":\"x\",\"event\":\"A\"}");
-	assert_true(id_of(QUEUE_USER_ID, "u") !=
-	    id_of(QUEUE_ANONYMOUS_ID, "x"));
+	assert_true(
+	    id_of(QUEUE_USER_ID, "u") != id_of(QUEUE_ANONYMOUS_ID, "x"));
 	ingest(IDENTIFY);
 	user = id_of(QUEUE_USER_ID, "u");
 	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "x"), user);
@@ -307,8 +307,8 @@ a_shared_device_takes_nobody_over(void **state)
 	ingest("{\"type\":\"identify\",\"userId\":\"v\","
 	       "\"anonymousId\":\"x\"}");
 	assert_true(id_of(QUEUE_USER_ID, "u") != id_of(QUEUE_USER_ID, "v"));
-	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "x"),
-	    id_of(QUEUE_USER_ID, "v"));
+	assert_int_equal(
+	    id_of(QUEUE_ANONYMOUS_ID, "x"), id_of(QUEUE_USER_ID, "v"));
 }
 
 static void
@@ -318,13 +318,13 @@ alias_joins_what_was_known_before(void **state)
 	ingest("{\"type\":\"alias\",\"previousId\":\"old\","
 	       "\"userId\":\"new\"}");
 	assert_true(id_of(QUEUE_USER_ID, "new") != 0);
-	assert_int_equal(id_of(QUEUE_USER_ID, "old"),
-	    id_of(QUEUE_USER_ID, "new"));
+	assert_int_equal(
+	    id_of(QUEUE_USER_ID, "old"), id_of(QUEUE_USER_ID, "new"));
 	ingest("{\"type\":\"track\",\"anonymousId\":\"y\",\"event\":\"A\"},"
 	       "{\"type\":\"alias\",\"previousId\":\"y\","
 	       "\"userId\":\"new\"}");
-	assert_int_equal(id_of(QUEUE_ANONYMOUS_ID, "y"),
-	    id_of(QUEUE_USER_ID, "new"));
+	assert_int_equal(
+	    id_of(QUEUE_ANONYMOUS_ID, "y"), id_of(QUEUE_USER_ID, "new"));
 }
 
 static void
@@ -362,14 +362,13 @@ an_account_has_its_own_sequences(void **state)
 	ingest("{\"type\":\"group\",\"userId\":\"u\",\"groupId\":\"g\","
 	       "\"traits\":{\"owner\":{\"email\":\"o@acme.example\"}}},"
 	       "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"Signed\"}");
-	assert_int_equal(queue_decisions_of(b.queue,
-			     id_of(QUEUE_ACCOUNT_ID, "g"), 0, d, 4),
+	assert_int_equal(
+	    queue_decisions_of(b.queue, id_of(QUEUE_ACCOUNT_ID, "g"), 0, d, 4),
 	    3);
 	assert_int_equal(
-	    queue_decisions_of(b.queue, id_of(QUEUE_USER_ID, "u"), 0, d, 4),
-	    0);
-	assert_int_equal(message(QUEUE_QUEUED).subject,
-	    id_of(QUEUE_ACCOUNT_ID, "g"));
+	    queue_decisions_of(b.queue, id_of(QUEUE_USER_ID, "u"), 0, d, 4), 0);
+	assert_int_equal(
+	    message(QUEUE_QUEUED).subject, id_of(QUEUE_ACCOUNT_ID, "g"));
 	free_all(claim());
 	assert_string_equal(message(QUEUE_SENDING).address, "o@acme.example");
 }
@@ -393,8 +392,8 @@ an_address_may_come_later(void **state)
 	ingest("{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{"
 	       "\"plan\":\"free\"}}," SIGNED_UP);
 	assert_null(claim());
-	assert_string_equal(message(QUEUE_QUEUED).reason,
-	    "user has no address yet");
+	assert_string_equal(
+	    message(QUEUE_QUEUED).reason, "user has no address yet");
 	ingest(IDENTIFY);
 	b.now += MINUTE;
 	d = claim();
@@ -409,8 +408,8 @@ no_address_for_long_is_skipped(void **state)
 	       "\"plan\":\"free\"}}," SIGNED_UP);
 	b.now += HOUR;
 	assert_null(claim());
-	assert_string_equal(message(QUEUE_SKIPPED).reason,
-	    "there is no address to send to");
+	assert_string_equal(
+	    message(QUEUE_SKIPPED).reason, "there is no address to send to");
 }
 
 static void
@@ -420,8 +419,8 @@ what_happened_a_moment_before_holds(void **state)
 	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":"
 	       "\"Account Deleted\"}");
 	assert_null(claim());
-	assert_string_equal(message(QUEUE_SKIPPED).reason,
-	    "no longer in the sequence");
+	assert_string_equal(
+	    message(QUEUE_SKIPPED).reason, "no longer in the sequence");
 }
 
 static void
@@ -429,12 +428,12 @@ the_unsubscribed_and_the_dead_get_nothing(void **state)
 {
 	ingest(IDENTIFY "," SIGNED_UP);
 	assert_int_equal(queue_begin(b.queue), 0);
-	queue_suppress(b.queue, "U@b.example", "onboarding", "unsubscribed",
-	    b.now);
+	queue_suppress(
+	    b.queue, "U@b.example", "onboarding", "unsubscribed", b.now);
 	assert_int_equal(queue_commit(b.queue), 0);
 	assert_null(claim());
-	assert_string_equal(message(QUEUE_SKIPPED).reason,
-	    "suppressed: unsubscribed");
+	assert_string_equal(
+	    message(QUEUE_SKIPPED).reason, "suppressed: unsubscribed");
 }
 
 static void
@@ -459,15 +458,14 @@ sandbox_cap_and_quiet_hours(void **state)
 	start_with(",\"caps\":[{\"max\":0,\"window\":\"7d\"}]");
 	ingest(IDENTIFY "," SIGNED_UP);
 	assert_null(claim());
-	assert_string_equal(message(QUEUE_SKIPPED).reason,
-	    "cap: 0 messages in 7 days already");
+	assert_string_equal(
+	    message(QUEUE_SKIPPED).reason, "cap: 0 messages in 7 days already");
 
 	stop(NULL);
 	start_with(",\"quiet\":{\"from\":\"08:00\",\"to\":\"09:30\"}");
 	ingest(IDENTIFY "," SIGNED_UP);
 	assert_null(claim());
-	assert_int_equal(message(QUEUE_QUEUED).next_at_ms,
-	    NOW + 30 * MINUTE);
+	assert_int_equal(message(QUEUE_QUEUED).next_at_ms, NOW + 30 * MINUTE);
 	b.now += 30 * MINUTE;
 	free_all(claim());
 	assert_int_equal(count(QUEUE_SENDING), 1);
@@ -507,8 +505,7 @@ a_dead_address_is_suppressed(void **state)
 	d->verdict.address_is_dead = true;
 	settle(d, VERDICT_REFUSED);
 	free_all(d);
-	assert_int_equal(queue_suppressed(b.queue, "u@b.example", "", &why),
-	    1);
+	assert_int_equal(queue_suppressed(b.queue, "u@b.example", "", &why), 1);
 }
 
 static void
@@ -547,8 +544,8 @@ send(const struct turn_send *s, char key[27], struct error *e)
 static void
 one_template_to_one_person(void **state)
 {
-	struct turn_send s = {.template_name = "welcome",
-	    .idempotency_key = "k1"};
+	struct turn_send s = {
+	    .template_name = "welcome", .idempotency_key = "k1"};
 	char key[27], again[27];
 	struct delivery *d;
 	struct error e;

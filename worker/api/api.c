@@ -110,9 +110,8 @@ api_problem(struct api_call *call, int status, const char *fmt, ...)
 		int status;
 		const char *title;
 	} titles[] = {{400, "Bad request"}, {401, "Unauthorized"},
-	    {404, "Not found"}, {405, "Method not allowed"},
-	    {409, "Conflict"}, {422, "Cannot be done"},
-	    {503, "Unavailable"}};
+	    {404, "Not found"}, {405, "Method not allowed"}, {409, "Conflict"},
+	    {422, "Cannot be done"}, {503, "Unavailable"}};
 	const char *title = "Error";
 	char detail[600];
 	va_list ap;
@@ -137,8 +136,7 @@ api_answer(struct api_call *call, json_t *reply)
 }
 
 bool
-api_query(const struct api_call *call, const char *name, char *out,
-    size_t size)
+api_query(const struct api_call *call, const char *name, char *out, size_t size)
 {
 	size_t len = strlen(name);
 	const char *p = call->query;
@@ -147,8 +145,8 @@ api_query(const struct api_call *call, const char *name, char *out,
 		size_t part = strcspn(p, "&");
 
 		if (part > len && strncmp(p, name, len) == 0 && p[len] == '=')
-			return decode(p + len + 1, part - len - 1, true, out,
-			    size);
+			return decode(
+			    p + len + 1, part - len - 1, true, out, size);
 		p += part + (p[part] == '&');
 	}
 	return false;
@@ -191,7 +189,8 @@ api_unknown_member(struct api_call *call, const char *const *known)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach ((json_t *)call->body, name, value) {
+	json_object_foreach((json_t *)call->body, name, value)
+	{
 		const char *const *k = known;
 		const char *near;
 

@@ -17,11 +17,11 @@
  * have `next_cursor` when there is more.
  */
 struct api_call {
-	const char *method; /* "GET", "POST" */
-	const char *path;   /* "/v1/people/ada", percent-encoded */
-	const char *query;  /* "state=held&limit=10", or "" */
+	const char *method;	     /* "GET", "POST" */
+	const char *path;	     /* "/v1/people/ada", percent-encoded */
+	const char *query;	     /* "state=held&limit=10", or "" */
 	const char *idempotency_key; /* header, or "" */
-	const json_t *body; /* object or NULL */
+	const json_t *body;	     /* object or NULL */
 	/* out */
 	int status;
 	json_t *reply; /* owned by the call */

@@ -16,16 +16,14 @@ struct api_match {
 };
 
 /* Sets status and reply; -1 only when the store failed. */
-typedef int api_fn(struct turn *, struct api_call *,
-    const struct api_match *);
+typedef int api_fn(struct turn *, struct api_call *, const struct api_match *);
 
-api_fn people_search, people_show, people_timeline, people_act,
-    accounts_show, messages_list, messages_show, messages_act, messages_send,
-    sequences_list;
+api_fn people_search, people_show, people_timeline, people_act, accounts_show,
+    messages_list, messages_show, messages_act, messages_send, sequences_list;
 
 void api_answer(struct api_call *, json_t *reply); /* 200 */
-bool api_query(const struct api_call *, const char *name, char *out,
-    size_t size);
+bool api_query(
+    const struct api_call *, const char *name, char *out, size_t size);
 int api_limit(const struct api_call *);
 int64_t api_cursor(const struct api_call *);
 void api_set_cursor(json_t *reply, int count, int limit, int64_t last);
@@ -33,7 +31,7 @@ void api_set_cursor(json_t *reply, int count, int limit, int64_t last);
 bool api_unknown_member(struct api_call *, const char *const *known);
 const char *api_text(const struct api_call *, const char *name); /* or "" */
 
-json_t *time_value(int64_t ms); /* RFC 3339, or null for 0 */
+json_t *time_value(int64_t ms);	   /* RFC 3339, or null for 0 */
 json_t *text_value(const char *s); /* or null for "" and NULL */
 json_t *message_value(const struct queue_message *);
 

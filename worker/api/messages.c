@@ -28,8 +28,8 @@ message_value(const struct queue_message *m)
 	json_t *v = json_object();
 
 	json_object_set_new(v, "key", json_string(m->key));
-	json_object_set_new(v, "state",
-	    json_string(queue_state_name(m->state)));
+	json_object_set_new(
+	    v, "state", json_string(queue_state_name(m->state)));
 	json_object_set_new(v, "reason", text_value(m->reason));
 	json_object_set_new(v, "template", json_string(m->template_name));
 	json_object_set_new(v, "channel", json_string(m->channel));
@@ -41,8 +41,7 @@ message_value(const struct queue_message *m)
 	json_object_set_new(v, "attempts", json_integer(m->attempts));
 	json_object_set_new(v, "created_at", time_value(m->created_at_ms));
 	json_object_set_new(v, "next_at",
-	    m->state == QUEUE_QUEUED ? time_value(m->next_at_ms)
-				     : json_null());
+	    m->state == QUEUE_QUEUED ? time_value(m->next_at_ms) : json_null());
 	json_object_set_new(v, "expires_at", time_value(m->expires_at_ms));
 	json_object_set_new(v, "settled_at", time_value(m->settled_at_ms));
 	json_object_set_new(v, "provider_id", text_value(m->provider_id));
@@ -59,14 +58,13 @@ counts(struct turn *t, json_t *reply)
 	if (queue_messages_count(t->queue, n) < 0)
 		return -1;
 	for (int i = 0; i < QUEUE_STATES; i++)
-		json_object_set_new(all, queue_state_name(i),
-		    json_integer(n[i]));
+		json_object_set_new(
+		    all, queue_state_name(i), json_integer(n[i]));
 	return 0;
 }
 
 int
-messages_list(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+messages_list(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	static struct queue_message rows[API_PAGE_MAX];
 	struct queue_message_filter filter = {
@@ -80,8 +78,10 @@ messages_list(struct turn *t, struct api_call *call,
 		filter.state = queue_state_parse(state);
 		if (filter.state < 0) {
 			json_decref(reply);
-			api_problem(call, 400, "\"%s\" is not a state of a "
-					       "message", state);
+			api_problem(call, 400,
+			    "\"%s\" is not a state of a "
+			    "message",
+			    state);
 			return 0;
 		}
 	}
@@ -110,8 +110,7 @@ find(struct turn *t, struct api_call *call, const char *key,
 }
 
 int
-messages_show(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+messages_show(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	struct queue_message row;
 	int n = find(t, call, m->star[0], &row);
@@ -127,20 +126,21 @@ may(const struct queue_message *row, bool is_retry)
 	if (is_retry)
 		return row->state != QUEUE_SENDING && row->state != QUEUE_SENT;
 	return row->state == QUEUE_QUEUED || row->state == QUEUE_HELD_BACK ||
-	    row->state == QUEUE_UNSURE;
+	       row->state == QUEUE_UNSURE;
 }
 
 int
-messages_act(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+messages_act(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	bool is_retry = strcmp(m->star[1], "retry") == 0;
 	struct queue_message row;
 	int n;
 
 	if (!is_retry && strcmp(m->star[1], "cancel") != 0) {
-		api_problem(call, 404, "a message can be retried or "
-				       "cancelled, not \"%s\"", m->star[1]);
+		api_problem(call, 404,
+		    "a message can be retried or "
+		    "cancelled, not \"%s\"",
+		    m->star[1]);
 		return 0;
 	}
 	n = find(t, call, m->star[0], &row);
@@ -153,8 +153,8 @@ messages_act(struct turn *t, struct api_call *call,
 		return 0;
 	}
 	row.state = is_retry ? QUEUE_QUEUED : QUEUE_CANCELLED;
-	row.reason = is_retry ? "retried by an operator"
-			      : "cancelled by an operator";
+	row.reason =
+	    is_retry ? "retried by an operator" : "cancelled by an operator";
 	row.next_at_ms = t->now_ms;
 	row.settled_at_ms = is_retry ? 0 : t->now_ms;
 	api_answer(call, message_value(&row));
@@ -175,8 +175,7 @@ read_send(struct turn *t, struct api_call *call, struct turn_send *s)
 	    .idempotency_key = call->idempotency_key,
 	    .recipient = api_text(call, "to"),
 	    .data = json_object_get(call->body, "data"),
-	    .override =
-		json_is_true(json_object_get(call->body, "override")),
+	    .override = json_is_true(json_object_get(call->body, "override")),
 	};
 	if (s->template_name[0] == '\0') {
 		api_problem(call, 400, "\"template\" is missing");
@@ -184,16 +183,16 @@ read_send(struct turn *t, struct api_call *call, struct turn_send *s)
 	}
 	if (at[0] != '\0' &&
 	    date_parse_rfc3339(at, strlen(at), &s->at_ms) != 0) {
-		api_problem(call, 400, "\"at\" is not a time such as "
-				       "2026-03-30T09:00:00Z");
+		api_problem(call, 400,
+		    "\"at\" is not a time such as "
+		    "2026-03-30T09:00:00Z");
 		return false;
 	}
 	return true;
 }
 
 int
-messages_send(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+messages_send(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	const char *user = api_text(call, "user");
 	const char *account = api_text(call, "account");

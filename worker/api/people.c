@@ -24,8 +24,7 @@ find(struct turn *t, struct api_call *call, enum subject_kind kind,
 }
 
 int
-people_search(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+people_search(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	static struct queue_subject rows[API_PAGE_MAX];
 	json_t *list = json_array();
@@ -61,8 +60,7 @@ places_value(const struct subject *s)
 			p->sequence, "entry", p->entry, "entered_at",
 			time_value(p->entered_ms), "next_step",
 			text_value(p->is_done ? "" : p->step), "due_at",
-			time_value(p->is_done ? 0 : p->due_ms),
-			"paused_until",
+			time_value(p->is_done ? 0 : p->due_ms), "paused_until",
 			p->paused_until_ms == INT64_MAX
 			    ? json_string("resumed")
 			    : time_value(p->paused_until_ms)));
@@ -124,8 +122,7 @@ add_names(struct turn *t, int64_t subject, json_t *reply)
 
 	for (int i = 0; i < n; i++)
 		if (names[i].kind == QUEUE_ANONYMOUS_ID)
-			json_array_append_new(list,
-			    json_string(names[i].text));
+			json_array_append_new(list, json_string(names[i].text));
 	json_object_set_new(reply, "anonymous_ids", list);
 	return n < 0 ? -1 : 0;
 }
@@ -173,8 +170,7 @@ people_show(struct turn *t, struct api_call *call, const struct api_match *m)
 }
 
 int
-accounts_show(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+accounts_show(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	int64_t ids[ROWS];
 	json_t *members;
@@ -199,8 +195,8 @@ accounts_show(struct turn *t, struct api_call *call,
 
 /* Events, newest first. */
 int
-people_timeline(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+people_timeline(
+    struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	static struct queue_event rows[API_PAGE_MAX];
 	int limit = api_limit(call);
@@ -210,8 +206,8 @@ people_timeline(struct turn *t, struct api_call *call,
 
 	if (n != 1)
 		return n;
-	n = queue_events_of(t->queue, person->id, api_cursor(call), rows,
-	    limit);
+	n = queue_events_of(
+	    t->queue, person->id, api_cursor(call), rows, limit);
 	list = json_array();
 	for (int i = 0; i < n; i++)
 		json_array_append_new(list, event_value(&rows[i]));
@@ -294,8 +290,8 @@ suppression(struct action *a, bool is_on)
 	turn_note(a->turn, a->person, NULL, 0, NULL,
 	    is_on ? "suppressed" : "unsuppressed",
 	    a->note[0] != '\0' ? a->note : "by an operator");
-	if ((is_on ? queue_suppress(q, email, topic, "by an operator",
-			 a->turn->now_ms)
+	if ((is_on ? queue_suppress(
+			 q, email, topic, "by an operator", a->turn->now_ms)
 		   : queue_unsuppress(q, email, topic)) != 0) {
 		error_set(&a->error, "%s", queue_error(q)->text);
 		return -1;
@@ -332,8 +328,8 @@ static const struct {
 int
 people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 {
-	static const char *const known[] = {"sequence", "for", "topic",
-	    "actor", "note", NULL};
+	static const char *const known[] = {
+	    "sequence", "for", "topic", "actor", "note", NULL};
 	bool is_user = strncmp(call->path, "/v1/people/", 11) == 0;
 	struct action a = {.turn = t, .call = call};
 	size_t i = 0, n = sizeof actions / sizeof actions[0];
@@ -342,8 +338,8 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 	while (i < n && strcmp(actions[i].name, m->star[1]) != 0)
 		i++;
 	if (i == n) {
-		api_problem(call, 404, "\"%s\" cannot be done to somebody",
-		    m->star[1]);
+		api_problem(
+		    call, 404, "\"%s\" cannot be done to somebody", m->star[1]);
 		return 0;
 	}
 	if (api_unknown_member(call, known))
@@ -370,8 +366,7 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 }
 
 int
-sequences_list(struct turn *t, struct api_call *call,
-    const struct api_match *m)
+sequences_list(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	const struct rules *rules = t->workspace->rules;
 	json_t *list = json_array();
@@ -379,11 +374,11 @@ sequences_list(struct turn *t, struct api_call *call,
 	for (int i = 0; i < rules_count(rules); i++) {
 		struct sequence_info info = rules_info(rules, i);
 
-		json_array_append_new(list,
-		    json_pack("{s:s,s:o,s:s,s:i}", "name", info.name,
-			"description", text_value(info.description), "for",
-			info.for_account ? "account" : "user", "steps",
-			info.n_steps));
+		json_array_append_new(
+		    list, json_pack("{s:s,s:o,s:s,s:i}", "name", info.name,
+			      "description", text_value(info.description),
+			      "for", info.for_account ? "account" : "user",
+			      "steps", info.n_steps));
 	}
 	api_answer(call, json_pack("{s:o}", "sequences", list));
 	return 0;

@@ -43,16 +43,16 @@ static int
 run(const struct invocation *in)
 {
 	struct problems problems = {0};
-	struct workspace *w = workspace_load(in->folder, in->overrides,
-	    &problems, true);
+	struct workspace *w =
+	    workspace_load(in->folder, in->overrides, &problems, true);
 	int errors = problems.errors;
 
 	if (in->json) {
 		json_t *list = json_array();
 
 		for (int i = 0; i < problems.count; i++)
-			json_array_append_new(list,
-			    problem_value(&problems.list[i]));
+			json_array_append_new(
+			    list, problem_value(&problems.list[i]));
 		print_json(list);
 		json_decref(list);
 	} else {

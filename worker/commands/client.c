@@ -77,8 +77,8 @@ over_http(const char *base, const char *token, struct api_call *call,
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
 	if (strcmp(call->method, "POST") == 0)
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
-		    body != NULL ? body : "");
+		curl_easy_setopt(
+		    curl, CURLOPT_POSTFIELDS, body != NULL ? body : "");
 	rc = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	call->status = (int)status;
@@ -89,9 +89,10 @@ over_http(const char *base, const char *token, struct api_call *call,
 	buf_free(&url);
 	free(body);
 	if (rc != CURLE_OK)
-		return fail(EX_UNAVAILABLE, "the worker at %s does not "
-					    "answer: %s", base,
-		    curl_easy_strerror(rc));
+		return fail(EX_UNAVAILABLE,
+		    "the worker at %s does not "
+		    "answer: %s",
+		    base, curl_easy_strerror(rc));
 	return 0;
 }
 
@@ -106,8 +107,7 @@ worker_address(const struct settings *s)
 
 	if (q == NULL)
 		return NULL;
-	if (queue_setting_get(q, "listening", &address) == 0 &&
-	    address != NULL)
+	if (queue_setting_get(q, "listening", &address) == 0 && address != NULL)
 		copy = strdup(address);
 	queue_close(q);
 	return copy;
@@ -166,8 +166,8 @@ report(const struct problems *problems)
 	for (int i = 0; i < problems->count; i++)
 		if (!problems->list[i].is_warning)
 			fprintf(stderr, "%s\n",
-			    error_string(&problems->list[i].at, text,
-				sizeof text));
+			    error_string(
+				&problems->list[i].at, text, sizeof text));
 	return fail(EX_CONFIG, "the workspace has errors; see nudge check");
 }
 
@@ -175,8 +175,8 @@ static int
 dispatch(const struct invocation *in, struct api_call *call)
 {
 	struct problems problems = {0};
-	struct workspace *w = workspace_load(in->folder, in->overrides,
-	    &problems, false);
+	struct workspace *w =
+	    workspace_load(in->folder, in->overrides, &problems, false);
 	struct queue_error error;
 	struct queue *q;
 	int rc;
@@ -205,9 +205,9 @@ dispatch(const struct invocation *in, struct api_call *call)
 }
 
 int
-client_call(const struct invocation *in, const char *method,
-    const char *path, const char *query, const char *idempotency_key,
-    const json_t *body, json_t **reply)
+client_call(const struct invocation *in, const char *method, const char *path,
+    const char *query, const char *idempotency_key, const json_t *body,
+    json_t **reply)
 {
 	struct api_call call = {
 	    .method = method,
@@ -224,12 +224,12 @@ client_call(const struct invocation *in, const char *method,
 		return 0;
 	}
 	if (rc == 0) {
-		const char *why = json_string_value(
-		    json_object_get(call.reply, "detail"));
+		const char *why =
+		    json_string_value(json_object_get(call.reply, "detail"));
 
 		rc = fail(call.status == 404   ? EX_NOUSER
-			: call.status == 401   ? EX_NOPERM
-			: call.status == 503   ? EX_TEMPFAIL
+			  : call.status == 401 ? EX_NOPERM
+			  : call.status == 503 ? EX_TEMPFAIL
 					       : EX_DATAERR,
 		    "%s", why != NULL ? why : "the worker refused");
 	}

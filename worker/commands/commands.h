@@ -18,7 +18,7 @@ struct option_spec {
 	const char *help;
 };
 
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX   16
 #define OVERRIDES_MAX 32
 
 /* What the command line said. */
@@ -28,7 +28,7 @@ struct invocation {
 	bool json;
 	const char *values[OPTIONS_MAX]; /* by the command's options; or NULL */
 	const char *overrides[OVERRIDES_MAX + 1]; /* --set; NULL-terminated */
-	char **arguments; /* what is left */
+	char **arguments;			  /* what is left */
 	int n_arguments;
 };
 
@@ -43,8 +43,8 @@ struct command {
 };
 
 extern const struct command command_init, command_run, command_check,
-    command_preview, command_person, command_queue, command_send,
-    command_help, command_version;
+    command_preview, command_person, command_queue, command_send, command_help,
+    command_version;
 
 /* All of them, in the order of `nudge help`; ends with NULL. */
 extern const struct command *const commands[];
@@ -60,8 +60,7 @@ int unknown_command(const char *name);
 /* printf() that lets no stranger's text act on the terminal. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "nudge: ..." on standard error; returns the code. */
-int fail(int code, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Standard output, indented for a person or compact for a machine. */
 void print_json(const json_t *);
@@ -71,9 +70,9 @@ void print_json(const json_t *);
  * directly when none has. 0 with the reply (status below 400), or an exit code,
  * having said why. The reply is the caller's.
  */
-int client_call(const struct invocation *, const char *method,
-    const char *path, const char *query, const char *idempotency_key,
-    const json_t *body, json_t **reply);
+int client_call(const struct invocation *, const char *method, const char *path,
+    const char *query, const char *idempotency_key, const json_t *body,
+    json_t **reply);
 
 /* Percent-encodes one segment of a path; caller frees. */
 char *path_segment(const char *prefix, const char *id, const char *suffix);

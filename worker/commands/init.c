@@ -55,8 +55,8 @@ write_new(const char *folder, const char *name, const char *data, size_t size,
 
 	buf_addf(&path, "%s/%s", folder, name);
 	if (folders_make(path.data, 0777) == 0) {
-		fd = open(path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    mode);
+		fd = open(
+		    path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 		if (fd < 0)
 			rc = errno == EEXIST ? 1 : -1;
 		else if (write(fd, data, size) == (ssize_t)size)
@@ -99,8 +99,8 @@ write_settings_schema(const char *folder)
 {
 	json_t *schema = settings_schema();
 	char *text = json_dumps(schema, JSON_INDENT(2));
-	int rc = write_new(folder, "schema/settings.json", text, strlen(text),
-	    0666);
+	int rc =
+	    write_new(folder, "schema/settings.json", text, strlen(text), 0666);
 
 	free(text);
 	json_decref(schema);
@@ -143,10 +143,10 @@ write_shipped(const char *folder)
 static int
 run(const struct invocation *in)
 {
-	const char *folder = in->n_arguments > 0 ? in->arguments[0]
-						 : in->folder;
-	int rc = write_new(folder, "nudge.json", nudge_json,
-	    sizeof nudge_json - 1, 0666);
+	const char *folder =
+	    in->n_arguments > 0 ? in->arguments[0] : in->folder;
+	int rc = write_new(
+	    folder, "nudge.json", nudge_json, sizeof nudge_json - 1, 0666);
 
 	if (rc == 1)
 		return fail(EX_CANTCREAT,

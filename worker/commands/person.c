@@ -24,7 +24,8 @@ print_values(const char *title, const json_t *values)
 	if (json_object_size(values) == 0)
 		return;
 	say("\n%s\n", title);
-	json_object_foreach ((json_t *)values, name, value) {
+	json_object_foreach((json_t *)values, name, value)
+	{
 		char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 
 		say("  %-20s %s\n", name, shown);
@@ -52,12 +53,12 @@ print_rows(const char *title, const json_t *list, const char *const *columns)
 static void
 print_person(const json_t *p)
 {
-	static const char *const places[] = {"sequence", "next_step", "due_at",
-	    NULL};
+	static const char *const places[] = {
+	    "sequence", "next_step", "due_at", NULL};
 	static const char *const messages[] = {"created_at", "state",
 	    "template", "address", "reason", "key", NULL};
-	static const char *const decisions[] = {"at", "what", "sequence",
-	    "step", "reason", NULL};
+	static const char *const decisions[] = {
+	    "at", "what", "sequence", "step", "reason", NULL};
 
 	say("%s %s%s%s\n", text(p, "kind"), text(p, "id"),
 	    text(p, "account")[0] != '\0' ? ", of account " : "",
@@ -69,8 +70,8 @@ print_person(const json_t *p)
 	print_rows("decisions", json_object_get(p, "decisions"), decisions);
 }
 
-static const char *const actions[] = {"enter", "exit", "pause", "resume",
-    "skip", "suppress", "unsuppress"};
+static const char *const actions[] = {
+    "enter", "exit", "pause", "resume", "skip", "suppress", "unsuppress"};
 
 static json_t *
 action_body(const struct invocation *in, const char *action)
@@ -81,14 +82,14 @@ action_body(const struct invocation *in, const char *action)
 	if (strstr(action, "suppress") == NULL)
 		json_object_set_new(body, "sequence", json_string(value));
 	if (option(in, "topic") != NULL)
-		json_object_set_new(body, "topic",
-		    json_string(option(in, "topic")));
+		json_object_set_new(
+		    body, "topic", json_string(option(in, "topic")));
 	if (option(in, "for") != NULL)
-		json_object_set_new(body, "for",
-		    json_string(option(in, "for")));
+		json_object_set_new(
+		    body, "for", json_string(option(in, "for")));
 	if (option(in, "note") != NULL)
-		json_object_set_new(body, "note",
-		    json_string(option(in, "note")));
+		json_object_set_new(
+		    body, "note", json_string(option(in, "note")));
 	return body;
 }
 
@@ -114,8 +115,8 @@ run(const struct invocation *in)
 	}
 	path = path_segment(is_account ? "/v1/accounts/" : "/v1/people/",
 	    in->arguments[0], suffix);
-	rc = client_call(in, action != NULL ? "POST" : "GET", path, "", NULL,
-	    body, &reply);
+	rc = client_call(
+	    in, action != NULL ? "POST" : "GET", path, "", NULL, body, &reply);
 	free(path);
 	json_decref(body);
 	if (rc != 0)

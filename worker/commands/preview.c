@@ -73,8 +73,8 @@ complete(const struct workspace *w, json_t *scope)
 	json_object_set_new(scope, "event", json_object());
 	json_object_update_missing(scope, s->variables);
 	json_object_set_new(scope, "sender_name", json_string(s->sender.name));
-	json_object_set_new(scope, "postal_address",
-	    json_string(s->sender.postal));
+	json_object_set_new(
+	    scope, "postal_address", json_string(s->sender.postal));
 }
 
 static json_t *
@@ -111,8 +111,8 @@ show_email(const struct invocation *in, const struct template *template,
 }
 
 static int
-show_document(const struct template *template,
-    const struct liquid_scope *scope, struct error *e)
+show_document(const struct template *template, const struct liquid_scope *scope,
+    struct error *e)
 {
 	struct buf json = {0};
 	int rc = template_render_document(template, scope, &json, e);
@@ -141,28 +141,28 @@ render(const struct invocation *in, const struct workspace *w, json_t *data)
 	int rc;
 
 	if (locale == NULL)
-		locale = json_string_value(json_object_get(
-		    json_object_get(data, "user"), "locale"));
+		locale = json_string_value(
+		    json_object_get(json_object_get(data, "user"), "locale"));
 	template = templates_find(w->templates, name, locale);
 	if (template == NULL) {
 		near = suggest(name, templates_names(w->templates));
-		return fail(EX_NOINPUT,
-		    "there is no template \"%s\"%s%s%s", name,
-		    near != NULL ? "; did you mean \"" : "",
+		return fail(EX_NOINPUT, "there is no template \"%s\"%s%s%s",
+		    name, near != NULL ? "; did you mean \"" : "",
 		    near != NULL ? near : "", near != NULL ? "\"?" : "");
 	}
 	if (template_info(template)->topic != NULL)
 		json_object_set_new(data, "unsubscribe_url",
 		    json_sprintf("%s/u/preview", w->settings->public_url));
 	rc = template_info(template)->kind == TEMPLATE_EMAIL
-	    ? show_email(in, template, &scope, &e)
-	    : show_document(template, &scope, &e);
+		 ? show_email(in, template, &scope, &e)
+		 : show_document(template, &scope, &e);
 	if (rc == 0)
 		return EX_OK;
 	error_string(&e, text, sizeof text);
-	return fail(EX_DATAERR, "%s%s", rc == LIQUID_ABORTED
-		? "the template stops the message: "
-		: "the message would be held: ", text);
+	return fail(EX_DATAERR, "%s%s",
+	    rc == LIQUID_ABORTED ? "the template stops the message: "
+				 : "the message would be held: ",
+	    text);
 }
 
 static int
@@ -185,8 +185,8 @@ run(const struct invocation *in)
 	for (int i = 0; i < problems.count; i++)
 		if (!problems.list[i].is_warning)
 			fprintf(stderr, "%s\n",
-			    error_string(&problems.list[i].at, text,
-				sizeof text));
+			    error_string(
+				&problems.list[i].at, text, sizeof text));
 	problems_free(&problems);
 	complete(w, data);
 	rc = render(in, w, data);

@@ -18,10 +18,9 @@ text(const json_t *m, const char *name)
 static void
 print_message(const json_t *m)
 {
-	static const char *const rows[] = {"key", "state", "reason",
-	    "template", "channel", "recipient", "address", "sequence", "step",
-	    "topic", "created_at", "next_at", "expires_at", "settled_at",
-	    "provider_id"};
+	static const char *const rows[] = {"key", "state", "reason", "template",
+	    "channel", "recipient", "address", "sequence", "step", "topic",
+	    "created_at", "next_at", "expires_at", "settled_at", "provider_id"};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (text(m, rows[i])[0] != '\0')
@@ -38,15 +37,15 @@ print_list(const json_t *reply)
 	const char *state;
 	json_t *n;
 
-	json_object_foreach ((json_t *)counts, state, n)
-		if (json_integer_value(n) > 0)
-			say("%lld %s  ", json_integer_value(n), state);
+	json_object_foreach(
+	    (json_t *)counts, state, n) if (json_integer_value(n) > 0)
+	    say("%lld %s  ", json_integer_value(n), state);
 	say("%s\n", json_array_size(list) == 0 ? "no messages" : "");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *m = json_array_get(list, i);
 		const char *when = text(m, "next_at")[0] != '\0'
-		    ? text(m, "next_at")
-		    : text(m, "settled_at");
+				       ? text(m, "next_at")
+				       : text(m, "settled_at");
 
 		say("%s  %-8s %-20.20s  %-24s %s%s%s\n", text(m, "key"),
 		    text(m, "state"), when, text(m, "template"),
@@ -60,8 +59,8 @@ print_list(const json_t *reply)
 static int
 list(const struct invocation *in, json_t **reply)
 {
-	static const char *const names[] = {"state", "sequence", "limit",
-	    "cursor"};
+	static const char *const names[] = {
+	    "state", "sequence", "limit", "cursor"};
 	struct buf query = {0};
 	int rc;
 
@@ -72,12 +71,12 @@ list(const struct invocation *in, json_t **reply)
 		if (value == NULL)
 			continue;
 		part = path_segment("", value, "");
-		buf_addf(&query, "%s%s=%s", query.len > 0 ? "&" : "",
-		    names[i], part);
+		buf_addf(&query, "%s%s=%s", query.len > 0 ? "&" : "", names[i],
+		    part);
 		free(part);
 	}
-	rc = client_call(in, "GET", "/v1/messages", buf_str(&query), NULL,
-	    NULL, reply);
+	rc = client_call(
+	    in, "GET", "/v1/messages", buf_str(&query), NULL, NULL, reply);
 	buf_free(&query);
 	return rc;
 }
@@ -94,8 +93,10 @@ run(const struct invocation *in)
 
 	if (!is_list && !is_show && strcmp(what, "retry") != 0 &&
 	    strcmp(what, "cancel") != 0)
-		return fail(EX_USAGE, "nudge queue list, show, retry or "
-				      "cancel; not \"%s\"", what);
+		return fail(EX_USAGE,
+		    "nudge queue list, show, retry or "
+		    "cancel; not \"%s\"",
+		    what);
 	if (is_list != (in->n_arguments < 2))
 		return fail(EX_USAGE, "usage: %s", in->command->usage);
 	if (is_list) {
@@ -106,8 +107,8 @@ run(const struct invocation *in)
 		if (!is_show)
 			snprintf(suffix, sizeof suffix, "/%s", what);
 		path = path_segment("/v1/messages/", in->arguments[1], suffix);
-		rc = client_call(in, is_show ? "GET" : "POST", path, "", NULL,
-		    NULL, &reply);
+		rc = client_call(
+		    in, is_show ? "GET" : "POST", path, "", NULL, NULL, &reply);
 		free(path);
 	}
 	if (rc != 0)
@@ -123,8 +124,9 @@ run(const struct invocation *in)
 }
 
 static const struct option_spec options[] = {
-    {"state", "STATE", "queued, sending, sent, refused, unsure, held, "
-		       "expired, skipped or cancelled"},
+    {"state", "STATE",
+	"queued, sending, sent, refused, unsure, held, "
+	"expired, skipped or cancelled"},
     {"sequence", "NAME", "only messages of this sequence"},
     {"limit", "N", "at most so many; default 50"},
     {"cursor", "TEXT", "the next page, as the last one said"},

@@ -13,8 +13,8 @@ suggest_event(const struct settings *s, int port)
 {
 	const struct channel *email = settings_channel(s, "email");
 	const char *key = s->write_keys != NULL && s->write_keys[0] != NULL
-	    ? s->write_keys[0]
-	    : "any";
+			      ? s->write_keys[0]
+			      : "any";
 
 	if (email == NULL || strcmp(email->type, "capture") != 0)
 		return;

@@ -39,8 +39,8 @@ run(const struct invocation *in)
 		}
 		json_object_set_new(body, "data", value);
 	}
-	rc = client_call(in, "POST", "/v1/send", "", option(in, "key"), body,
-	    &reply);
+	rc = client_call(
+	    in, "POST", "/v1/send", "", option(in, "key"), body, &reply);
 	json_decref(body);
 	if (rc != 0)
 		return rc;
@@ -51,7 +51,7 @@ run(const struct invocation *in)
 		    json_string_value(json_object_get(reply, "key")));
 	else
 		say("message %s is queued; nudge queue show %s tells what "
-		       "becomes of it\n",
+		    "becomes of it\n",
 		    json_string_value(json_object_get(reply, "key")),
 		    json_string_value(json_object_get(reply, "key")));
 	json_decref(reply);

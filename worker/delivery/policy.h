@@ -19,7 +19,7 @@
 struct policy_input {
 	const struct verdict *verdict;
 	const char *key;
-	int attempts;	       /* finished ones, this one included */
+	int attempts; /* finished ones, this one included */
 	int max_attempts;
 	int64_t now_ms;
 	int64_t expires_at_ms; /* 0: never */

@@ -33,27 +33,27 @@ enum verdict_what {
 
 struct verdict {
 	enum verdict_what what;
-	int code;		 /* SMTP reply or HTTP status; 0: none */
+	int code;		  /* SMTP reply or HTTP status; 0: none */
 	char enhanced_status[12]; /* "5.1.1" (RFC 3463), or "" */
-	char text[300];		 /* the other side's words, one line */
-	char provider_id[100];	 /* what it calls our message, or "" */
-	int64_t retry_after_ms;	 /* asked for by the other side; 0: none */
-	bool slows_channel;	 /* 421, 4.7.x, 429: the channel must wait too */
-	bool address_is_dead;	 /* hard bounce at RCPT: never again */
+	char text[300];		  /* the other side's words, one line */
+	char provider_id[100];	  /* what it calls our message, or "" */
+	int64_t retry_after_ms;	  /* asked for by the other side; 0: none */
+	bool slows_channel;   /* 421, 4.7.x, 429: the channel must wait too */
+	bool address_is_dead; /* hard bounce at RCPT: never again */
 };
 
 /* One claimed message on its way. The transport's until the verdict. */
 struct delivery {
 	char key[27];
-	int64_t id; /* the message's in the store */
-	int attempt; /* 1 for the first */
+	int64_t id;	/* the message's in the store */
+	int attempt;	/* 1 for the first */
 	int64_t now_ms; /* when it was claimed: "now" for the template */
 	const struct template *template;
 	char *scope; /* JSON object: all that the template sees, by name */
 	size_t scope_len;
-	char *address; /* mail: checked by the loop; webhook: "" */
+	char *address;	     /* mail: checked by the loop; webhook: "" */
 	char *envelope_from; /* mail: the envelope's sender, set by the loop */
-	char *to_name; /* display name, or "" */
+	char *to_name;	     /* display name, or "" */
 	struct verdict verdict;
 	void *owner;	       /* the loop's own */
 	struct delivery *next; /* the transport's list */

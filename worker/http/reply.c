@@ -51,15 +51,15 @@ reply_bytes(struct evhttp_request *r, int status, const char *type,
 }
 
 void
-reply_text(struct evhttp_request *r, int status, const char *type,
-    const char *body)
+reply_text(
+    struct evhttp_request *r, int status, const char *type, const char *body)
 {
 	reply_bytes(r, status, type, body, strlen(body));
 }
 
 static void
-reply_dumped(struct evhttp_request *r, int status, const char *type,
-    json_t *body)
+reply_dumped(
+    struct evhttp_request *r, int status, const char *type, json_t *body)
 {
 	char *text = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
 

@@ -12,12 +12,11 @@ struct evhttp_request;
  * reply - one answer to one request. The body of a HEAD request is left out,
  * its length is not. JSON values are given away.
  */
-void reply_header(struct evhttp_request *, const char *name,
-    const char *value);
+void reply_header(struct evhttp_request *, const char *name, const char *value);
 void reply_bytes(struct evhttp_request *, int status, const char *type,
     const void *body, size_t len);
-void reply_text(struct evhttp_request *, int status, const char *type,
-    const char *body);
+void reply_text(
+    struct evhttp_request *, int status, const char *type, const char *body);
 void reply_json(struct evhttp_request *, int status, json_t *body);
 /* application/problem+json, RFC 9457 */
 void reply_problem(struct evhttp_request *, int status, json_t *body);

@@ -23,9 +23,8 @@ const char *
 segment_discard_name(enum segment_discard reason)
 {
 	static const char *const names[DISCARD_REASONS] = {"empty_batch",
-	    "not_an_object", "unknown_type", "no_user_anon_id",
-	    "id_not_string", "event_not_string", "properties_not_object",
-	    "nul_character"};
+	    "not_an_object", "unknown_type", "no_user_anon_id", "id_not_string",
+	    "event_not_string", "properties_not_object", "nul_character"};
 
 	return names[reason];
 }
@@ -105,9 +104,9 @@ segment_base64(const char *text, size_t *len)
 	while (n > 0 && text[n - 1] == '=')
 		n--;
 	for (size_t i = 0; i < n; i++)
-		padded[i] = text[i] == '-' ? '+'
-		    : text[i] == '_'	   ? '/'
-					   : text[i];
+		padded[i] = text[i] == '-'   ? '+'
+			    : text[i] == '_' ? '/'
+					     : text[i];
 	*len = n * 3 / 4;
 	while (n % 4 != 0)
 		padded[n++] = '=';
@@ -156,9 +155,8 @@ has_nul(const json_t *v)
 		for (i = 0; i < json_array_size(v); i++)
 			if (has_nul(json_array_get(v, i)))
 				return true;
-	json_object_foreach ((json_t *)v, key, member)
-		if (has_nul(member))
-			return true;
+	json_object_foreach(
+	    (json_t *)v, key, member) if (has_nul(member)) return true;
 	return false;
 }
 
@@ -194,8 +192,8 @@ read_id(struct arena *arena, const json_t *object, const char *name,
 			snprintf(number, sizeof number, "%lld",
 			    (long long)json_integer_value(v));
 		else
-			snprintf(number, sizeof number, "%.15g",
-			    json_real_value(v));
+			snprintf(
+			    number, sizeof number, "%.15g", json_real_value(v));
 		*out = arena_strndup(arena, number, strlen(number));
 	} else if (v != NULL && !json_is_null(v))
 		return false;
@@ -237,8 +235,8 @@ happened_at(const json_t *event, const json_t *root, int64_t received_ms)
 	int64_t at, sent;
 
 	if (!read_time(json_object_get(event, "timestamp"), received_ms, &at) &&
-	    !read_time(json_object_get(event, "originalTimestamp"),
-		received_ms, &at))
+	    !read_time(
+		json_object_get(event, "originalTimestamp"), received_ms, &at))
 		return received_ms;
 	if (read_time(json_object_get(event, "sentAt"), received_ms, &sent) ||
 	    read_time(json_object_get(root, "sentAt"), received_ms, &sent))
@@ -286,10 +284,10 @@ read_ids(struct reading *r, const json_t *j, struct segment_event *e)
 {
 	struct arena *arena = &r->batch->arena;
 	bool ok = read_id(arena, j, "userId", &e->user_id) &&
-	    read_id(arena, j, "anonymousId", &e->anonymous_id) &&
-	    read_id(arena, j, "previousId", &e->previous_id) &&
-	    read_id(arena, j, "groupId", &e->group_id) &&
-	    read_id(arena, j, "messageId", &e->message_id);
+		  read_id(arena, j, "anonymousId", &e->anonymous_id) &&
+		  read_id(arena, j, "previousId", &e->previous_id) &&
+		  read_id(arena, j, "groupId", &e->group_id) &&
+		  read_id(arena, j, "messageId", &e->message_id);
 
 	if (!ok)
 		return DISCARD_ID_NOT_STRING;
@@ -377,8 +375,8 @@ read_all(struct reading *r, enum segment_type type)
 		batch->discarded[DISCARD_EMPTY_BATCH]++;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *j = type == SEGMENT_BATCH
-		    ? json_array_get(list, i)
-		    : batch->root;
+				      ? json_array_get(list, i)
+				      : batch->root;
 		int wrong = read_event(r, j, (int)type);
 
 		if (wrong >= 0)
@@ -399,7 +397,8 @@ read_root(struct reading *r, const char **why)
 
 	if (request->is_gzip ||
 	    (len > 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)) {
-		status = inflate_body(bytes, len, request->max_inflated, &plain);
+		status =
+		    inflate_body(bytes, len, request->max_inflated, &plain);
 		text = plain.data;
 		len = plain.len;
 		*why = status == 413 ? "the body is too large once inflated"
@@ -407,9 +406,10 @@ read_root(struct reading *r, const char **why)
 	}
 	if (status == 200) {
 		r->may_have_nul = memmem(text, len, "\\u0000", 6) != NULL;
-		r->batch->root = r->may_have_nul
-		    ? json_loadb(text, len, JSON_ALLOW_NUL, NULL)
-		    : json_text_read(text, len); /* twice as fast */
+		r->batch->root =
+		    r->may_have_nul
+			? json_loadb(text, len, JSON_ALLOW_NUL, NULL)
+			: json_text_read(text, len); /* twice as fast */
 	}
 	buf_free(&plain);
 	return status;
@@ -428,7 +428,7 @@ segment_parse(const struct segment_request *request,
 		*why = "the body is not a JSON object";
 		status = 400;
 	} else if (status == 200 && request->type == SEGMENT_BATCH &&
-	    !json_is_array(json_object_get(batch->root, "batch"))) {
+		   !json_is_array(json_object_get(batch->root, "batch"))) {
 		*why = "\"batch\" is not a list of events";
 		status = 400;
 	}
@@ -438,8 +438,8 @@ segment_parse(const struct segment_request *request,
 	}
 	batch->write_key = text_of(batch->root, "writeKey");
 	r.context = request->type == SEGMENT_BATCH
-	    ? object_of(batch->root, "context")
-	    : NULL;
+			? object_of(batch->root, "context")
+			: NULL;
 	read_all(&r, request->type);
 	return 200;
 }

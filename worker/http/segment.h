@@ -37,7 +37,7 @@ struct segment_event {
 	json_t *body;	      /* properties or traits; object or NULL */
 	json_t *traits;	      /* context.traits; object or NULL */
 	const char *timezone, *locale; /* of the context */
-	int64_t at_ms; /* when it happened, clock corrected */
+	int64_t at_ms;		       /* when it happened, clock corrected */
 };
 
 enum segment_discard {
@@ -73,15 +73,15 @@ struct segment_request {
 	enum segment_type type; /* of the path */
 	const void *body;
 	size_t len;
-	bool is_gzip;	      /* Content-Encoding; a gzip header counts too */
-	size_t max_inflated;  /* bytes */
+	bool is_gzip;	     /* Content-Encoding; a gzip header counts too */
+	size_t max_inflated; /* bytes */
 	int64_t received_ms;
-	uint64_t serial;      /* for messageIds that are missing: unique */
+	uint64_t serial; /* for messageIds that are missing: unique */
 };
 
 /* 200, 400 or 413; unless 200 `why` says what is wrong and nothing is kept. */
-int segment_parse(const struct segment_request *, struct segment_batch *,
-    const char **why);
+int segment_parse(
+    const struct segment_request *, struct segment_batch *, const char **why);
 void segment_batch_free(struct segment_batch *);
 
 /*

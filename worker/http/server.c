@@ -26,8 +26,8 @@
 #define TIMEOUT_S   30
 
 /* One transparent point. */
-static const unsigned char pixel_gif[] = {'G', 'I', 'F', '8', '9', 'a', 1, 0,
-    1, 0, 0x80, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x21, 0xf9, 4, 1, 0, 0, 0, 0,
+static const unsigned char pixel_gif[] = {'G', 'I', 'F', '8', '9', 'a', 1, 0, 1,
+    0, 0x80, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x21, 0xf9, 4, 1, 0, 0, 0, 0,
     0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3b};
 
 struct server {
@@ -47,8 +47,7 @@ is_one_of(char *const *keys, const char *key)
 	size_t len = strlen(key);
 
 	for (; keys != NULL && *keys != NULL; keys++)
-		if (strlen(*keys) == len &&
-		    CRYPTO_memcmp(*keys, key, len) == 0)
+		if (strlen(*keys) == len && CRYPTO_memcmp(*keys, key, len) == 0)
 			found = true;
 	return found;
 }
@@ -63,14 +62,14 @@ may_write(const struct settings *s, const char *header, const char *in_body)
 	if (in_body[0] != '\0' && is_one_of(s->write_keys, in_body))
 		return true;
 	return segment_basic_key(header, key, sizeof key) &&
-	    is_one_of(s->write_keys, key);
+	       is_one_of(s->write_keys, key);
 }
 
 static bool
 is_operator(const struct settings *s, const char *header)
 {
 	return header != NULL && strncasecmp(header, "Bearer ", 7) == 0 &&
-	    is_one_of(s->operator_tokens, header + 7);
+	       is_one_of(s->operator_tokens, header + 7);
 }
 
 static const char *
@@ -92,8 +91,8 @@ body_of(struct evhttp_request *r, const char **bytes, size_t *len)
 
 /* What clients of the tracking API read: all of its error members at once. */
 static void
-refuse_events(struct evhttp_request *r, int status, const char *code,
-    const char *why)
+refuse_events(
+    struct evhttp_request *r, int status, const char *code, const char *why)
 {
 	json_t *body = json_pack("{s:b,s:s,s:s,s:s}", "success", 0, "code",
 	    code, "message", why, "error", why);
@@ -112,8 +111,8 @@ count_discarded(const struct segment_batch *batch)
 
 /* The events of a body, or of a pixel's URL. */
 static void
-take_events(struct server *s, struct evhttp_request *r,
-    enum segment_type type, const char *bytes, size_t len, bool is_pixel)
+take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
+    const char *bytes, size_t len, bool is_pixel)
 {
 	const struct settings *settings = worker_settings_now(s->worker);
 	const char *coding = header(r, "Content-Encoding");
@@ -140,8 +139,7 @@ take_events(struct server *s, struct evhttp_request *r,
 	}
 	status = segment_parse(&request, &batch, &why);
 	if (status == 200 &&
-	    !may_write(settings, header(r, "Authorization"),
-		batch.write_key)) {
+	    !may_write(settings, header(r, "Authorization"), batch.write_key)) {
 		segment_batch_free(&batch);
 		reply_header(r, "WWW-Authenticate", "Basic realm=\"nudge\"");
 		refuse_events(r, 401, "invalid_write_key",
@@ -283,7 +281,7 @@ static bool
 is_health(const char *path)
 {
 	return strcmp(path, "/healthz") == 0 || strcmp(path, "/livez") == 0 ||
-	    strcmp(path, "/readyz") == 0;
+	       strcmp(path, "/readyz") == 0;
 }
 
 static void
@@ -299,8 +297,8 @@ route(struct server *s, struct evhttp_request *r, const char *path)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
 	enum evhttp_cmd_type method = evhttp_request_get_command(r);
 	bool is_read = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
-	bool is_call = api_has(evhttp_uri_get_path(uri)) ||
-	    strcmp(path, "/v1/clock") == 0;
+	bool is_call =
+	    api_has(evhttp_uri_get_path(uri)) || strcmp(path, "/v1/clock") == 0;
 	int type = segment_path(path);
 	int pixel = segment_pixel_path(path);
 
@@ -351,8 +349,8 @@ input_reply(struct input *in)
 			problem(in->request, 503,
 			    "the store cannot be written; nothing was done");
 	} else if (in->is_pixel) {
-		reply_bytes(in->request, 200, "image/gif", pixel_gif,
-		    sizeof pixel_gif);
+		reply_bytes(
+		    in->request, 200, "image/gif", pixel_gif, sizeof pixel_gif);
 	} else if (in->kind == INPUT_EVENTS) {
 		reply_bytes(in->request, 200, "application/json",
 		    "{\"success\":true}", 16);
@@ -385,8 +383,8 @@ bound_port(struct evhttp_bound_socket *socket)
 		(struct sockaddr *)&ss, &len) != 0)
 		return 0;
 	return ntohs(ss.ss_family == AF_INET6
-		? ((struct sockaddr_in6 *)&ss)->sin6_port
-		: ((struct sockaddr_in *)&ss)->sin_port);
+			 ? ((struct sockaddr_in6 *)&ss)->sin6_port
+			 : ((struct sockaddr_in *)&ss)->sin_port);
 }
 
 struct server *
@@ -413,8 +411,8 @@ server_start(struct worker *w, struct event_base *base,
 	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
 		EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
 	evhttp_set_gencb(s->http, on_request, s);
-	s->socket = evhttp_bind_socket_with_handle(s->http, host,
-	    (ev_uint16_t)atoi(colon + 1));
+	s->socket = evhttp_bind_socket_with_handle(
+	    s->http, host, (ev_uint16_t)atoi(colon + 1));
 	if (s->socket == NULL) {
 		error_set(e, "%s cannot be listened on: %s", settings->listen,
 		    strerror(EVUTIL_SOCKET_ERROR()));

@@ -71,8 +71,8 @@ unsubscribe_done(struct evhttp_request *r, const char *topic)
 }
 
 void
-unsubscribe_request(struct worker *w, struct evhttp_request *r,
-    const char *token)
+unsubscribe_request(
+    struct worker *w, struct evhttp_request *r, const char *token)
 {
 	enum evhttp_cmd_type method = evhttp_request_get_command(r);
 	struct token_key *key = worker_token_key(w);
@@ -82,8 +82,8 @@ unsubscribe_request(struct worker *w, struct evhttp_request *r,
 	if (key == NULL) {
 		buf_adds(&b, "<h1>Please try again in a moment</h1>\n");
 		page(r, 503, &b);
-	} else if (token_read(key, token, in->address,
-		sizeof in->address, in->topic, sizeof in->topic) != 0) {
+	} else if (token_read(key, token, in->address, sizeof in->address,
+		       in->topic, sizeof in->topic) != 0) {
 		buf_adds(&b, "<h1>This link does not work</h1>\n"
 			     "<p>It may have been cut off. Please copy the "
 			     "whole link from the mail.</p>\n");

@@ -9,8 +9,8 @@
  * scanners follow every link; POST unsubscribes, from the page's button or by
  * one click of a mail program (RFC 8058 section 3.2), whatever its body.
  */
-void unsubscribe_request(struct worker *, struct evhttp_request *,
-    const char *token);
+void unsubscribe_request(
+    struct worker *, struct evhttp_request *, const char *token);
 /* The answer to a POST once it is durable. */
 void unsubscribe_done(struct evhttp_request *, const char *topic);
 

@@ -149,7 +149,8 @@ gate_address(const struct turn *t, struct due_message *c)
 		return;
 	if (c->address[0] == '\0' && age < NO_ADDRESS_PATIENCE_MS) {
 		c->gate = ENGINE_WAIT;
-		c->until_ms = t->now_ms +
+		c->until_ms =
+		    t->now_ms +
 		    (age > NO_ADDRESS_LOOK_MS ? age : NO_ADDRESS_LOOK_MS);
 		snprintf(c->reason, sizeof c->reason, "%s has no address yet",
 		    c->row->recipient);
@@ -203,8 +204,8 @@ gate_caps(struct turn *t, struct due_message *c)
 	if (c->row->topic == NULL || c->row->topic[0] == '\0')
 		return 0;
 	for (int i = 0; i < s->n_caps; i++) {
-		int sent = queue_messages_sent_since(t->queue,
-		    c->row->subject, t->now_ms - s->caps[i].window_ms);
+		int sent = queue_messages_sent_since(t->queue, c->row->subject,
+		    t->now_ms - s->caps[i].window_ms);
 		char window[40];
 
 		if (sent < 0)
@@ -214,8 +215,7 @@ gate_caps(struct turn *t, struct due_message *c)
 		c->gate = ENGINE_SKIP;
 		snprintf(c->reason, sizeof c->reason,
 		    "cap: %d messages in %s already", sent,
-		    duration_text(s->caps[i].window_ms, window,
-			sizeof window));
+		    duration_text(s->caps[i].window_ms, window, sizeof window));
 		return 0;
 	}
 	return 0;
@@ -244,8 +244,7 @@ gate_quiet(const struct turn *t, struct due_message *c)
 static int
 gates(struct turn *t, struct due_message *c)
 {
-	bool override =
-	    json_is_true(json_object_get(c->data, "override"));
+	bool override = json_is_true(json_object_get(c->data, "override"));
 
 	gate_template(t, c);
 	if (c->gate == ENGINE_GO)
@@ -270,14 +269,14 @@ gates(struct turn *t, struct due_message *c)
 /* ------------------------------------------------------------------ scope */
 
 json_t *
-turn_scope(struct turn *t, struct person *person, json_t *event,
-    json_t *entry, const char *const *names)
+turn_scope(struct turn *t, struct person *person, json_t *event, json_t *entry,
+    const char *const *names)
 {
-	static const char *const all[] = {"user", "account", "metric", "event",
-	    "entry", "now", NULL};
+	static const char *const all[] = {
+	    "user", "account", "metric", "event", "entry", "now", NULL};
 	struct person *account = person->subject.kind == SUBJECT_ACCOUNT
-	    ? NULL
-	    : person_now(person->account);
+				     ? NULL
+				     : person_now(person->account);
 	struct engine_scope scope = {
 	    .rules = t->workspace->rules,
 	    .subject = &person->subject,
@@ -297,14 +296,14 @@ turn_scope(struct turn *t, struct person *person, json_t *event,
 	}
 	engine_scope_free(&scope);
 	json_object_set_new(root, "sender_name", json_string(s->sender.name));
-	json_object_set_new(root, "postal_address",
-	    json_string(s->sender.postal));
+	json_object_set_new(
+	    root, "postal_address", json_string(s->sender.postal));
 	return root;
 }
 
 static json_t *
-entry_of(const struct turn *t, const struct due_message *c,
-    const struct zone *zone)
+entry_of(
+    const struct turn *t, const struct due_message *c, const struct zone *zone)
 {
 	json_t *entered = json_object_get(c->data, "entered_at");
 	char when[40];
@@ -324,10 +323,10 @@ label(const char *name, char *out, size_t size)
 
 	for (; *name != '\0' && n + 1 < size; name++)
 		out[n++] = (*name >= 'a' && *name <= 'z') ||
-			(*name >= 'A' && *name <= 'Z') ||
-			(*name >= '0' && *name <= '9')
-		    ? *name
-		    : '-';
+				   (*name >= 'A' && *name <= 'Z') ||
+				   (*name >= '0' && *name <= '9')
+			       ? *name
+			       : '-';
 	out[n] = '\0';
 }
 
@@ -345,8 +344,8 @@ mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
 	struct buf url = {0};
 
 	if (s->sender.reply_to != NULL)
-		json_object_set_new(mail, "reply_to",
-		    json_string(s->sender.reply_to));
+		json_object_set_new(
+		    mail, "reply_to", json_string(s->sender.reply_to));
 	label(topic, list, sizeof list);
 	label(c->row->step != NULL ? c->row->step : "", step, sizeof step);
 	snprintf(id, sizeof id, "%s:%s:%s:%s", list, step, c->row->channel,
@@ -367,9 +366,9 @@ mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
 static void
 set_scope(struct turn *t, const struct due_message *c, struct delivery *d)
 {
-	const struct zone *zone = engine_zone(t->workspace->rules,
-	    &c->person->subject,
-	    c->account != NULL ? &c->account->subject : NULL);
+	const struct zone *zone =
+	    engine_zone(t->workspace->rules, &c->person->subject,
+		c->account != NULL ? &c->account->subject : NULL);
 	json_t *entry = entry_of(t, c, zone);
 	json_t *root = turn_scope(t, c->person,
 	    json_object_get(c->data, "event"), entry, c->info->roots);
@@ -445,18 +444,17 @@ gate_row(struct turn *t, struct due_message *c)
 	}
 	row->reason = c->reason;
 	if (c->gate == ENGINE_SKIP) {
-		row->state = row->expires_at_ms != 0 &&
-			t->now_ms >= row->expires_at_ms
-		    ? QUEUE_EXPIRED
-		    : QUEUE_SKIPPED;
+		row->state =
+		    row->expires_at_ms != 0 && t->now_ms >= row->expires_at_ms
+			? QUEUE_EXPIRED
+			: QUEUE_SKIPPED;
 		row->settled_at_ms = t->now_ms;
 	} else {
 		row->next_at_ms = c->until_ms;
 	}
 	if (is_new)
-		turn_note(t, c->person, row->sequence, row->entry,
-		    row->step, c->gate == ENGINE_SKIP ? "skipped" : "waiting",
-		    c->reason);
+		turn_note(t, c->person, row->sequence, row->entry, row->step,
+		    c->gate == ENGINE_SKIP ? "skipped" : "waiting", c->reason);
 }
 
 static int
@@ -466,11 +464,10 @@ pass_gates(struct turn *t, struct due_message *c, struct delivery ***tail)
 	if (c->person == NULL)
 		return -1;
 	c->account = c->person->subject.kind == SUBJECT_ACCOUNT
-	    ? c->person
-	    : person_now(c->person->account);
+			 ? c->person
+			 : person_now(c->person->account);
 	if (c->row->data != NULL)
-		c->data =
-		    json_text_read(c->row->data, strlen(c->row->data));
+		c->data = json_text_read(c->row->data, strlen(c->row->data));
 	find_recipient(t, c);
 	if (gates(t, c) != 0)
 		return -1;
@@ -488,8 +485,8 @@ turn_claim(struct turn *t, const struct channel *channel, int max,
 {
 	struct queue_message *rows = xcalloc((size_t)max + 1, sizeof *rows);
 	int64_t *ids = xcalloc((size_t)max + 1, sizeof *ids);
-	int n = queue_messages_due(t->queue, channel->name, t->now_ms, rows,
-	    max);
+	int n =
+	    queue_messages_due(t->queue, channel->name, t->now_ms, rows, max);
 	int claimed = 0, rc = n;
 	struct delivery **tail = out;
 
@@ -545,8 +542,7 @@ set_fate(const struct turn *t, struct queue_message *row,
 	row->attempts = fate->attempts;
 	row->next_at_ms = fate->next_at_ms;
 	row->reason = fate->reason;
-	row->settled_at_ms =
-	    fate->state == QUEUE_QUEUED ? 0 : t->now_ms;
+	row->settled_at_ms = fate->state == QUEUE_QUEUED ? 0 : t->now_ms;
 }
 
 int
@@ -555,9 +551,9 @@ turn_settle(struct turn *t, struct delivery *const *list, int n)
 	for (int i = 0; i < n; i++) {
 		const struct delivery *d = list[i];
 		struct claimed *claimed = d->owner;
-		struct policy_output fate = decide(t, &d->verdict, d->key,
-		    d->attempt, claimed->row.expires_at_ms,
-		    claimed->unsure_hold);
+		struct policy_output fate =
+		    decide(t, &d->verdict, d->key, d->attempt,
+			claimed->row.expires_at_ms, claimed->unsure_hold);
 		struct queue_message row = claimed->row;
 
 		set_fate(t, &row, &fate);
@@ -566,8 +562,8 @@ turn_settle(struct turn *t, struct delivery *const *list, int n)
 		if (queue_messages_update(t->queue, &row, 1) != 0)
 			return -1;
 		if (d->verdict.address_is_dead &&
-		    queue_suppress(t->queue, d->address, "",
-			"hard bounce", t->now_ms) != 0)
+		    queue_suppress(t->queue, d->address, "", "hard bounce",
+			t->now_ms) != 0)
 			return -1;
 		if (fate.state == QUEUE_REFUSED ||
 		    fate.state == QUEUE_HELD_BACK)
@@ -590,14 +586,14 @@ turn_recover(struct turn *t)
 
 	while ((n = queue_messages_unsettled(t->queue, rows, SET)) > 0) {
 		for (int i = 0; i < n; i++) {
-			const struct template *template = templates_find(
-			    t->workspace->templates, rows[i].template_name,
-			    NULL);
-			struct policy_output fate = decide(t, &lost,
-			    rows[i].key, rows[i].attempts + 1,
-			    rows[i].expires_at_ms,
-			    template != NULL &&
-				template_info(template)->unsure_hold);
+			const struct template *template =
+			    templates_find(t->workspace->templates,
+				rows[i].template_name, NULL);
+			struct policy_output fate =
+			    decide(t, &lost, rows[i].key, rows[i].attempts + 1,
+				rows[i].expires_at_ms,
+				template != NULL &&
+				    template_info(template)->unsure_hold);
 
 			log_warn("message %s may have been sent before the "
 				 "worker died; it is now %s",

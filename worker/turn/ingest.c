@@ -42,8 +42,8 @@ join(struct turn *t, const struct segment_event *e, struct person *visitor,
 	if (visitor != NULL && visitor != user && !visitor->is_known && says_so)
 		people_merge(&t->people, visitor, user);
 	if (visitor == NULL || visitor->is_known || says_so)
-		people_bind(&t->people, QUEUE_ANONYMOUS_ID, e->anonymous_id,
-		    user);
+		people_bind(
+		    &t->people, QUEUE_ANONYMOUS_ID, e->anonymous_id, user);
 }
 
 static struct person *
@@ -56,22 +56,22 @@ who(struct turn *t, const struct segment_event *e)
 
 	if (e->user_id[0] == '\0') {
 		if (visitor == NULL) {
-			visitor = people_add(p, SUBJECT_USER, e->anonymous_id,
-			    t->now_ms);
-			people_bind(p, QUEUE_ANONYMOUS_ID, e->anonymous_id,
-			    visitor);
+			visitor = people_add(
+			    p, SUBJECT_USER, e->anonymous_id, t->now_ms);
+			people_bind(
+			    p, QUEUE_ANONYMOUS_ID, e->anonymous_id, visitor);
 		}
 		return visitor;
 	}
 	if (user == NULL) {
-		bool says_so = e->type == SEGMENT_IDENTIFY ||
-		    e->type == SEGMENT_ALIAS;
+		bool says_so =
+		    e->type == SEGMENT_IDENTIFY || e->type == SEGMENT_ALIAS;
 
 		if (visitor != NULL && !visitor->is_known && says_so)
 			user = visitor;
 		else
-			user = people_add(p, SUBJECT_USER, e->user_id,
-			    t->now_ms);
+			user =
+			    people_add(p, SUBJECT_USER, e->user_id, t->now_ms);
 		people_bind(p, QUEUE_USER_ID, e->user_id, user);
 	}
 	if (e->anonymous_id[0] != '\0')
@@ -107,8 +107,8 @@ account_of(struct turn *t, const struct segment_event *e, struct person *user)
 		return person_now(user->account);
 	account = people_find(p, QUEUE_ACCOUNT_ID, e->group_id);
 	if (account == NULL) {
-		account = people_add(p, SUBJECT_ACCOUNT, e->group_id,
-		    t->now_ms);
+		account =
+		    people_add(p, SUBJECT_ACCOUNT, e->group_id, t->now_ms);
 		people_bind(p, QUEUE_ACCOUNT_ID, e->group_id, account);
 	}
 	if (user->account != account &&
@@ -150,12 +150,12 @@ canonical(const json_t *traits)
 static void
 context_traits(struct subject *s, const struct segment_event *e)
 {
-	json_t *found = e->traits != NULL ? canonical(e->traits)
-					  : json_object();
+	json_t *found =
+	    e->traits != NULL ? canonical(e->traits) : json_object();
 
 	if (e->timezone[0] != '\0' && zone_find(e->timezone) != NULL)
-		json_object_set_new(found, "timezone",
-		    json_string(e->timezone));
+		json_object_set_new(
+		    found, "timezone", json_string(e->timezone));
 	if (e->locale[0] != '\0')
 		json_object_set_new(found, "locale", json_string(e->locale));
 	subject_set_traits(s, found, 0);
@@ -163,11 +163,11 @@ context_traits(struct subject *s, const struct segment_event *e)
 }
 
 static void
-take_traits(const struct segment_event *e, struct person *user,
-    struct person *account)
+take_traits(
+    const struct segment_event *e, struct person *user, struct person *account)
 {
-	struct subject *s = e->type == SEGMENT_GROUP ? &account->subject
-						     : &user->subject;
+	struct subject *s =
+	    e->type == SEGMENT_GROUP ? &account->subject : &user->subject;
 
 	if ((e->type == SEGMENT_IDENTIFY || e->type == SEGMENT_GROUP) &&
 	    e->body != NULL) {
@@ -196,8 +196,8 @@ apply(struct turn *t, const struct arrival *a)
 	    .name = e->name,
 	    .at_ms = e->at_ms,
 	    .properties = e->body,
-	    .is_history = t->now_ms - e->at_ms >
-		t->workspace->settings->max_event_age_ms,
+	    .is_history =
+		t->now_ms - e->at_ms > t->workspace->settings->max_event_age_ms,
 	};
 
 	if (e->name[0] == '\0')
@@ -211,10 +211,9 @@ apply(struct turn *t, const struct arrival *a)
 static void
 remember(struct turn *t, const struct arrival *a)
 {
-	t->events = list_room(t->events, t->n_events, &t->cap_events,
-	    sizeof *t->events);
-	t->events[t->n_events++] =
-	    (struct turn_event){a->user, a->event};
+	t->events = list_room(
+	    t->events, t->n_events, &t->cap_events, sizeof *t->events);
+	t->events[t->n_events++] = (struct turn_event){a->user, a->event};
 }
 
 /* The events not seen before, in their order. Returns how many, or -1. */
@@ -250,8 +249,8 @@ take_over(struct turn *t, struct person *from)
 	int64_t before = 0;
 	int n;
 
-	while ((n = queue_events_of(t->queue, from->id, before, rows,
-		    TAKE_OVER_SET)) > 0) {
+	while ((n = queue_events_of(
+		    t->queue, from->id, before, rows, TAKE_OVER_SET)) > 0) {
 		for (int i = 0; i < n; i++) {
 			struct event event = {
 			    .name = rows[i].name,
@@ -314,8 +313,8 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 }
 
 int
-turn_find(struct turn *t, enum subject_kind kind, const char *id,
-    struct person **out)
+turn_find(
+    struct turn *t, enum subject_kind kind, const char *id, struct person **out)
 {
 	people_want(&t->people,
 	    kind == SUBJECT_ACCOUNT ? QUEUE_ACCOUNT_ID : QUEUE_USER_ID, id);

@@ -129,8 +129,8 @@ take(struct people *p, const struct queue_subject *row)
 
 	if (subject_load(&person->subject, (enum subject_kind)row->kind,
 		row->name, row->traits, row->state, &e) != 0) {
-		log_error("subject %lld cannot be read: %s",
-		    (long long)row->id, e.text);
+		log_error("subject %lld cannot be read: %s", (long long)row->id,
+		    e.text);
 		p->count--;
 		return -1;
 	}
@@ -263,8 +263,7 @@ person_now(struct person *person)
 }
 
 struct person *
-people_find(const struct people *p, enum queue_name_kind kind,
-    const char *text)
+people_find(const struct people *p, enum queue_name_kind kind, const char *text)
 {
 	struct people_name *n;
 
@@ -275,8 +274,8 @@ people_find(const struct people *p, enum queue_name_kind kind,
 }
 
 struct person *
-people_add(struct people *p, enum subject_kind kind, const char *name,
-    int64_t now_ms)
+people_add(
+    struct people *p, enum subject_kind kind, const char *name, int64_t now_ms)
 {
 	struct person *person = append(p);
 	struct error e;
@@ -374,8 +373,7 @@ save_kind(struct people *p, enum subject_kind kind)
 	for (int i = 0; i < p->count; i++) {
 		struct person *person = p->list[i];
 
-		if (person->subject.kind != kind ||
-		    person->merged_into != NULL)
+		if (person->subject.kind != kind || person->merged_into != NULL)
 			continue;
 		row_of(person, &texts[n], &rows[n]);
 		if (rows[n].save != 0)
@@ -436,8 +434,8 @@ people_save(struct people *p)
 
 		if (from->merged_into == NULL || from->id == 0)
 			continue;
-		if (queue_subject_merge(p->queue, from->id,
-			person_now(from)->id) != 0)
+		if (queue_subject_merge(
+			p->queue, from->id, person_now(from)->id) != 0)
 			return -1;
 		from->id = 0;
 	}

@@ -51,13 +51,13 @@ int people_load(struct people *);
 /* Loads these subjects and their accounts. */
 int people_load_ids(struct people *, const int64_t *ids, int n);
 
-struct person *people_find(const struct people *, enum queue_name_kind,
-    const char *text);
+struct person *people_find(
+    const struct people *, enum queue_name_kind, const char *text);
 struct person *people_by_id(const struct people *, int64_t id);
-struct person *people_add(struct people *, enum subject_kind,
-    const char *name, int64_t now_ms);
-void people_bind(struct people *, enum queue_name_kind, const char *text,
-    struct person *);
+struct person *people_add(
+    struct people *, enum subject_kind, const char *name, int64_t now_ms);
+void people_bind(
+    struct people *, enum queue_name_kind, const char *text, struct person *);
 void people_merge(struct people *, struct person *from, struct person *into);
 
 /* Who it is now, after merges. */

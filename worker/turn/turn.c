@@ -139,8 +139,8 @@ void
 turn_note(struct turn *t, struct person *person, const char *sequence,
     int entry, const char *step, const char *what, const char *reason)
 {
-	t->decided = list_room(t->decided, t->n_decided, &t->cap_decided,
-	    sizeof *t->decided);
+	t->decided = list_room(
+	    t->decided, t->n_decided, &t->cap_decided, sizeof *t->decided);
 	t->decided[t->n_decided].person = person;
 	t->decided[t->n_decided++].row = (struct queue_decision){
 	    .at_ms = t->now_ms,
@@ -154,9 +154,9 @@ turn_note(struct turn *t, struct person *person, const char *sequence,
 
 /* 26 characters of RFC 4648 base32, lower case: 130 of SHA-256's bits. */
 void
-turn_key(char key[27], const struct subject *s, const char *sequence,
-    int entry, const char *step, const char *template_name,
-    const char *channel, const char *recipient)
+turn_key(char key[27], const struct subject *s, const char *sequence, int entry,
+    const char *step, const char *template_name, const char *channel,
+    const char *recipient)
 {
 	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
 	unsigned char sum[EVP_MAX_MD_SIZE];
@@ -199,15 +199,14 @@ info_of(const struct turn *t, const char *name)
 }
 
 static struct queue_message *
-message(struct turn *t, struct person *person,
-    const struct template_info *info, const char *sequence, int entry,
-    const char *step, const char *recipient)
+message(struct turn *t, struct person *person, const struct template_info *info,
+    const char *sequence, int entry, const char *step, const char *recipient)
 {
 	const char *channel = channel_of(t, info, recipient);
 	struct turn_message *m;
 
-	t->messages = list_room(t->messages, t->n_messages, &t->cap_messages,
-	    sizeof *t->messages);
+	t->messages = list_room(
+	    t->messages, t->n_messages, &t->cap_messages, sizeof *t->messages);
 	m = &t->messages[t->n_messages++];
 	m->person = person;
 	m->row = (struct queue_message){
@@ -254,8 +253,8 @@ take_send(struct turn *t, struct person *person, const struct decision *d)
 
 	if (info == NULL) /* the rules were checked against these templates */
 		panic("template %s is not loaded", o->template_name);
-	m = message(t, person, info, d->sequence, d->entry, d->step,
-	    o->recipient);
+	m = message(
+	    t, person, info, d->sequence, d->entry, d->step, o->recipient);
 	if (m->topic == NULL)
 		m->topic = keep(t, o->topic);
 	m->next_at_ms = o->not_before_ms;
@@ -295,17 +294,17 @@ turn_send(struct turn *t, struct person *person, const struct turn_send *s,
     char key[27], struct error *e)
 {
 	const struct template_info *info = info_of(t, s->template_name);
-	const char *recipient =
-	    s->recipient != NULL && s->recipient[0] != '\0' ? s->recipient
-							    : "user";
+	const char *recipient = s->recipient != NULL && s->recipient[0] != '\0'
+				    ? s->recipient
+				    : "user";
 	struct queue_message_filter same = {.key = key, .state = -1};
 	struct queue_message *m, found;
 	json_t *data;
 	int n;
 
 	if (info == NULL) {
-		const char *near = suggest(s->template_name,
-		    templates_names(t->workspace->templates));
+		const char *near = suggest(
+		    s->template_name, templates_names(t->workspace->templates));
 
 		error_set(e, "there is no template \"%s\"%s%s%s",
 		    s->template_name, near != NULL ? "; did you mean \"" : "",
@@ -340,8 +339,8 @@ write_events(struct turn *t)
 
 	for (int i = 0; i < t->n_events; i++) {
 		const struct segment_event *e = t->events[i].event;
-		static const char *const types[] = {"identify", "track",
-		    "page", "screen", "group", "alias"};
+		static const char *const types[] = {
+		    "identify", "track", "page", "screen", "group", "alias"};
 
 		rows[i] = (struct queue_event){
 		    .message_id = e->message_id,
@@ -371,8 +370,8 @@ write_decisions(struct turn *t)
 		rows[i].subject = person_now(t->decided[i].person)->id;
 	}
 	rc = t->n_decided == 0
-	    ? 0
-	    : queue_decisions_add(t->queue, rows, t->n_decided);
+		 ? 0
+		 : queue_decisions_add(t->queue, rows, t->n_decided);
 	free(rows);
 	return rc;
 }
@@ -390,8 +389,8 @@ write_messages(struct turn *t)
 		rows[i].subject = person_now(t->messages[i].person)->id;
 	}
 	rc = t->n_messages == 0
-	    ? 0
-	    : queue_messages_add(t->queue, rows, t->n_messages, duplicate);
+		 ? 0
+		 : queue_messages_add(t->queue, rows, t->n_messages, duplicate);
 	free(duplicate);
 	free(rows);
 	return rc;

@@ -78,8 +78,8 @@ int turn_ingest(struct turn *, const struct segment_event *const *, int n);
 int turn_wake(struct turn *, int max);
 
 /* A person or account by id, anonymous id or account id; NULL: none. */
-int turn_find(struct turn *, enum subject_kind, const char *id,
-    struct person **out);
+int turn_find(
+    struct turn *, enum subject_kind, const char *id, struct person **out);
 
 /*
  * Takes note of what the engine decided for this person, and for the account
@@ -87,8 +87,8 @@ int turn_find(struct turn *, enum subject_kind, const char *id,
  */
 void turn_take(struct turn *, struct person *, struct person *account);
 /* One row for the decision log. Texts are copied. */
-void turn_note(struct turn *, struct person *, const char *sequence,
-    int entry, const char *step, const char *what, const char *reason);
+void turn_note(struct turn *, struct person *, const char *sequence, int entry,
+    const char *step, const char *what, const char *reason);
 
 /* A message sent by hand. */
 struct turn_send {
@@ -127,15 +127,15 @@ int turn_recover(struct turn *);
  * What a template sees of this person, as a new object: the names given, or
  * (NULL) all of them.
  */
-json_t *turn_scope(struct turn *, struct person *, json_t *event,
-    json_t *entry, const char *const *names);
+json_t *turn_scope(struct turn *, struct person *, json_t *event, json_t *entry,
+    const char *const *names);
 
 /* A key that no other message sent by hand has. */
 void turn_unique(const struct turn *, char *out, size_t size);
 
 /* A message's key: the hash of what makes it this one. */
 void turn_key(char key[27], const struct subject *, const char *sequence,
-    int entry, const char *step, const char *template_name,
-    const char *channel, const char *recipient);
+    int entry, const char *step, const char *template_name, const char *channel,
+    const char *recipient);
 
 #endif
