@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ struct worker {
 	int64_t next_wakeup_ms;
 	int64_t trimmed_at, tried_at; /* monotonic */
 	int64_t drain_until;	      /* monotonic; 0: not draining */
+	bool must_recover; /* the store may have messages in `sending` */
 	int exit_code;
 };
 
@@ -120,7 +122,31 @@ worker_submit(struct worker *w, struct input *in)
 static bool
 is_closing(const struct worker *w)
 {
-	return w->drain_until != 0 || queue_is_full(w->queue);
+	return w->drain_until != 0 || w->must_recover ||
+	       queue_is_full(w->queue);
+}
+
+/*
+ * What the store calls `sending` when nothing is on its way here was left so by
+ * a crash, or by a commit that failed and was durable all the same.
+ */
+static bool
+can_recover(const struct worker *w)
+{
+	return w->must_recover && lanes_are_quiet(&w->lanes);
+}
+
+static int
+recover(struct worker *w)
+{
+	int n = turn_recover(&w->turn);
+
+	if (n > 0)
+		log_warn("%d messages were on their way when the store was "
+			 "last used",
+		    n);
+	w->must_recover = n < 0;
+	return n < 0 ? -1 : 0;
 }
 
 static bool
@@ -128,7 +154,7 @@ has_work(struct worker *w, int64_t now_ms, int64_t mono)
 {
 	bool closing = is_closing(w);
 
-	if (w->inputs != NULL)
+	if (w->inputs != NULL || can_recover(w))
 		return true;
 	if (!closing && w->next_wakeup_ms != 0 && w->next_wakeup_ms <= now_ms)
 		return true;
@@ -247,13 +273,15 @@ static int
 transact(struct worker *w, struct input *inputs, int64_t mono)
 {
 	struct turn *t = &w->turn;
-	bool closing = is_closing(w);
+	bool closing;
 
 	if (turn_begin(t, clock_now_ms(&w->clock)) != 0 ||
-	    take_events(w, inputs) < 0 || take_calls(w, inputs) != 0)
+	    (can_recover(w) && recover(w) != 0) || take_events(w, inputs) < 0 ||
+	    take_calls(w, inputs) != 0)
 		return -1;
 	if (lanes_settle(&w->lanes, t) != 0)
 		return -1;
+	closing = is_closing(w);
 	if (!closing && turn_wake(t, WAKE_SET) < 0)
 		return -1;
 	if (turn_write(t) != 0 || trim(w, mono) < 0)
@@ -459,7 +487,6 @@ open_store(struct worker *w)
 {
 	const char *path = w->workspace->settings->store;
 	struct queue_error error;
-	int recovered = -1;
 
 	folders_make(path, 0700); /* or opening it says what is wrong */
 	w->queue = queue_open(path, QUEUE_WORKER, &error);
@@ -468,19 +495,14 @@ open_store(struct worker *w)
 		w->exit_code = exit_code_of(error.what);
 		return -1;
 	}
-	if (turn_init(&w->turn, w->queue, w->workspace) == 0 &&
-	    turn_begin(&w->turn, clock_now_ms(&w->clock)) == 0)
-		recovered = turn_recover(&w->turn);
-	if (recovered < 0 || turn_commit(&w->turn) != 0) {
+	if (turn_init(&w->turn, w->queue, w->workspace) != 0) {
 		log_error("%s", queue_error(w->queue)->text);
 		w->exit_code = EX_IOERR;
 		close_store(w);
 		return -1;
 	}
-	if (recovered > 0)
-		log_warn("%d messages were on their way when the last worker "
-			 "died",
-		    recovered);
+	w->exit_code = EX_OK;
+	w->must_recover = true;
 	w->checkpoint = checkpoint_start(path);
 	w->next_wakeup_ms = queue_wakeup_next(w->queue);
 	lanes_look(&w->lanes, w->queue);
@@ -581,6 +603,7 @@ start_loop(struct worker *w)
 	evthread_use_pthreads();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write that fails is handled as one */
 	config = event_config_new();
 	/* evhttp turns reading off and on for each request: no call for it */
 	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);

@@ -97,6 +97,34 @@ test('SIGTERM lets a mail that is on its way arrive', async (t) => {
 	assert.deepEqual(await left, { code: 0, signal: null })
 })
 
+test('a store that failed and came back sends nothing twice', async (t) => {
+	let release
+	const held = new Promise((done) => { release = done })
+	const arrived = []
+	const { worker } = await mailing(t, { onData(stream, session, done) {
+		stream.resume().on('end', () => {
+			arrived.push(session.envelope.rcptTo[0].address)
+			held.then(() => done())
+		})
+	} })
+	const limitWrites = (bytes) => execFileSync('prlimit',
+		['--pid', worker.child.pid, `--fsize=${bytes}:unlimited`])
+	await worker.events(...signUp('ada'))
+	await until('the mail to be on its way', () => arrived.length === 1)
+	limitWrites(1)
+	assert.equal((await worker.post('/v1/track', track('bob', 'E'))).status, 503)
+	assert.equal((await worker.fetch('/readyz')).status, 503)
+	release()
+	limitWrites('unlimited')
+	await until('the worker to be ready', async () =>
+		(await worker.fetch('/readyz')).status === 200)
+	await until('the mail to be settled', async () =>
+		(await worker.messages('state=sent')).length === 1)
+	await worker.events(...signUp('cleo'))
+	await until('the next mail', () => arrived.length >= 2)
+	assert.deepEqual(arrived, ['ada@example.com', 'cleo@example.com'])
+})
+
 const canMount = process.getuid() === 0 && process.platform === 'linux'
 
 test('a full disk refuses events, and takes them again when there is room',
