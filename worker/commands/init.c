@@ -32,7 +32,7 @@ static const char nudge_json[] =
     "  \"sender\": {\n"
     "    \"name\": \"Acme\",\n"
     "    \"address\": \"hello@acme.example\",\n"
-    "    \"postal\": \"Acme Inc., 1 Main Street, Springfield\"\n"
+    "    \"postal\": \"1 Main Street, Springfield\"\n"
     "  },\n"
     "  \"variables\": {\n"
     "    \"product_name\": \"Acme\",\n"
