@@ -29,8 +29,9 @@ run(void *arg)
 		c->is_wanted = false;
 		pthread_mutex_unlock(&c->lock);
 		if (queue_checkpoint(c->store) != 0)
-			log_warn("the store's log could not be copied into "
-				 "its file; it is tried again");
+			log_warn("the store's log could not be copied into its "
+				 "file, and is tried again: %s",
+			    queue_checkpointer_error(c->store)->text);
 		pthread_mutex_lock(&c->lock);
 	}
 	pthread_mutex_unlock(&c->lock);

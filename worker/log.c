@@ -29,15 +29,6 @@ log_open(bool json, enum log_level least)
 	least_level = least;
 }
 
-int
-log_level_parse(const char *name)
-{
-	for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
-		if (strcmp(name, names[i]) == 0)
-			return i;
-	return -1;
-}
-
 /*
  * Bytes of the printable UTF-8 character at s (RFC 3629 section 4), or 0 when
  * there is none: control characters (C0, DEL, C1), stray or overlong bytes,

@@ -20,7 +20,6 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL };
  * standard error is not a terminal. Until then, text from LOG_INFO on.
  */
 void log_open(bool json, enum log_level least);
-int log_level_parse(const char *name); /* "debug" ... "error"; -1: none */
 
 /* For whoever works on nudge. */
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -199,6 +199,26 @@ take_events(struct worker *w, struct input *inputs)
 	return rc;
 }
 
+/*
+ * The next time at which something is due, at most `to_ms`; the time as it is
+ * while something is still to be done or on its way.
+ */
+static int64_t
+next_moment(struct worker *w, int64_t to_ms)
+{
+	int64_t now = clock_now_ms(&w->clock), next = to_ms;
+	int64_t message = lanes_next_ms(&w->lanes);
+
+	if (has_work(w, now, clock_monotonic_ms()) ||
+	    !lanes_are_quiet(&w->lanes))
+		return now;
+	if (message != 0 && message < next)
+		next = message;
+	if (w->next_wakeup_ms != 0 && w->next_wakeup_ms < next)
+		next = w->next_wakeup_ms;
+	return next > now ? next : now;
+}
+
 /* POST /v1/clock: moves a test clock; only there when it is one. */
 static bool
 clock_call(struct worker *w, struct api_call *call)
@@ -215,7 +235,7 @@ clock_call(struct worker *w, struct api_call *call)
 		api_problem(call, 400, "\"to\" must be a time from now on");
 		return true;
 	}
-	w->clock.test_ms = worker_move_clock(w, to_ms);
+	w->clock.test_ms = next_moment(w, to_ms);
 	idle = w->clock.test_ms == to_ms && now == to_ms &&
 	       lanes_are_quiet(&w->lanes);
 	call->status = 200;
@@ -223,22 +243,6 @@ clock_call(struct worker *w, struct api_call *call)
 	    date_rfc3339(w->clock.test_ms, text, sizeof text), "idle", idle);
 	want_turn(w);
 	return true;
-}
-
-int64_t
-worker_move_clock(struct worker *w, int64_t to_ms)
-{
-	int64_t now = clock_now_ms(&w->clock), next = to_ms;
-	int64_t message = lanes_next_ms(&w->lanes);
-
-	if (has_work(w, now, clock_monotonic_ms()) ||
-	    !lanes_are_quiet(&w->lanes))
-		return now;
-	if (message != 0 && message < next)
-		next = message;
-	if (w->next_wakeup_ms != 0 && w->next_wakeup_ms < next)
-		next = w->next_wakeup_ms;
-	return next > now ? next : now;
 }
 
 static int

@@ -59,11 +59,5 @@ const struct settings *worker_settings_now(const struct worker *);
 /* NULL while the store cannot be used. */
 struct token_key *worker_token_key(const struct worker *);
 int64_t worker_now_ms(const struct worker *);
-/*
- * Moves a test clock to the next time at which something is due, at most to
- * `to_ms`. Returns the new time, or -1 when the clock is the real one.
- * Something is still on its way: returns the time unchanged.
- */
-int64_t worker_move_clock(struct worker *, int64_t to_ms);
 
 #endif

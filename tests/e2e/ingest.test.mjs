@@ -260,6 +260,25 @@ test('what is too large is refused, before and after gzip', async (t) => {
 	assert.equal((await timeline(worker, 'ada')).length, 2)
 })
 
+test('who sends more than can be committed is told to wait, and loses nothing', async (t) => {
+	const { worker } = await start(t, { edit: (settings) => {
+		settings.limits = { backlog: 1 }
+	} })
+	let taken = 0, refused = 0
+	for (let round = 0; refused === 0 && round < 100; round++)
+		await Promise.all(Array.from({ length: 40 }, async () => {
+			const batch = Array.from({ length: 10 }, () => track('ada', 'Task Succeeded'))
+			const reply = await worker.post('/v1/batch', { batch })
+			await reply.text()
+			if (reply.status === 200) return taken += 10
+			assert.equal(reply.status, 429)
+			assert.match(reply.headers.get('retry-after'), /^[1-9]\d*$/)
+			refused++
+		}))
+	assert.ok(refused > 0)
+	assert.equal((await worker.person('ada')).metrics.tasks, taken)
+})
+
 test('a browser may ask first', async (t) => {
 	const { worker } = await start(t)
 	const reply = await worker.fetch('/v1/t', { method: 'OPTIONS', headers: {

@@ -63,6 +63,19 @@ counts(struct turn *t, json_t *reply)
 	return 0;
 }
 
+static void
+unknown_state(struct api_call *call, const char *state)
+{
+	const char *names[QUEUE_STATES + 1] = {NULL}, *near;
+
+	for (int i = 0; i < QUEUE_STATES; i++)
+		names[i] = queue_state_name(i);
+	near = suggest(state, names);
+	api_problem(call, 400, "\"%s\" is not a state of a message%s%s%s",
+	    state, near != NULL ? "; did you mean \"" : "",
+	    near != NULL ? near : "", near != NULL ? "\"?" : "");
+}
+
 int
 messages_list(struct turn *t, struct api_call *call, const struct api_match *m)
 {
@@ -78,10 +91,7 @@ messages_list(struct turn *t, struct api_call *call, const struct api_match *m)
 		filter.state = queue_state_parse(state);
 		if (filter.state < 0) {
 			json_decref(reply);
-			api_problem(call, 400,
-			    "\"%s\" is not a state of a "
-			    "message",
-			    state);
+			unknown_state(call, state);
 			return 0;
 		}
 	}

@@ -47,7 +47,7 @@ print_list(const json_t *reply)
 				       ? text(m, "next_at")
 				       : text(m, "settled_at");
 
-		say("%s  %-8s %-20.20s  %-24s %s%s%s\n", text(m, "key"),
+		say("%s  %-8s %-24.24s  %-24s %s%s%s\n", text(m, "key"),
 		    text(m, "state"), when, text(m, "template"),
 		    text(m, "address"), text(m, "reason")[0] ? "  " : "",
 		    text(m, "reason"));
