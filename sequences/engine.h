@@ -26,6 +26,7 @@ enum decision_what {
 	DECISION_REFUSED, /* did not enter although the event came */
 	DECISION_SEND,	  /* a message is to be queued */
 	DECISION_SKIPPED, /* a step passed over */
+	DECISION_WAITED,  /* what a step waited for has come, or not */
 	DECISION_PAUSED,
 	DECISION_RESUMED,
 	DECISION_EXITED,
@@ -37,7 +38,12 @@ const char *decision_name(enum decision_what); /* "entered", ... */
 /* A message that a step asks for; DECISION_SEND only. */
 struct outgoing {
 	char *template_name;
-	char *recipient; /* "user", "account.owner", a contact's name */
+	/*
+	 * "user", "account.owner", a contact's name, or "members:K": every
+	 * member of the account for whom engine_is_meant() says so.
+	 */
+	char *recipient;
+	char *variant; /* of a split, or NULL */
 	char *topic;	 /* of the sequence, or NULL */
 	int64_t not_before_ms;
 	int64_t expires_at_ms; /* 0: never */
@@ -76,9 +82,49 @@ int engine_apply(const struct rules *, struct subject *user,
     struct subject *account, const struct event *, int64_t now_ms,
     struct decisions *out);
 
-/* A subject's wake-up came. `account` as above (NULL if `s` is one). */
+/*
+ * A subject's wake-up came, or something about it changed that is no event.
+ * `account` as above (NULL if `s` is one); it may change as well: decisions
+ * about sequences for accounts are the account's.
+ */
 int engine_wake(const struct rules *, struct subject *s,
     struct subject *account, int64_t now_ms, struct decisions *out);
+
+/*
+ * Is the subject behind the definitions (rules.h)? Then each of a user's stored
+ * events goes through engine_replay() first, in any order, with the account
+ * that it was for (NULL: none); after that, engine_apply() and engine_wake()
+ * do the rest. An account is behind only once rules_is_settled().
+ */
+bool engine_is_behind(const struct rules *, const struct subject *);
+/* ... and is there anything new that events feed? */
+bool engine_wants_replay(const struct rules *, const struct subject *);
+void engine_replay(const struct rules *, struct subject *user,
+    struct subject *account, const struct event *, int64_t now_ms);
+
+/*
+ * The user is no longer a member of the account: what it adds to the account's
+ * metrics is taken away. Decisions are the account's.
+ */
+int engine_leave(const struct rules *, struct subject *user,
+    struct subject *account, int64_t now_ms, struct decisions *out);
+
+/*
+ * A minimum or maximum over the members has lost all values that the account
+ * keeps: begin, give every member, then engine_wake() the account.
+ */
+bool engine_wants_recount(const struct rules *, const struct subject *account);
+void engine_recount_begin(const struct rules *, struct subject *account);
+void engine_recount(const struct rules *, struct subject *account,
+    const struct subject *member);
+
+/*
+ * Is this member of the account meant by the recipient "members:K" of the step?
+ * 1, 0, or -1 when the step or the recipient is no longer defined.
+ */
+int engine_is_meant(const struct rules *, const char *sequence, int version,
+    const char *step, const char *recipient, const struct subject *member,
+    const struct subject *account, int64_t now_ms);
 
 /*
  * By hand. Each returns 0, or -1 with the reason as the error: no such
@@ -134,6 +180,8 @@ struct engine_scope {
 	json_t *made[4]; /* built on demand; freed by engine_scope_free() */
 };
 json_t *engine_scope_lookup(void *scope, const char *name);
+/* The value of one metric of the subject, or NULL; borrowed from the scope. */
+json_t *engine_scope_metric(struct engine_scope *, const char *name);
 void engine_scope_free(struct engine_scope *);
 
 /* The subject's time zone: its own, its account's, the workspace's. */

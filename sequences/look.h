@@ -58,6 +58,50 @@ struct decision *look_decide(struct look *, enum decision_what,
 const char *look_time(
     const struct look *, int64_t ms, char out[TIME_TEXT_SIZE]);
 
+/* ------------------------------------------------------- enter */
+
+/* What starts an entry. */
+struct cause {
+	const struct trigger *trigger;
+	int64_t at_ms;	    /* when: the entry counts from it */
+	json_t *event;	    /* properties, or NULL; borrowed */
+	const char *reason; /* in words, without the condition's */
+};
+
+/*
+ * Enters if reentry, exits and the trigger's condition allow it, and decides so
+ * (not yet the steps). Else says why not, in a decision at most once a day and
+ * sequence. Returns whether it entered.
+ */
+bool enter_by(struct look *, const struct sequence *, const struct cause *);
+
+/* An event that may start the sequence, as TRIGGER_EVENT ways in say. */
+void enter_by_event(
+    struct look *, const struct sequence *, const struct event *);
+
+/* ------------------------------------------------------- watch */
+
+/*
+ * Looks at the ways in of the sequence that watch, because something may have
+ * changed or time has passed: an event (NULL: none), traits, metrics. Those
+ * that fire enter. History (event->is_history) moves records and fires nothing.
+ */
+void watch_look(
+    struct look *, const struct sequence *, const struct event *);
+
+/*
+ * A stored event of a subject that is behind: ways in with a number above
+ * subject->known take note.
+ */
+void watch_replay(
+    struct look *, const struct sequence *, const struct event *);
+
+/*
+ * The first look of ways in with a number above subject->known: what holds
+ * already has happened before they were there (baseline).
+ */
+void watch_baseline(struct look *, const struct sequence *);
+
 /* ------------------------------------------------------- place */
 
 /*
@@ -89,6 +133,14 @@ void place_finish(struct look *, const struct sequence *, struct place *,
 /* Outside; the caller says so in a decision if it is one. */
 void place_leave(
     struct look *, struct place *, int64_t at_ms, bool is_finished);
+
+/* The definition that the place goes by, or NULL when it is gone. */
+const struct sequence *place_sequence(
+    const struct rules *, const struct place *);
+
+/* The event that a wait waits for, or its end by hand: the step is past. */
+void place_take_event(struct look *, const struct sequence *, struct place *,
+    const struct event *);
 
 /* The step that comes next, or NULL. */
 const struct step *place_next(const struct sequence *, const struct place *);

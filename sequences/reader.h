@@ -25,6 +25,7 @@ struct reader {
 	struct problems *problems;
 	const struct rules_context *context;
 	const char *const *metrics; /* names; NULL-terminated */
+	const struct metrics *all_metrics;
 	bool for_account;	    /* what is being read is an account's */
 	struct buf at;		    /* JSON pointer of the value being read */
 };

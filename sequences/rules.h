@@ -7,6 +7,7 @@
 
 #include "sequences/calendar.h"
 #include "sequences/metrics.h"
+#include "templates/buf.h"
 #include "templates/error.h"
 #include "templates/liquid/liquid.h"
 #include "templates/templates.h"
@@ -27,6 +28,11 @@ struct rules_context {
 	const char *const *contacts;
 	const char *const *channels;
 	const struct zone *zone; /* the workspace's */
+	/*
+	 * What rules_definitions() gave when definitions were last loaded for
+	 * this store; NULL or "": a new store.
+	 */
+	const char *known;
 };
 
 /*
@@ -37,6 +43,29 @@ struct rules_context {
 struct rules *rules_load(
     const char *folder, const struct rules_context *, struct problems *);
 void rules_free(struct rules *);
+
+/*
+ * Numbers. A definition that leaves something behind in subjects (a metric fed
+ * by events or by members, a way in that watches, a sequence) has a number, and
+ * keeps it as long as it says the same; one that is new or changed gets the
+ * next. A subject remembers the newest number it knows (subject->known): one
+ * that is behind must be brought up to date before anybody looks at it
+ * (engine.h).
+ *
+ * The text is to be kept with the store: it has the numbers, and the
+ * definitions of pinned sequences that people may still be in.
+ */
+void rules_definitions(const struct rules *, struct buf *out);
+int rules_newest(const struct rules *); /* the highest number */
+
+/*
+ * Accounts can be brought up to date only after all users have been: their
+ * metrics are made of users' events and metrics. True after rules_load() when
+ * no definition is new.
+ */
+bool rules_is_settled(const struct rules *);
+void rules_settle(struct rules *);
+void rules_unsettle(struct rules *); /* it had not been finished */
 
 /* What the rest of the program may know of a sequence. */
 struct sequence_info {

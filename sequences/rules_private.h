@@ -12,6 +12,14 @@ struct rules {
 	struct sequence *sequences; /* sorted by name */
 	int n_sequences;
 	const struct zone *zone; /* the workspace's */
+
+	struct sequence *pinned; /* older versions, in the order of numbers */
+	int n_pinned;
+	struct numbers numbers;
+	bool is_settled;
+	/* Metrics that ways in watch, or that an account's are made of, by the
+	 * kind of their subject, NULL-terminated. */
+	const char **watched[3];
 };
 
 /* NULL when there is none of that name. */

@@ -19,7 +19,8 @@
 /* One passage through a sequence, from entering to the last step or an exit. */
 struct place {
 	char *sequence;
-	int entry; /* this subject's 1st, 2nd ... through this sequence */
+	int entry;   /* this subject's 1st, 2nd ... through this sequence */
+	int version; /* number of a pinned definition; 0: as it is now */
 	int64_t entered_ms;
 	char *step;	     /* id of the step that comes next; NULL if done */
 	int64_t due_ms;	     /* when it is due, or a done one ends; 0: never */
@@ -52,6 +53,18 @@ struct candidate {
 	json_t *event;	  /* its properties, or NULL */
 };
 
+/*
+ * What a way in that watches (rules.h: numbers) remembers. None: nothing is
+ * under way, the subject is armed. sequences/watch.c has the states.
+ */
+struct watch {
+	int number;    /* of its definition */
+	int state;     /* enum watch_state */
+	double value;  /* stagnant: the best so far */
+	int64_t at_ms; /* the moment it counts from, or that has fired */
+	int64_t due_ms; /* when it fires if nothing changes; 0: never */
+};
+
 enum subject_kind { SUBJECT_USER = 1, SUBJECT_ACCOUNT = 2 };
 
 struct subject {
@@ -65,6 +78,9 @@ struct subject {
 	int n_past;
 	struct candidate *candidates; /* at most one a sequence */
 	int n_candidates;
+	struct watch *watches; /* at most one a number */
+	int n_watches;
+	int known; /* newest definition it is up to date with (rules.h) */
 	int64_t traits_at_ms; /* when the newest identify happened */
 	int64_t wake_at_ms;   /* earliest moment to look again; 0: none */
 	bool traits_changed, state_changed; /* since the load */
@@ -112,7 +128,13 @@ struct candidate *subject_candidate(
 void subject_candidate_set(struct subject *, const struct candidate *);
 void subject_candidate_remove(struct subject *, struct candidate *);
 
-/* wake_at_ms from the places. */
-void subject_set_wake(struct subject *);
+/* The record of that number, or NULL; borrowed until one is added. */
+struct watch *subject_watch(const struct subject *, int number);
+/* The record of that number, zeroed if it is new. */
+struct watch *subject_watch_add(struct subject *, int number);
+void subject_watch_remove(struct subject *, struct watch *);
+
+/* wake_at_ms: the first of places, watches and another moment (0: none). */
+void subject_set_wake(struct subject *, int64_t other_ms);
 
 #endif
