@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine - the order of work for one event: metrics, then for each sequence
- * exits, pauses, the goal, entering, and the steps that are due. A wake-up is
- * the same without an event. Everything here goes through the sequences in the
- * order of their names.
+ * engine - the order of work for one event: metrics of the user and of the
+ * account, then for each sequence exits, pauses, waits, the goal, entering, and
+ * the steps that are due. A wake-up is the same without an event. Everything
+ * here goes through the sequences in the order of their names.
  */
 #include <string.h>
 
 #include "sequences/look.h"
-
-/* When it happened; a clock that runs ahead does not count. */
-static int64_t
-event_time(const struct look *l, const struct event *event)
-{
-	return event == NULL || event->at_ms > l->now_ms ? l->now_ms
-							 : event->at_ms;
-}
 
 /*
  * Does the trigger of this place fire? What happened before the entry does not
@@ -27,7 +19,7 @@ trigger_fires(struct look *l, const struct trigger *trigger,
 {
 	if (trigger->kind == TRIGGER_EVENT) {
 		if (event == NULL || strcmp(trigger->on, event->name) != 0 ||
-		    event_time(l, event) < p->entered_ms)
+		    look_event_time(l, event) < p->entered_ms)
 			return false;
 		engine_scope_look_at(&l->scope, event->properties, p);
 	} else {
@@ -66,7 +58,7 @@ take_exits(struct look *l, const struct sequence *q, struct place *p,
 		if (!p->is_done)
 			look_decide(l, DECISION_EXITED, q, p->entry, NULL, "%s",
 			    reason);
-		place_leave(l, p, event_time(l, event), false);
+		place_leave(l, p, look_event_time(l, event), false);
 		return true;
 	}
 	return false;
@@ -102,7 +94,7 @@ take_pauses(struct look *l, const struct sequence *q, struct place *p,
 {
 	for (int i = 0; i < q->pause.n; i++) {
 		const struct trigger *trigger = &q->pause.list[i];
-		int64_t until = event_time(l, event) + trigger->period_ms;
+		int64_t until = look_event_time(l, event) + trigger->period_ms;
 		char reason[REASON_SIZE];
 
 		if (until <= l->now_ms || until <= p->paused_until_ms ||
@@ -122,7 +114,7 @@ take_goal(struct look *l, const struct sequence *q, struct place *p,
     const struct event *event)
 {
 	const struct trigger *goal = q->goal.list;
-	int64_t took = event_time(l, event) - p->entered_ms;
+	int64_t took = look_event_time(l, event) - p->entered_ms;
 	char reason[REASON_SIZE];
 
 	if (q->goal.n == 0 || p->goal_ms != 0 ||
@@ -131,150 +123,10 @@ take_goal(struct look *l, const struct sequence *q, struct place *p,
 		return;
 	trigger_reason(l, goal, reason);
 	look_decide(l, DECISION_GOAL, q, p->entry, NULL, "%s", reason);
-	p->goal_ms = event_time(l, event);
+	p->goal_ms = look_event_time(l, event);
 	l->subject->state_changed = true;
 	if (p->is_done)
 		place_leave(l, p, p->previous_ms, true);
-}
-
-/* ---------------------------------------------------- entering */
-
-/* What is known of the last entry: it may be done and waiting for its goal. */
-static struct past
-last_entry(const struct subject *s, const char *sequence)
-{
-	const struct place *p = subject_place(s, sequence);
-	const struct past *past = subject_past(s, sequence);
-
-	if (p != NULL)
-		return (struct past){.entries = p->entry,
-		    .entered_ms = p->entered_ms,
-		    .exited_ms = p->previous_ms};
-	return past != NULL ? *past : (struct past){0};
-}
-
-static bool
-may_reenter(struct look *l, const struct trigger *enter,
-    const struct past *last, int64_t at_ms, char reason[REASON_SIZE])
-{
-	char entered[TIME_TEXT_SIZE], after[40];
-
-	if (last->entries == 0)
-		return true;
-	look_time(l, last->entered_ms, entered);
-	if (enter->reenter == REENTER_NEVER) {
-		reason[0] = '\0'; /* no news: the entry is in the log */
-		return false;
-	}
-	if (at_ms < last->exited_ms) {
-		reason_set(reason, "it happened before the last exit");
-		return false;
-	}
-	if (enter->reenter == REENTER_AFTER &&
-	    at_ms - last->entered_ms < enter->reenter_after_ms) {
-		duration_text(enter->reenter_after_ms, after, sizeof after);
-		reason_set(reason, "entered on %s, less than %s before",
-		    entered, after);
-		return false;
-	}
-	return true;
-}
-
-/* Returns false with the reason, or with none when there is nothing to say. */
-static bool
-may_enter(struct look *l, const struct sequence *q,
-    const struct trigger *trigger, const struct past *last,
-    const struct event *event, char reason[REASON_SIZE])
-{
-	engine_scope_look_at(&l->scope, event->properties, NULL);
-	return may_reenter(l, trigger, last, event_time(l, event), reason) &&
-	       !look_would_exit(l, q, reason) &&
-	       look_holds(l, trigger->condition, reason);
-}
-
-/*
- * Not this time. The event is kept for a while: clients promise no order, and
- * an identify that makes the condition true may still be under way. Noted once
- * a day, since the same event may come often.
- */
-#define CANDIDATE_MS ((int64_t)30 * 60 * 1000)
-#define NOTE_MS	     ((int64_t)24 * 60 * 60 * 1000)
-
-static void
-refuse(struct look *l, const struct sequence *q, int entry,
-    const struct event *event, const char *reason)
-{
-	const struct candidate *c = subject_candidate(l->subject, q->name);
-	int64_t noted_ms = c != NULL ? c->noted_ms : 0;
-
-	if (l->now_ms - noted_ms >= NOTE_MS) {
-		noted_ms = l->now_ms;
-		look_decide(l, DECISION_REFUSED, q, entry, NULL, "%s; %s",
-		    event->name, reason);
-	}
-	subject_candidate_set(
-	    l->subject, &(struct candidate){.sequence = (char *)q->name,
-			    .on = (char *)event->name,
-			    .at_ms = event_time(l, event),
-			    .noted_ms = noted_ms,
-			    .event = event->properties});
-}
-
-/* Returns whether it enters. A refusal has its reason, or none. */
-static bool
-take_enters(struct look *l, const struct sequence *q, const struct event *event,
-    char reason[REASON_SIZE])
-{
-	struct past last = last_entry(l->subject, q->name);
-
-	reason[0] = '\0';
-	for (int i = 0; i < q->enter.n; i++) {
-		const struct trigger *trigger = &q->enter.list[i];
-		struct place *p = subject_place(l->subject, q->name);
-
-		if (trigger->kind != TRIGGER_EVENT ||
-		    strcmp(trigger->on, event->name) != 0)
-			continue;
-		if (!may_enter(l, q, trigger, &last, event, reason))
-			continue;
-		if (p != NULL)
-			place_leave(l, p, p->previous_ms, true);
-		p = place_enter(l, q, event_time(l, event), event->properties);
-		trigger_reason(l, trigger, reason);
-		look_decide(
-		    l, DECISION_ENTERED, q, p->entry, NULL, "%s", reason);
-		return true;
-	}
-	return false;
-}
-
-/* Something about the subject has changed: does it enter now? */
-static void
-take_candidate(struct look *l, const struct sequence *q)
-{
-	struct candidate *c = subject_candidate(l->subject, q->name);
-	struct event event;
-	char reason[REASON_SIZE];
-
-	if (c == NULL || l->now_ms - c->at_ms > CANDIDATE_MS)
-		return;
-	event = (struct event){
-	    .name = c->on, .at_ms = c->at_ms, .properties = c->event};
-	if (take_enters(l, q, &event, reason))
-		subject_candidate_remove(
-		    l->subject, subject_candidate(l->subject, q->name));
-}
-
-static void
-take_event(struct look *l, const struct sequence *q, const struct event *event)
-{
-	struct past last = last_entry(l->subject, q->name);
-	char reason[REASON_SIZE];
-
-	if (event->name[0] == '\0')
-		take_candidate(l, q);
-	else if (!take_enters(l, q, event, reason) && reason[0] != '\0')
-		refuse(l, q, last.entries + 1, event, reason);
 }
 
 /* ------------------------------------------- events, wake-ups */
@@ -289,44 +141,77 @@ settle(struct look *l, const struct sequence *q, struct place *p)
 		place_leave(l, p, p->previous_ms, true);
 }
 
+/* What an event, or (NULL) the passing of time, does to somebody inside. */
 static void
-sequence_event(
+place_look(struct look *l, const struct sequence *q, struct place *p,
+    const struct event *event)
+{
+	if (take_exits(l, q, p, event) || event == NULL)
+		return;
+	if (!p->is_done) {
+		take_pauses(l, q, p, event);
+		place_take_event(l, q, p, event);
+	}
+	take_goal(l, q, p, event);
+}
+
+/*
+ * Who is inside goes by the definition that they entered if it is pinned; who
+ * enters does by the current one, `q`.
+ */
+static void
+sequence_look(
     struct look *l, const struct sequence *q, const struct event *event)
 {
 	struct place *p = subject_place(l->subject, q->name);
 
-	if (p == NULL) {
+	if (p != NULL)
+		place_look(l, place_sequence(l->rules, p), p, event);
+	else if (event != NULL)
 		take_late_exits(l, q, event);
-	} else if (!take_exits(l, q, p, event)) {
-		if (!p->is_done)
-			take_pauses(l, q, p, event);
-		take_goal(l, q, p, event);
-	}
 	p = subject_place(l->subject, q->name);
-	if (p == NULL || p->is_done)
-		take_event(l, q, event);
+	if (event != NULL && (p == NULL || p->is_done))
+		enter_by_event(l, q, event);
+	watch_look(l, q, event);
 	p = subject_place(l->subject, q->name);
 	if (p != NULL)
-		settle(l, q, p);
+		settle(l, place_sequence(l->rules, p), p);
 }
 
+/* Calls it for each sequence of the subject's kind, in the order of names. */
+static void
+each_sequence(struct look *l, const struct event *event,
+    void (*look)(struct look *, const struct sequence *, const struct event *))
+{
+	bool is_account = l->subject->kind == SUBJECT_ACCOUNT;
+
+	for (int i = 0; i < l->rules->n_sequences; i++)
+		if (l->rules->sequences[i].for_account == is_account)
+			look(l, &l->rules->sequences[i], event);
+}
+
+/*
+ * An event, or NULL. History moves what watches remember, and nothing else. New
+ * watches of an account that waits to be brought up to date take note.
+ */
 static int
-subject_event(const struct rules *rules, struct subject *s,
+subject_look(const struct rules *rules, struct subject *s,
     const struct subject *account, const struct event *event, int64_t now_ms,
     struct decisions *out)
 {
 	struct look l = look_begin(rules, s, account, now_ms, out);
-	bool is_account = s->kind == SUBJECT_ACCOUNT;
 
-	for (int i = 0; i < rules->n_sequences; i++)
-		if (rules->sequences[i].for_account == is_account)
-			sequence_event(&l, &rules->sequences[i], event);
+	if (event != NULL && s->known < rules_newest(rules))
+		each_sequence(&l, event, watch_replay);
+	each_sequence(&l, event,
+	    event != NULL && event->is_history ? watch_look : sequence_look);
 	return look_end(&l);
 }
 
 static void
 count_event(const struct rules *rules, struct subject *s,
-    const struct subject *account, const struct event *event, int64_t now_ms)
+    const struct subject *account, const struct event *event, int64_t now_ms,
+    int above)
 {
 	struct engine_scope scope = {.rules = rules,
 	    .subject = s,
@@ -339,9 +224,117 @@ count_event(const struct rules *rules, struct subject *s,
 	    .zone = engine_zone(rules, s, account),
 	    .undefined_is_nil = true};
 
-	metrics_apply(rules->metrics, s, event, &liquid);
+	metrics_apply(rules->metrics, s, event, &liquid, above);
 	engine_scope_free(&scope);
 }
+
+/* The account's metrics of its members; returns whether they changed. */
+static bool
+join(const struct rules *rules, struct subject *user, struct subject *account,
+    int64_t now_ms)
+{
+	struct engine_scope scope = {.rules = rules,
+	    .subject = user,
+	    .account = account,
+	    .now_ms = now_ms,
+	    .is_lean = true};
+	struct liquid_scope liquid = {.lookup = engine_scope_lookup,
+	    .arg = &scope,
+	    .now_ms = now_ms,
+	    .zone = engine_zone(rules, user, account),
+	    .undefined_is_nil = true};
+	bool changed = metrics_join(rules->metrics, user, account, &liquid);
+
+	engine_scope_free(&scope);
+	return changed;
+}
+
+/* ------------------------------------- up to date with the rules */
+
+bool
+engine_is_behind(const struct rules *rules, const struct subject *s)
+{
+	return s->known < rules_newest(rules) &&
+	       (s->kind == SUBJECT_USER || rules_is_settled(rules));
+}
+
+static bool
+watches_want_replay(const struct rules *rules, int known)
+{
+	for (int i = 0; i < rules->n_sequences; i++) {
+		const struct triggers *enter = &rules->sequences[i].enter;
+
+		for (int k = 0; k < enter->n; k++)
+			if (enter->list[k].number > known &&
+			    (enter->list[k].kind == TRIGGER_MISSING ||
+				enter->list[k].kind == TRIGGER_IDLE))
+				return true;
+	}
+	return false;
+}
+
+bool
+engine_wants_replay(const struct rules *rules, const struct subject *s)
+{
+	return s->kind == SUBJECT_USER && engine_is_behind(rules, s) &&
+	       (metrics_want_events(rules->metrics, s->known) ||
+		   watches_want_replay(rules, s->known));
+}
+
+static void
+replay_watches(const struct rules *rules, struct subject *s,
+    const struct subject *account, const struct event *event, int64_t now_ms)
+{
+	struct look l = look_begin(rules, s, account, now_ms, NULL);
+
+	each_sequence(&l, event, watch_replay);
+	look_end(&l);
+}
+
+void
+engine_replay(const struct rules *rules, struct subject *user,
+    struct subject *account, const struct event *event, int64_t now_ms)
+{
+	count_event(rules, user, account, event, now_ms, user->known);
+	replay_watches(rules, user, account, event, now_ms);
+	if (account == NULL)
+		return;
+	count_event(rules, account, NULL, event, now_ms, user->known);
+	replay_watches(rules, account, NULL, event, now_ms);
+}
+
+static void
+begin_watches(
+    struct look *l, const struct sequence *q, const struct event *event)
+{
+	struct place *p;
+
+	watch_baseline(l, q);
+	p = subject_place(l->subject, q->name);
+	if (p != NULL)
+		settle(l, place_sequence(l->rules, p), p);
+}
+
+static void
+catch_up(const struct rules *rules, struct subject *s, struct subject *account,
+    int64_t now_ms, struct decisions *out)
+{
+	struct look l;
+
+	if (!engine_is_behind(rules, s))
+		return;
+	metrics_drop_unknown(rules->metrics, s);
+	for (int i = s->n_watches; i-- > 0;)
+		if (!rules_has_watch(rules, s->watches[i].number))
+			subject_watch_remove(s, &s->watches[i]);
+	l = look_begin(rules, s, account, now_ms, out);
+	each_sequence(&l, NULL, begin_watches);
+	s->known = rules_newest(rules);
+	s->state_changed = true;
+	look_end(&l);
+}
+
+/* ------------------------------------------------------ public */
 
 int
 engine_apply(const struct rules *rules, struct subject *user,
@@ -350,41 +343,87 @@ engine_apply(const struct rules *rules, struct subject *user,
 {
 	int rc;
 
-	count_event(rules, user, account, event, now_ms);
-	if (account != NULL)
-		count_event(rules, account, NULL, event, now_ms);
-	if (event->is_history)
-		return 0;
-	rc = subject_event(rules, user, account, event, now_ms, out);
+	catch_up(rules, user, account, now_ms, out);
+	count_event(rules, user, account, event, now_ms, 0);
+	if (account != NULL) {
+		catch_up(rules, account, NULL, now_ms, out);
+		count_event(rules, account, NULL, event, now_ms, 0);
+		join(rules, user, account, now_ms);
+	}
+	rc = subject_look(rules, user, account, event, now_ms, out);
 	if (account != NULL &&
-	    subject_event(rules, account, NULL, event, now_ms, out) != 0)
+	    subject_look(rules, account, NULL, event, now_ms, out) != 0)
 		rc = -1;
 	return rc;
 }
 
-/* A place whose sequence is gone stays, asleep, in case it comes back. */
+/*
+ * Places whose sequence has no file any more: the older version that they are
+ * pinned to, or sleep, in case it comes back.
+ */
 static void
-place_sleep(struct look *l, struct place *p)
+look_at_orphans(struct look *l)
 {
-	l->subject->state_changed |= p->due_ms != 0;
-	p->due_ms = 0;
+	struct subject *s = l->subject;
+
+	for (int i = 0, left; i < s->n_places; i += s->n_places == left) {
+		struct place *p = &s->places[i];
+		const struct sequence *q = place_sequence(l->rules, p);
+
+		left = s->n_places;
+		if (rules_sequence(l->rules, p->sequence) != NULL)
+			continue;
+		if (q != NULL && !take_exits(l, q, p, NULL)) {
+			settle(l, q, p);
+		} else if (q == NULL && p->due_ms != 0) {
+			p->due_ms = 0;
+			s->state_changed = true;
+		}
+	}
 }
 
 int
 engine_wake(const struct rules *rules, struct subject *s,
     struct subject *account, int64_t now_ms, struct decisions *out)
 {
-	struct look l = look_begin(rules, s, account, now_ms, out);
+	struct look l;
+	int rc;
 
-	for (int i = 0, left; i < s->n_places; i += s->n_places == left) {
-		struct place *p = &s->places[i];
-		const struct sequence *q = rules_sequence(rules, p->sequence);
+	catch_up(rules, s, account, now_ms, out);
+	l = look_begin(rules, s, account, now_ms, out);
+	look_at_orphans(&l);
+	each_sequence(&l, NULL, sequence_look);
+	rc = look_end(&l);
+	if (account != NULL && join(rules, s, account, now_ms) &&
+	    subject_look(rules, account, NULL, NULL, now_ms, out) != 0)
+		rc = -1;
+	return rc;
+}
 
-		left = s->n_places;
-		if (q == NULL)
-			place_sleep(&l, p);
-		else if (!take_exits(&l, q, p, NULL))
-			settle(&l, q, p);
-	}
-	return look_end(&l);
+int
+engine_leave(const struct rules *rules, struct subject *user,
+    struct subject *account, int64_t now_ms, struct decisions *out)
+{
+	if (!metrics_leave(rules->metrics, user, account))
+		return 0;
+	return subject_look(rules, account, NULL, NULL, now_ms, out);
+}
+
+bool
+engine_wants_recount(const struct rules *rules, const struct subject *account)
+{
+	return metrics_want_recount(rules->metrics, account);
+}
+
+void
+engine_recount_begin(const struct rules *rules, struct subject *account)
+{
+	metrics_recount_begin(rules->metrics, account);
+}
+
+void
+engine_recount(const struct rules *rules, struct subject *account,
+    const struct subject *member)
+{
+	metrics_recount(rules->metrics, account, member);
 }

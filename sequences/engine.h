@@ -44,7 +44,7 @@ struct outgoing {
 	 */
 	char *recipient;
 	char *variant; /* of a split, or NULL */
-	char *topic;	 /* of the sequence, or NULL */
+	char *topic;   /* of the sequence, or NULL */
 	int64_t not_before_ms;
 	int64_t expires_at_ms; /* 0: never */
 	json_t *event;	       /* what started the entry, or NULL; owned */

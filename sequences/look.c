@@ -24,9 +24,19 @@ look_begin(const struct rules *rules, struct subject *subject,
 int
 look_end(struct look *l)
 {
-	subject_set_wake(l->subject);
+	struct subject *s = l->subject;
+
+	subject_set_wake(s, metrics_next_change(l->rules->metrics, s,
+				l->rules->watched[s->kind], l->now_ms));
 	engine_scope_free(&l->scope);
 	return l->failed ? -1 : 0;
+}
+
+int64_t
+look_event_time(const struct look *l, const struct event *event)
+{
+	return event == NULL || event->at_ms > l->now_ms ? l->now_ms
+							 : event->at_ms;
 }
 
 static void __attribute__((format(printf, 2, 0)))

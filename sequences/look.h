@@ -26,6 +26,9 @@ struct look look_begin(const struct rules *, struct subject *,
 /* 0, or -1 when a condition could not be evaluated. */
 int look_end(struct look *);
 
+/* When it happened; a clock that runs ahead does not count. NULL: now. */
+int64_t look_event_time(const struct look *, const struct event *);
+
 /* The scope sees this event and this place from now on; both may be NULL. */
 void engine_scope_look_at(
     struct engine_scope *, json_t *event, const struct place *);
@@ -86,15 +89,13 @@ void enter_by_event(
  * changed or time has passed: an event (NULL: none), traits, metrics. Those
  * that fire enter. History (event->is_history) moves records and fires nothing.
  */
-void watch_look(
-    struct look *, const struct sequence *, const struct event *);
+void watch_look(struct look *, const struct sequence *, const struct event *);
 
 /*
  * A stored event of a subject that is behind: ways in with a number above
  * subject->known take note.
  */
-void watch_replay(
-    struct look *, const struct sequence *, const struct event *);
+void watch_replay(struct look *, const struct sequence *, const struct event *);
 
 /*
  * The first look of ways in with a number above subject->known: what holds

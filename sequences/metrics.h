@@ -37,8 +37,7 @@ void metrics_number(struct metrics *, struct numbers *);
  * Adds " NAME NUMBER" of each numbered metric that this one is worked out of,
  * itself included: what a definition that reads it depends on.
  */
-void metrics_sources(
-    const struct metrics *, const char *name, struct buf *out);
+void metrics_sources(const struct metrics *, const char *name, struct buf *out);
 /* Is any with a number above this one fed by events? */
 bool metrics_want_events(const struct metrics *, int above);
 /* The state of definitions that are not there any more is dropped. */

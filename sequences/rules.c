@@ -27,6 +27,21 @@ by_name(const struct dirent **a, const struct dirent **b)
 }
 
 static void
+read_sequence(const struct rules *rules, struct sequence *q, const char *name,
+    const struct json_doc *doc, const struct rules_context *context,
+    struct problems *problems)
+{
+	struct reader reader = {.doc = doc,
+	    .problems = problems,
+	    .context = context,
+	    .metrics = metrics_names(rules->metrics),
+	    .all_metrics = rules->metrics};
+
+	sequence_read(q, name, &reader);
+	buf_free(&reader.at);
+}
+
+static void
 load_file(struct rules *rules, const char *folder, const char *file,
     const struct rules_context *context, struct problems *problems)
 {
@@ -39,15 +54,10 @@ load_file(struct rules *rules, const char *folder, const char *file,
 	if (json_doc_load(&doc, buf_str(&path), buf_str(&shown), &e) != 0) {
 		problems_add(problems, &e);
 	} else {
-		struct reader reader = {.doc = &doc,
-		    .problems = problems,
-		    .context = context,
-		    .metrics = metrics_names(rules->metrics)};
 		char *name = xstrndup(file, strlen(file) - strlen(".json"));
 
-		sequence_read(
-		    &rules->sequences[rules->n_sequences++], name, &reader);
-		buf_free(&reader.at);
+		read_sequence(rules, &rules->sequences[rules->n_sequences++],
+		    name, &doc, context, problems);
 		free(name);
 		json_doc_free(&doc);
 	}
@@ -90,12 +100,204 @@ compare_names(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* ----------------------------------------------------- numbers */
+
+/* A way in is another one when a metric that it reads is. */
+static void
+number_watches(struct rules *rules, struct sequence *q)
+{
+	for (int i = 0; i < q->enter.n; i++) {
+		struct trigger *t = &q->enter.list[i];
+		struct buf what = {0}, text = {0};
+
+		if (t->text == NULL)
+			continue;
+		buf_addf(&what, "watch %s", q->name);
+		buf_adds(&text, t->text);
+		if (t->metric != NULL)
+			metrics_sources(rules->metrics, t->metric, &text);
+		t->number = numbers_take(
+		    &rules->numbers, buf_str(&what), buf_str(&text));
+		buf_free(&what);
+		buf_free(&text);
+	}
+}
+
+static void
+number_sequence(struct rules *rules, struct sequence *q)
+{
+	struct buf what = {0};
+
+	buf_addf(&what, "sequence %s", q->name);
+	q->number = numbers_take(&rules->numbers, buf_str(&what), q->text);
+	buf_free(&what);
+	number_watches(rules, q);
+}
+
+/* An older version that people may be in: "NAME NUMBER" and its file's text. */
+static void
+load_version(struct rules *rules, const char *key, json_t *kept,
+    const struct rules_context *context, struct problems *problems)
+{
+	const char *space = strrchr(key, ' ');
+	char *name = xstrndup(key, space != NULL ? (size_t)(space - key) : 0);
+	int number = space != NULL ? atoi(space + 1) : 0;
+	const struct sequence *current = rules_sequence(rules, name);
+	char *text = json_dumps(kept, JSON_COMPACT | JSON_SORT_KEYS);
+	struct buf shown = {0};
+	struct json_doc doc;
+	struct error e;
+
+	buf_addf(&shown, "sequences/%s.json, version %d", name, number);
+	if (current != NULL && current->number == number) {
+		/* nothing has changed */
+	} else if (json_doc_parse(
+		       &doc, buf_str(&shown), text, strlen(text), &e) != 0) {
+		problems_add(problems, &e);
+	} else {
+		struct sequence *q = &rules->pinned[rules->n_pinned++];
+
+		read_sequence(rules, q, name, &doc, context, problems);
+		q->number = number;
+		json_doc_free(&doc);
+	}
+	buf_free(&shown);
+	free(text);
+	free(name);
+}
+
+static void
+load_versions(struct rules *rules, json_t *versions,
+    const struct rules_context *context, struct problems *problems)
+{
+	const char *key;
+	json_t *kept;
+
+	rules->pinned =
+	    xcalloc(json_object_size(versions) + 1, sizeof *rules->pinned);
+	json_object_foreach(versions, key, kept)
+	{
+		load_version(rules, key, kept, context, problems);
+	}
+}
+
+/* Definitions must be right before they can be numbered. */
+static void
+number_all(struct rules *rules, const struct rules_context *context,
+    struct problems *problems)
+{
+	json_t *known =
+	    context->known != NULL ? json_loads(context->known, 0, NULL) : NULL;
+
+	numbers_load(&rules->numbers, known);
+	metrics_number(rules->metrics, &rules->numbers);
+	for (int i = 0; i < rules->n_sequences; i++)
+		number_sequence(rules, &rules->sequences[i]);
+	load_versions(
+	    rules, json_object_get(known, "versions"), context, problems);
+	rules->is_settled = known == NULL || !rules->numbers.is_new;
+	json_decref(known);
+}
+
+static void
+add_version(json_t *versions, const struct sequence *q)
+{
+	struct buf key = {0};
+
+	buf_addf(&key, "%s %d", q->name, q->number);
+	json_object_set_new(
+	    versions, buf_str(&key), json_loads(q->text, 0, NULL));
+	buf_free(&key);
+}
+
+void
+rules_definitions(const struct rules *rules, struct buf *out)
+{
+	json_t *all = numbers_save(&rules->numbers), *versions = json_object();
+	char *text;
+
+	for (int i = 0; i < rules->n_sequences; i++)
+		if (rules->sequences[i].is_pinned)
+			add_version(versions, &rules->sequences[i]);
+	for (int i = 0; i < rules->n_pinned; i++)
+		add_version(versions, &rules->pinned[i]);
+	json_object_set_new(all, "versions", versions);
+	text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+	buf_adds(out, text);
+	free(text);
+	json_decref(all);
+}
+
+int
+rules_newest(const struct rules *rules)
+{
+	return rules->numbers.last;
+}
+
+bool
+rules_is_settled(const struct rules *rules)
+{
+	return rules->is_settled;
+}
+
+void
+rules_settle(struct rules *rules)
+{
+	rules->is_settled = true;
+}
+
+void
+rules_unsettle(struct rules *rules)
+{
+	rules->is_settled = false;
+}
+
+bool
+rules_has_watch(const struct rules *rules, int number)
+{
+	for (int i = 0; i < rules->n_sequences; i++)
+		for (int k = 0; k < rules->sequences[i].enter.n; k++)
+			if (rules->sequences[i].enter.list[k].number == number)
+				return true;
+	return false;
+}
+
+/* ----------------------------------------------------- loading */
+
+/* Metrics whose change by time alone somebody must notice. */
+static void
+find_watched(struct rules *rules)
+{
+	const char *const *members = metrics_of_members(rules->metrics);
+	int n[3] = {0}, most = 1;
+
+	for (int i = 0; i < rules->n_sequences; i++)
+		most += rules->sequences[i].enter.n;
+	for (int i = 0; members[i] != NULL; i++)
+		most++;
+	for (int kind = SUBJECT_USER; kind <= SUBJECT_ACCOUNT; kind++)
+		rules->watched[kind] =
+		    xcalloc((size_t)most, sizeof *rules->watched[kind]);
+	for (int i = 0; members[i] != NULL; i++)
+		rules->watched[SUBJECT_USER][n[SUBJECT_USER]++] = members[i];
+	for (int i = 0; i < rules->n_sequences; i++) {
+		const struct sequence *q = &rules->sequences[i];
+		int kind = q->for_account ? SUBJECT_ACCOUNT : SUBJECT_USER;
+
+		for (int k = 0; k < q->enter.n; k++)
+			if (q->enter.list[k].metric != NULL)
+				rules->watched[kind][n[kind]++] =
+				    q->enter.list[k].metric;
+	}
+}
+
 struct rules *
 rules_load(const char *folder, const struct rules_context *context,
     struct problems *problems)
 {
 	struct rules *rules = xcalloc(1, sizeof *rules);
 	struct buf path = {0};
+	int errors = problems->errors;
 
 	buf_addf(&path, "%s/metrics.json", folder);
 	rules->metrics = metrics_load(buf_str(&path), problems);
@@ -106,6 +308,10 @@ rules_load(const char *folder, const struct rules_context *context,
 	if (rules->n_sequences > 0)
 		qsort(rules->sequences, (size_t)rules->n_sequences,
 		    sizeof *rules->sequences, compare_names);
+	if (problems->errors == errors) {
+		number_all(rules, context, problems);
+		find_watched(rules);
+	}
 	return rules;
 }
 
@@ -116,7 +322,13 @@ rules_free(struct rules *rules)
 		return;
 	for (int i = 0; i < rules->n_sequences; i++)
 		sequence_free(&rules->sequences[i]);
+	for (int i = 0; i < rules->n_pinned; i++)
+		sequence_free(&rules->pinned[i]);
 	free(rules->sequences);
+	free(rules->pinned);
+	free(rules->watched[SUBJECT_USER]);
+	free(rules->watched[SUBJECT_ACCOUNT]);
+	numbers_free(&rules->numbers);
 	metrics_free(rules->metrics);
 	free(rules);
 }

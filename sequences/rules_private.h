@@ -22,6 +22,8 @@ struct rules {
 	const char **watched[3];
 };
 
+/* Has a way in that watches this number? */
+bool rules_has_watch(const struct rules *, int number);
 /* NULL when there is none of that name. */
 const struct sequence *rules_sequence(const struct rules *, const char *name);
 

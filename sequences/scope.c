@@ -62,7 +62,8 @@ time_text(struct engine_scope *scope, int64_t ms)
 
 /* Adds what is not there yet. Its metrics see the account with its own. */
 static void
-add_metrics(struct engine_scope *scope, json_t *values)
+add_metrics(
+    struct engine_scope *scope, const char *const *names, json_t *values)
 {
 	bool is_lean = scope->is_lean;
 	struct liquid_scope liquid = {.lookup = engine_scope_lookup,
@@ -72,18 +73,32 @@ add_metrics(struct engine_scope *scope, json_t *values)
 	    .undefined_is_nil = true};
 
 	scope->is_lean = scope->subject->kind == SUBJECT_ACCOUNT;
-	metrics_add_values(scope->rules->metrics, scope->subject, &liquid,
-	    scope->metrics, values);
+	metrics_add_values(
+	    scope->rules->metrics, scope->subject, &liquid, names, values);
 	scope->is_lean = is_lean;
+}
+
+static json_t *
+look_up_metrics(struct engine_scope *scope, const char *const *names)
+{
+	if (scope->made[MADE_METRIC] == NULL)
+		scope->made[MADE_METRIC] = json_object();
+	add_metrics(scope, names, scope->made[MADE_METRIC]);
+	return scope->made[MADE_METRIC];
 }
 
 static json_t *
 look_up_metric(struct engine_scope *scope)
 {
-	if (scope->made[MADE_METRIC] == NULL)
-		scope->made[MADE_METRIC] = json_object();
-	add_metrics(scope, scope->made[MADE_METRIC]);
-	return scope->made[MADE_METRIC];
+	return look_up_metrics(scope, scope->metrics);
+}
+
+json_t *
+engine_scope_metric(struct engine_scope *scope, const char *name)
+{
+	const char *const names[] = {name, NULL};
+
+	return json_object_get(look_up_metrics(scope, names), name);
 }
 
 static json_t *

@@ -10,6 +10,9 @@
  *	    "exited": MS, "finished": true}],
  *	 "candidates": [{"sequence": "trial", "on": "Signed Up", "at": MS,
  *	    "noted": MS, "event": {}}],
+ *	 "watches": [{"number": 3, "state": 1, "value": 62.0, "at": MS,
+ *	    "due": MS}],
+ *	 "known": 7,
  *	 "traits_at": MS,
  *	 "metrics": {"tasks": ...}}
  *
@@ -24,7 +27,14 @@
 #include "templates/json_text.h"
 #include "templates/mem.h"
 
-enum field_type { FIELD_TEXT, FIELD_INT, FIELD_MS, FIELD_BOOL, FIELD_JSON };
+enum field_type {
+	FIELD_TEXT,
+	FIELD_INT,
+	FIELD_MS,
+	FIELD_REAL,
+	FIELD_BOOL,
+	FIELD_JSON
+};
 
 struct field {
 	const char *name;
@@ -47,9 +57,15 @@ struct field {
 		    offsetof(struct candidate, member) \
 	}
 
+#define WATCH(name, type, member)                                             \
+	{                                                                     \
+		name, FIELD_##type, JSON_NULL, offsetof(struct watch, member) \
+	}
+
 static const struct field place_fields[] = {
     PLACE("sequence", TEXT, sequence),
     PLACE("entry", INT, entry),
+    PLACE("version", INT, version),
     PLACE("entered", MS, entered_ms),
     PLACE("step", TEXT, step),
     PLACE("due", MS, due_ms),
@@ -80,6 +96,15 @@ static const struct field candidate_fields[] = {
     {0},
 };
 
+static const struct field watch_fields[] = {
+    WATCH("number", INT, number),
+    WATCH("state", INT, state),
+    WATCH("value", REAL, value),
+    WATCH("at", MS, at_ms),
+    WATCH("due", MS, due_ms),
+    {0},
+};
+
 /* Returns false when the value is of another type than the field. */
 static bool
 field_load(const struct field *f, json_t *value, void *record)
@@ -97,6 +122,9 @@ field_load(const struct field *f, json_t *value, void *record)
 	case FIELD_MS:
 		*(int64_t *)at = json_integer_value(value);
 		return json_is_integer(value);
+	case FIELD_REAL:
+		*(double *)at = json_number_value(value);
+		return json_is_number(value);
 	case FIELD_BOOL:
 		*(bool *)at = json_is_true(value);
 		return json_is_boolean(value);
@@ -106,6 +134,26 @@ field_load(const struct field *f, json_t *value, void *record)
 		return json_typeof(value) == f->json;
 	}
 	return false;
+}
+
+static bool
+field_is_empty(const struct field *f, const void *at)
+{
+	switch (f->type) {
+	case FIELD_TEXT:
+		return *(char *const *)at == NULL;
+	case FIELD_INT:
+		return *(const int *)at == 0;
+	case FIELD_MS:
+		return *(const int64_t *)at == 0;
+	case FIELD_REAL:
+		return *(const double *)at == 0;
+	case FIELD_BOOL:
+		return !*(const bool *)at;
+	case FIELD_JSON:
+		return *(json_t *const *)at == NULL;
+	}
+	return true;
 }
 
 static int
@@ -137,8 +185,8 @@ record_load(
 			return -1;
 		}
 	}
-	if (*(char **)record == NULL) { /* the sequence comes first in all */
-		error_set(e, "the state is damaged: no \"sequence\"");
+	if (field_is_empty(fields, (char *)record + fields->offset)) {
+		error_set(e, "the state is damaged: no \"%s\"", fields->name);
 		return -1;
 	}
 	return 0;
@@ -186,6 +234,12 @@ state_load(struct subject *s, json_t *state, struct error *e)
 			rc = records_load(candidate_fields,
 			    sizeof *s->candidates, value, &s->candidates,
 			    &s->n_candidates, e);
+		} else if (strcmp(key, "watches") == 0) {
+			rc = records_load(watch_fields, sizeof *s->watches,
+			    value, &s->watches, &s->n_watches, e);
+		} else if (strcmp(key, "known") == 0 &&
+			   json_is_integer(value)) {
+			s->known = (int)json_integer_value(value);
 		} else if (strcmp(key, "traits_at") == 0 &&
 			   json_is_integer(value)) {
 			s->traits_at_ms = json_integer_value(value);
@@ -244,7 +298,7 @@ subject_load(struct subject *s, enum subject_kind kind, const char *name,
 		json_object_set_new(s->traits, "id", json_string(name));
 	if (s->metrics == NULL)
 		s->metrics = json_object();
-	subject_set_wake(s);
+	subject_set_wake(s, 0);
 	s->state_changed = false;
 	return 0;
 }
@@ -276,6 +330,7 @@ subject_free(struct subject *s)
 	for (int i = 0; i < s->n_candidates; i++)
 		candidate_clear(&s->candidates[i]);
 	free(s->candidates);
+	free(s->watches);
 	free(s->places);
 	free(s->past);
 	free(s->name);
@@ -284,28 +339,11 @@ subject_free(struct subject *s)
 	*s = (struct subject){0};
 }
 
-static bool
-field_is_empty(const struct field *f, const void *at)
-{
-	switch (f->type) {
-	case FIELD_TEXT:
-		return *(char *const *)at == NULL;
-	case FIELD_INT:
-		return *(const int *)at == 0;
-	case FIELD_MS:
-		return *(const int64_t *)at == 0;
-	case FIELD_BOOL:
-		return !*(const bool *)at;
-	case FIELD_JSON:
-		return *(json_t *const *)at == NULL;
-	}
-	return true;
-}
-
 static void
 field_save(const struct field *f, const void *at, struct buf *out)
 {
 	const char *text;
+	json_t *real;
 
 	buf_addc(out, '"');
 	buf_adds(out, f->name);
@@ -320,6 +358,11 @@ field_save(const struct field *f, const void *at, struct buf *out)
 		break;
 	case FIELD_MS:
 		json_text_write_integer(*(const int64_t *)at, out);
+		break;
+	case FIELD_REAL:
+		real = json_real(*(const double *)at);
+		json_text_write(real, out);
+		json_decref(real);
 		break;
 	case FIELD_BOOL:
 		buf_adds(out, "true");
@@ -375,6 +418,13 @@ subject_save_state(const struct subject *s, struct buf *out)
 	if (s->n_candidates > 0)
 		records_save("candidates", candidate_fields,
 		    sizeof *s->candidates, s->candidates, s->n_candidates, out);
+	if (s->n_watches > 0)
+		records_save("watches", watch_fields, sizeof *s->watches,
+		    s->watches, s->n_watches, out);
+	if (s->known != 0) {
+		member_save("known", out);
+		json_text_write_integer(s->known, out);
+	}
 	if (s->traits_at_ms != 0) {
 		member_save("traits_at", out);
 		json_text_write_integer(s->traits_at_ms, out);
@@ -488,9 +538,13 @@ subject_merge(struct subject *into, const struct subject *from)
 		if (subject_candidate(into, from->candidates[i].sequence) ==
 		    NULL)
 			subject_candidate_set(into, &from->candidates[i]);
+	for (int i = 0; i < from->n_watches; i++)
+		if (subject_watch(into, from->watches[i].number) == NULL)
+			*subject_watch_add(into, from->watches[i].number) =
+			    from->watches[i];
 	if (merge_missing(into->traits, from->traits))
 		into->traits_changed = true;
-	subject_set_wake(into);
+	subject_set_wake(into, into->wake_at_ms);
 }
 
 struct place *
@@ -576,20 +630,65 @@ subject_candidate_remove(struct subject *s, struct candidate *c)
 	s->state_changed = true;
 }
 
-void
-subject_set_wake(struct subject *s)
+struct watch *
+subject_watch(const struct subject *s, int number)
 {
-	int64_t wake = 0;
+	for (int i = 0; i < s->n_watches; i++)
+		if (s->watches[i].number == number)
+			return &s->watches[i];
+	return NULL;
+}
 
-	for (int i = 0; i < s->n_places; i++) {
-		const struct place *p = &s->places[i];
-		int64_t at = p->due_ms != 0 && p->paused_until_ms > p->due_ms
-				 ? p->paused_until_ms
-				 : p->due_ms;
+struct watch *
+subject_watch_add(struct subject *s, int number)
+{
+	struct watch *w = subject_watch(s, number);
 
-		if (at != 0 && at != INT64_MAX && (wake == 0 || at < wake))
-			wake = at;
-	}
+	s->state_changed = true;
+	if (w != NULL)
+		return w;
+	s->watches = xrealloc(
+	    s->watches, (size_t)(s->n_watches + 1) * sizeof *s->watches);
+	s->watches[s->n_watches] = (struct watch){.number = number};
+	return &s->watches[s->n_watches++];
+}
+
+void
+subject_watch_remove(struct subject *s, struct watch *w)
+{
+	struct watch *end = s->watches + s->n_watches;
+
+	memmove(w, w + 1, (size_t)(end - w - 1) * sizeof *w);
+	s->n_watches--;
+	s->state_changed = true;
+}
+
+static int64_t
+earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
+/* A pause of a place holds its due step back. */
+static int64_t
+place_wake(const struct place *p)
+{
+	int64_t at = p->due_ms != 0 && p->paused_until_ms > p->due_ms
+			 ? p->paused_until_ms
+			 : p->due_ms;
+
+	return at == INT64_MAX ? 0 : at;
+}
+
+void
+subject_set_wake(struct subject *s, int64_t other_ms)
+{
+	int64_t wake = other_ms;
+
+	for (int i = 0; i < s->n_places; i++)
+		wake = earlier(wake, place_wake(&s->places[i]));
+	for (int i = 0; i < s->n_watches; i++)
+		wake = earlier(wake, s->watches[i].due_ms);
 	if (wake != s->wake_at_ms)
 		s->state_changed = true;
 	s->wake_at_ms = wake;

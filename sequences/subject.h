@@ -58,10 +58,10 @@ struct candidate {
  * under way, the subject is armed. sequences/watch.c has the states.
  */
 struct watch {
-	int number;    /* of its definition */
-	int state;     /* enum watch_state */
-	double value;  /* stagnant: the best so far */
-	int64_t at_ms; /* the moment it counts from, or that has fired */
+	int number;	/* of its definition */
+	int state;	/* enum watch_state */
+	double value;	/* stagnant: the best so far */
+	int64_t at_ms;	/* the moment it counts from, or that has fired */
 	int64_t due_ms; /* when it fires if nothing changes; 0: never */
 };
 

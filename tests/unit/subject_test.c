@@ -154,7 +154,7 @@ test_wake(void **unused)
 	    "{\"sequence\":\"c\"}]}");
 	assert_int_equal(s.wake_at_ms, 50);
 	subject_place_remove(&s, subject_place(&s, "a"), 20, false);
-	subject_set_wake(&s);
+	subject_set_wake(&s, 0);
 	assert_int_equal(s.wake_at_ms, 70);
 	assert_true(s.state_changed);
 	assert_int_equal(subject_past(&s, "a")->exited_ms, 20);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * enter - who gets into a sequence: an event or a watch gives the cause, and
+ * reentry, exits and the condition say whether it counts. Every refusal is said
+ * in the log, at most once a day and sequence, since what causes it may come
+ * often.
+ */
+#include <string.h>
+
+#include "sequences/look.h"
+
+#define DAY_MS	     ((int64_t)24 * 60 * 60 * 1000)
+#define CANDIDATE_MS ((int64_t)30 * 60 * 1000)
+
+/* What is known of the last entry: it may be done and waiting for its goal. */
+static struct past
+last_entry(const struct subject *s, const char *sequence)
+{
+	const struct place *p = subject_place(s, sequence);
+	const struct past *past = subject_past(s, sequence);
+
+	if (p != NULL)
+		return (struct past){.entries = p->entry,
+		    .entered_ms = p->entered_ms,
+		    .exited_ms = p->previous_ms};
+	return past != NULL ? *past : (struct past){0};
+}
+
+static bool
+entered_within(struct look *l, const struct past *last, int64_t at_ms,
+    int64_t period_ms, const char *what, char reason[REASON_SIZE])
+{
+	char entered[TIME_TEXT_SIZE], period[40];
+
+	if (last->entries == 0 || at_ms - last->entered_ms >= period_ms)
+		return false;
+	look_time(l, last->entered_ms, entered);
+	duration_text(period_ms, period, sizeof period);
+	reason_set(reason, "%sentered on %s, less than %s before", what,
+	    entered, period);
+	return true;
+}
+
+/* No news is no reason: somebody inside, or in once and for all, is known. */
+static bool
+may_reenter(struct look *l, const struct sequence *q, const struct cause *cause,
+    char reason[REASON_SIZE])
+{
+	const struct trigger *t = cause->trigger;
+	const struct place *p = subject_place(l->subject, q->name);
+	struct past last = last_entry(l->subject, q->name);
+
+	reason[0] = '\0';
+	if (p != NULL && !p->is_done)
+		return false;
+	if (entered_within(
+		l, &last, cause->at_ms, t->cooldown_ms, "cooldown: ", reason))
+		return false;
+	if (last.entries == 0)
+		return true;
+	if (t->reenter == REENTER_NEVER)
+		return false;
+	if (cause->at_ms < last.exited_ms) {
+		reason_set(reason, "it happened before the last exit");
+		return false;
+	}
+	return t->reenter != REENTER_AFTER ||
+	       !entered_within(
+		   l, &last, cause->at_ms, t->reenter_after_ms, "", reason);
+}
+
+static bool
+may_enter(struct look *l, const struct sequence *q, const struct cause *cause,
+    char reason[REASON_SIZE])
+{
+	engine_scope_look_at(&l->scope, cause->event, NULL);
+	return may_reenter(l, q, cause, reason) &&
+	       !look_would_exit(l, q, reason) &&
+	       look_holds(l, cause->trigger->condition, reason);
+}
+
+static void
+enter(struct look *l, const struct sequence *q, const struct cause *cause,
+    const char *why)
+{
+	struct place *p = subject_place(l->subject, q->name);
+
+	if (p != NULL)
+		place_leave(l, p, p->previous_ms, true);
+	p = place_enter(l, q, cause->at_ms, cause->event);
+	look_decide(l, DECISION_ENTERED, q, p->entry, NULL, "%s%s%s",
+	    cause->reason, why[0] != '\0' ? "; " : "", why);
+}
+
+/* Says so unless it was said today. Returns when it was last said. */
+static int64_t
+note_refusal(struct look *l, const struct sequence *q, const char *cause,
+    const char *reason)
+{
+	const struct candidate *c = subject_candidate(l->subject, q->name);
+	struct past last = last_entry(l->subject, q->name);
+
+	if (c != NULL && l->now_ms - c->noted_ms < DAY_MS)
+		return c->noted_ms;
+	look_decide(l, DECISION_REFUSED, q, last.entries + 1, NULL, "%s; %s",
+	    cause, reason);
+	return l->now_ms;
+}
+
+bool
+enter_by(struct look *l, const struct sequence *q, const struct cause *cause)
+{
+	struct candidate *c;
+	char reason[REASON_SIZE];
+	int64_t noted_ms;
+
+	if (may_enter(l, q, cause, reason)) {
+		enter(l, q, cause, reason);
+		return true;
+	}
+	if (reason[0] == '\0')
+		return false;
+	noted_ms = note_refusal(l, q, cause->reason, reason);
+	c = subject_candidate(l->subject, q->name);
+	if (c == NULL) {
+		subject_candidate_set(
+		    l->subject, &(struct candidate){
+				    .sequence = q->name, .noted_ms = noted_ms});
+	} else if (c->noted_ms != noted_ms) {
+		c->noted_ms = noted_ms;
+		l->subject->state_changed = true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------ events */
+
+/*
+ * Not this time. The event is kept for a while: clients promise no order, and
+ * an identify that makes the condition true may still be under way.
+ */
+static void
+refuse(struct look *l, const struct sequence *q, const struct event *event,
+    int64_t at_ms, const char *reason)
+{
+	subject_candidate_set(
+	    l->subject, &(struct candidate){.sequence = q->name,
+			    .on = (char *)event->name,
+			    .at_ms = at_ms,
+			    .noted_ms = note_refusal(l, q, event->name, reason),
+			    .event = event->properties});
+}
+
+/* Returns whether it enters. A refusal has its reason, or none. */
+static bool
+try_event(struct look *l, const struct sequence *q, const struct event *event,
+    char reason[REASON_SIZE])
+{
+	reason[0] = '\0';
+	for (int i = 0; i < q->enter.n; i++) {
+		struct cause cause = {.trigger = &q->enter.list[i],
+		    .at_ms = look_event_time(l, event),
+		    .event = event->properties,
+		    .reason = event->name};
+
+		if (cause.trigger->kind != TRIGGER_EVENT ||
+		    strcmp(cause.trigger->on, event->name) != 0 ||
+		    !may_enter(l, q, &cause, reason))
+			continue;
+		enter(l, q, &cause, reason);
+		return true;
+	}
+	return false;
+}
+
+/* Something about the subject has changed: does it enter now? */
+static void
+try_candidate(struct look *l, const struct sequence *q)
+{
+	struct candidate *c = subject_candidate(l->subject, q->name);
+	struct event event;
+	char reason[REASON_SIZE];
+
+	if (c == NULL || c->on == NULL || l->now_ms - c->at_ms > CANDIDATE_MS)
+		return;
+	event = (struct event){
+	    .name = c->on, .at_ms = c->at_ms, .properties = c->event};
+	if (try_event(l, q, &event, reason))
+		subject_candidate_remove(
+		    l->subject, subject_candidate(l->subject, q->name));
+}
+
+void
+enter_by_event(
+    struct look *l, const struct sequence *q, const struct event *event)
+{
+	char reason[REASON_SIZE];
+
+	if (event->name[0] == '\0')
+		try_candidate(l, q);
+	else if (!try_event(l, q, event, reason) && reason[0] != '\0')
+		refuse(l, q, event, look_event_time(l, event), reason);
+}
