@@ -139,10 +139,10 @@ read_recipient(struct reader *r, json_t *value, void *into)
 static void
 read_recipients(struct reader *r, json_t *value, void *into)
 {
-	struct names *names = into;
+	struct recipients *to = into;
 
-	names->list = reader_list(
-	    r, value, sizeof *names->list, read_recipient, &names->n);
+	to->list =
+	    reader_list(r, value, sizeof *to->list, read_recipient, &to->n);
 }
 
 /* `into` is the step: a plain `send` is its only option. */
@@ -151,11 +151,11 @@ read_send(struct reader *r, json_t *value, void *into)
 {
 	struct step *step = into;
 
-	if (step->options != NULL)
+	if (step->action.options != NULL)
 		return; /* beside `choose`: the step complains */
-	step->options = xcalloc(1, sizeof *step->options);
-	step->n_options = 1;
-	read_templates(r, value, &step->options[0].templates);
+	step->action.options = xcalloc(1, sizeof *step->action.options);
+	step->action.n_options = 1;
+	read_templates(r, value, &step->action.options[0].templates);
 }
 
 static void
@@ -177,10 +177,10 @@ read_choose(struct reader *r, json_t *value, void *into)
 	struct step *step = into;
 	size_t last = json_array_size(value);
 
-	if (step->options != NULL)
+	if (step->action.options != NULL)
 		return; /* beside `send`: the step complains */
-	step->options = reader_list(
-	    r, value, sizeof *step->options, read_option, &step->n_options);
+	step->action.options = reader_list(
+	    r, value, sizeof *step->action.options, read_option, &step->action.n_options);
 	if (last == 0)
 		reader_error(r, "a list of choices is expected");
 	for (size_t i = 0; i + 1 < last; i++)
@@ -198,12 +198,13 @@ static const struct reader_key step_keys[] = {
     {"offset", READ_TEXT, NULL, 0, false},
     {"if", TEXT_OR_OBJECT, condition_read, OF_STEP(condition), false},
     {"send", TEXT_OR_LIST, read_send, 0, false},
-    {"to", TEXT_OR_LIST | READ_OBJECT, read_recipients, OF_STEP(to), false},
+    {"to", TEXT_OR_LIST | READ_OBJECT, read_recipients, OF_STEP(action.to),
+	false},
     {"choose", READ_LIST, read_choose, 0, false},
     {"split", READ_LIST, NULL, 0, false},
     {"holdout", READ_COUNT, NULL, 0, false},
     {"wait", READ_OBJECT, NULL, 0, false},
-    {"stop", READ_TRUE, read_true, OF_STEP(is_stop), false},
+    {"stop", READ_TRUE, read_true, OF_STEP(action.is_stop), false},
     {"window", TEXT_OR_OBJECT, read_hours, OF_STEP(hours), false},
     {0},
 };
@@ -320,11 +321,13 @@ static const struct reader_key sequence_keys[] = {
 static void
 default_recipient(const struct sequence *q, struct step *step)
 {
-	if (step->to.n > 0)
+	struct recipients *to = &step->action.to;
+
+	if (to->n > 0)
 		return;
-	step->to.list = xcalloc(1, sizeof *step->to.list);
-	step->to.list[0] = xstrdup(q->for_account ? "account.owner" : "user");
-	step->to.n = 1;
+	to->list = xcalloc(1, sizeof *to->list);
+	to->list[0].name = xstrdup(q->for_account ? "account.owner" : "user");
+	to->n = 1;
 }
 
 static void
@@ -349,8 +352,8 @@ check_step(const struct sequence *q, int index, struct reader *r)
 			    "steps run in order: day %d is over when \"%s\" on "
 			    "day %d is done",
 			    step->day, earlier->id, earlier->day);
-		if (earlier->is_stop && earlier->condition == NULL &&
-		    earlier->n_options == 0)
+		if (earlier->action.is_stop && earlier->condition == NULL &&
+		    earlier->action.n_options == 0)
 			reader_warn(r, "unreachable-step",
 			    "\"%s\" always stops the sequence before",
 			    earlier->id);
@@ -415,12 +418,16 @@ names_free(struct names *names)
 static void
 step_free(struct step *step)
 {
-	for (int i = 0; i < step->n_options; i++) {
-		condition_free(step->options[i].condition);
-		names_free(&step->options[i].templates);
+	for (int i = 0; i < step->action.n_options; i++) {
+		condition_free(step->action.options[i].condition);
+		names_free(&step->action.options[i].templates);
 	}
-	free(step->options);
-	names_free(&step->to);
+	free(step->action.options);
+	for (int i = 0; i < step->action.to.n; i++) {
+		free(step->action.to.list[i].name);
+		condition_free(step->action.to.list[i].members);
+	}
+	free(step->action.to.list);
 	condition_free(step->condition);
 	free(step->id);
 }

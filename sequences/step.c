@@ -79,10 +79,10 @@ step_moment(const struct look *l, const struct sequence *q,
 static const struct option *
 step_option(struct look *l, const struct step *step, char reason[REASON_SIZE])
 {
-	for (int i = 0; i < step->n_options; i++)
-		if (look_holds(l, step->options[i].condition, reason))
-			return &step->options[i];
-	if (step->n_options > 1)
+	for (int i = 0; i < step->action.n_options; i++)
+		if (look_holds(l, step->action.options[i].condition, reason))
+			return &step->action.options[i];
+	if (step->action.n_options > 1)
 		reason_set(reason, "no choice matches");
 	return NULL;
 }
@@ -168,9 +168,9 @@ send_all(struct look *l, const struct sequence *q, const struct place *p,
 	look_time(l, m->due_ms, due);
 	reason_set(reason, "due %s%s%s", due, why[0] != '\0' ? "; " : "", why);
 	for (int i = 0; i < option->templates.n; i++)
-		for (int k = 0; k < step->to.n; k++)
+		for (int k = 0; k < step->action.to.n; k++)
 			send_one(l, q, p, step, m, option->templates.list[i],
-			    step->to.list[k], reason);
+			    step->action.to.list[k].name, reason);
 }
 
 /* Sends, or says in `reason` why not. A step that only stops does neither. */
@@ -188,7 +188,7 @@ step_act(struct look *l, const struct sequence *q, const struct place *p,
 	}
 	if (!look_holds(l, step->condition, reason))
 		return false;
-	if (step->n_options == 0)
+	if (step->action.n_options == 0)
 		return true;
 	option = step_option(l, step, why);
 	if (option == NULL) {
@@ -218,7 +218,7 @@ step_decide(struct look *l, const struct sequence *q, struct place *p,
 		look_decide(
 		    l, DECISION_SKIPPED, q, p->entry, step, "%s", reason);
 	place_pass(l, p, step);
-	return !(is_done && step->is_stop);
+	return !(is_done && step->action.is_stop);
 }
 
 void
