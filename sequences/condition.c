@@ -45,19 +45,37 @@ path_head(const char *path, const char **rest)
 }
 
 static void
-check_member(struct reader *r, const char *what, const char *path,
-    const char *const *known)
+check_entry(struct reader *r, const char *path)
 {
 	const char *rest;
 	char *name = path_head(path, &rest);
 
-	if (!name_is_among(name, known))
-		reader_unknown(r, what, name, known);
+	if (!name_is_among(name, entry_names))
+		reader_unknown(r, "value of an entry", name, entry_names);
 	free(name);
 }
 
 static void
-check_path(struct reader *r, const char *path)
+check_metric(struct reader *r, const char *path, bool for_account)
+{
+	const char *const *known =
+	    metrics_names_for(r->all_metrics, for_account);
+	const char *rest;
+	char *name = path_head(path, &rest);
+	bool is_known = name_is_among(name, metrics_names(r->all_metrics));
+
+	if (is_known && !name_is_among(name, known))
+		reader_unknown(r,
+		    for_account ? "metric of an account" : "metric of a user",
+		    name, known);
+	else if (!is_known)
+		reader_unknown(r, "metric", name, known);
+	free(name);
+}
+
+/* What sequences may read. */
+void
+reader_check_path(struct reader *r, const char *path)
 {
 	const char *rest;
 	char *root = path_head(path, &rest);
@@ -65,11 +83,11 @@ check_path(struct reader *r, const char *path)
 	if (!name_is_among(root, roots))
 		reader_unknown(r, "value", root, roots);
 	else if (rest != NULL && strcmp(root, "metric") == 0)
-		check_member(r, "metric", rest, r->metrics);
+		check_metric(r, rest, r->for_account);
 	else if (rest != NULL && strcmp(root, "entry") == 0)
-		check_member(r, "value of an entry", rest, entry_names);
+		check_entry(r, rest);
 	else if (strncmp(path, "account.metric.", 15) == 0)
-		check_member(r, "metric", path + 15, r->metrics);
+		check_metric(r, path + 15, true);
 	free(root);
 }
 
@@ -94,8 +112,9 @@ keep_path(void *arg, const char *path, int line, bool guarded)
 {
 	struct path_reading *reading = arg;
 	struct condition *c = reading->condition;
+	struct reader *r = reading->reader;
 
-	check_path(reading->reader, path);
+	(r->check_path != NULL ? r->check_path : check_path)(r, path);
 	if (strncmp(path, "account.metric", 14) == 0)
 		c->reads_account_metric = true;
 	else if (strcmp(path, "metric") == 0)
@@ -231,8 +250,49 @@ widen(struct engine_scope *scope)
 	scope->metrics = NULL;
 }
 
+/* `own` is the engine's, if the Liquid scope is made of one. */
 static int
-test_liquid(
+test_liquid(const struct condition *c, struct engine_scope *own,
+    const struct liquid_scope *liquid, struct error *e)
+{
+	int holds;
+
+	if (own != NULL)
+		narrow(own, c);
+	holds = liquid_condition_test(c->liquid, liquid, e);
+	if (own != NULL)
+		widen(own);
+	return holds;
+}
+
+static int
+test(const struct condition *c, struct engine_scope *own,
+    const struct liquid_scope *liquid, struct error *e)
+{
+	int holds = c->kind != CONDITION_ANY;
+
+	if (c->kind == CONDITION_LIQUID)
+		return test_liquid(c, own, liquid, e);
+	for (int i = 0; i < c->n_parts; i++) {
+		holds = test(c->parts[i], own, liquid, e);
+		if (holds < 0)
+			return -1;
+		if (c->kind != CONDITION_NOT &&
+		    holds == (c->kind == CONDITION_ANY))
+			break;
+	}
+	return c->kind == CONDITION_NOT ? !holds : holds;
+}
+
+int
+condition_test_in(const struct condition *c, const struct liquid_scope *scope,
+    struct error *e)
+{
+	return c == NULL ? 1 : test(c, NULL, scope, e);
+}
+
+int
+condition_test(
     const struct condition *c, struct engine_scope *scope, struct error *e)
 {
 	struct liquid_scope liquid = {.lookup = engine_scope_lookup,
@@ -240,37 +300,8 @@ test_liquid(
 	    .now_ms = scope->now_ms,
 	    .zone = scope->zone,
 	    .undefined_is_nil = true};
-	int holds;
 
-	narrow(scope, c);
-	holds = liquid_condition_test(c->liquid, &liquid, e);
-	widen(scope);
-	return holds;
-}
-
-int
-condition_test(
-    const struct condition *c, struct engine_scope *scope, struct error *e)
-{
-	int holds;
-
-	if (c == NULL)
-		return 1;
-	switch (c->kind) {
-	case CONDITION_LIQUID:
-		return test_liquid(c, scope, e);
-	case CONDITION_NOT:
-		holds = condition_test(c->parts[0], scope, e);
-		return holds < 0 ? -1 : !holds;
-	default:
-		holds = 0;
-		for (int i = 0; i < c->n_parts; i++) {
-			holds = condition_test(c->parts[i], scope, e);
-			if (holds < 0 || holds == (c->kind == CONDITION_ANY))
-				break;
-		}
-		return holds;
-	}
+	return c == NULL ? 1 : test(c, scope, &liquid, e);
 }
 
 /* The value at a dotted path of the scope, borrowed, or NULL. */

@@ -12,8 +12,8 @@
 
 /*
  * condition - "user.plan == 'free'", or {"all": [..]}, {"any": [..]} and
- * {"not": ..} around such. Checked against the known names when it is read; can
- * say in words why it holds or does not.
+ * {"not": ..} around such. Checked against the known names when it is read, or
+ * by reader->check_path; can say in words why it holds or does not.
  */
 struct condition;
 
@@ -24,6 +24,9 @@ void condition_free(struct condition *);
 /* 1, 0, or -1 with the error set. NULL always holds. */
 int condition_test(
     const struct condition *, struct engine_scope *, struct error *);
+/* The same for who has another scope than the engine's. */
+int condition_test_in(
+    const struct condition *, const struct liquid_scope *, struct error *);
 
 /*
  * The part that made it so, with the values it read: "user.plan == 'free' is
@@ -31,6 +34,9 @@ int condition_test(
  */
 void condition_explain(const struct condition *, struct engine_scope *,
     bool holds, struct buf *out);
+
+/* Complains of a path with a name that is not known: "metric.tsks". */
+void reader_check_path(struct reader *, const char *path);
 
 /* Does it read anything of that root ("account")? */
 bool condition_mentions(const struct condition *, const char *root);
