@@ -102,6 +102,18 @@ queue_messages_update(
 	return 0;
 }
 
+int
+queue_message_put_data(struct queue *q, int64_t id, const char *data)
+{
+	sqlite3_stmt *st = statement(q, MESSAGE_PUT_DATA);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, id);
+	put_text(st, 2, data);
+	return statement_run(q, st);
+}
+
 static void
 get_message(struct queue *q, sqlite3_stmt *st, struct queue_message *m)
 {

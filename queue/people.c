@@ -186,6 +186,24 @@ queue_subjects_save(struct queue *q, struct queue_subject *subjects, int n)
 	return q->has_failed ? -1 : 0;
 }
 
+/* Events of an account that is going; `into` may be 0. */
+static int
+move_events(struct queue *q, int64_t from, int64_t into)
+{
+	int64_t kind;
+	sqlite3_stmt *st;
+
+	if (statement_number(q, SUBJECT_KIND, from, &kind) != 0)
+		return -1;
+	if (kind != QUEUE_ACCOUNT)
+		return 0;
+	st = statement(q, EVENTS_MOVE_ACCOUNT);
+	if (st == NULL)
+		return -1;
+	put_optional(st, 2, into);
+	return statement_run_with(q, EVENTS_MOVE_ACCOUNT, from);
+}
+
 int
 queue_subject_merge(struct queue *q, int64_t from, int64_t into)
 {
@@ -199,6 +217,8 @@ queue_subject_merge(struct queue *q, int64_t from, int64_t into)
 
 	if (from == into)
 		return 0;
+	if (move_events(q, from, into) != 0)
+		return -1;
 	for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
 		sqlite3_stmt *st = statement(q, moves[i]);
 		if (st == NULL)
@@ -215,12 +235,15 @@ queue_subject_forget(struct queue *q, int64_t subject)
 {
 	static const enum statement parts[] = {
 	    NAMES_FORGET,
+	    MEMBERS_RELEASE,
 	    EVENTS_FORGET,
 	    MESSAGES_FORGET,
 	    DECISIONS_FORGET,
 	    SUBJECT_DELETE,
 	};
 
+	if (move_events(q, subject, 0) != 0)
+		return -1;
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (statement_run_with(q, parts[i], subject) != 0)
 			return -1;
@@ -251,6 +274,28 @@ queue_members(
 	put_int(st, 2, after);
 	put_int(st, 3, max);
 	return collect(q, st, ids, max);
+}
+
+int
+queue_subjects_after(struct queue *q, enum queue_subject_kind kind,
+    int64_t after, int64_t *ids, int max)
+{
+	sqlite3_stmt *st =
+	    statement(q, kind == QUEUE_USER ? USERS_AFTER : ACCOUNTS_AFTER);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, after);
+	put_int(st, 2, max);
+	return collect(q, st, ids, max);
+}
+
+int64_t
+queue_subjects_last(struct queue *q)
+{
+	int64_t id;
+
+	return statement_number(q, SUBJECTS_LAST, 0, &id) == 0 ? id : -1;
 }
 
 int

@@ -61,7 +61,21 @@ int queue_begin(struct queue *);
 int queue_commit(struct queue *);
 void queue_rollback(struct queue *);
 
-/* The store's named secrets and small settings; value NULL when not there. */
+/*
+ * Rows that a long walk has read and is done with: gives back the memory of all
+ * that calls have returned since the mark, within one transaction.
+ */
+struct queue_mark {
+	void *block;
+	size_t used;
+};
+struct queue_mark queue_mark(const struct queue *);
+void queue_release(struct queue *, struct queue_mark);
+
+/*
+ * The store's named secrets and small settings; value NULL when not there, and
+ * to remove one.
+ */
 int queue_setting_get(struct queue *, const char *name, const char **value);
 int queue_setting_put(struct queue *, const char *name, const char *value);
 
@@ -118,8 +132,17 @@ int queue_subjects_save(struct queue *, struct queue_subject *, int n);
  * save before.
  */
 int queue_subject_merge(struct queue *, int64_t from, int64_t into);
-/* Erases a subject with all that belongs to it. Suppressions stay. */
+/*
+ * Erases a subject with all that belongs to it. Suppressions stay. An account's
+ * members and their events go on without one; for an account both this and the
+ * merge read through all events.
+ */
 int queue_subject_forget(struct queue *, int64_t subject);
+
+/* Subjects of a kind after `after` (an id), in order of id. Count or -1. */
+int queue_subjects_after(struct queue *, enum queue_subject_kind, int64_t after,
+    int64_t *ids, int max);
+int64_t queue_subjects_last(struct queue *); /* the highest id; 0: none, -1 */
 
 /* Users of an account after `after` (an id), in order of id. Count or -1. */
 int queue_members(
@@ -147,6 +170,7 @@ struct queue_event {
 	int64_t id; /* out */
 	const char *message_id;
 	int64_t subject;
+	int64_t account;  /* that it was for; 0: none, or not known any more */
 	const char *type; /* "track", "identify", ... */
 	const char *name; /* of the event; "" for identify and the like */
 	const char *body; /* JSON object: properties or traits */
@@ -225,6 +249,8 @@ int64_t queue_message_next(struct queue *, const char *channel);
  * provider_id of messages known by id.
  */
 int queue_messages_update(struct queue *, const struct queue_message *, int n);
+/* Writes the data of one. */
+int queue_message_put_data(struct queue *, int64_t id, const char *data);
 
 /* Left in `sending` by a worker that died: their outcome is not known. */
 int queue_messages_unsettled(

@@ -53,6 +53,25 @@ rows_copy(struct queue *q, const void *text, size_t len)
 	return copy;
 }
 
+struct queue_mark
+queue_mark(const struct queue *q)
+{
+	return (struct queue_mark){
+	    q->rows, q->rows != NULL ? q->rows->used : 0};
+}
+
+void
+queue_release(struct queue *q, struct queue_mark mark)
+{
+	while (q->rows != NULL && q->rows != mark.block) {
+		struct rows *block = q->rows;
+		q->rows = block->older;
+		free(block);
+	}
+	if (q->rows != NULL)
+		q->rows->used = mark.used;
+}
+
 /* Keeps one block of the usual size for the next transaction. */
 void
 rows_reset(struct queue *q)

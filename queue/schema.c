@@ -89,7 +89,16 @@ static const char version_1[] =
     " at INTEGER NOT NULL, reason TEXT NOT NULL,"
     " PRIMARY KEY (hash, topic)) WITHOUT ROWID;";
 
-const char *const schema_migrations[] = {version_1};
+/*
+ * The account that an event was for, which need not be its user's of today.
+ * Events before this have none. Users are walked by their ids; for the accounts
+ * that are spread among them there is an index.
+ */
+static const char version_2[] =
+    "ALTER TABLE events ADD COLUMN account INTEGER;"
+    "CREATE INDEX subjects_accounts ON subjects (kind) WHERE kind = 2;";
+
+const char *const schema_migrations[] = {version_1, version_2};
 const int schema_version =
     sizeof schema_migrations / sizeof schema_migrations[0];
 
@@ -102,6 +111,7 @@ const char *const schema_probes[] = {
     "id) FROM subjects",
     "wake_at) FROM subjects WHERE wake_at > 0",
     "account) FROM subjects WHERE account > 0",
+    "kind) FROM subjects INDEXED BY subjects_accounts WHERE kind = 2",
     "email) FROM subjects WHERE email > ''",
     "kind) FROM names NOT INDEXED",
     "subject) FROM names",

@@ -15,8 +15,9 @@
 #define SUBJECT                                                          \
 	"SELECT id, kind, name, email, traits, state, account, wake_at," \
 	" created_at FROM subjects "
-#define EVENT                                                            \
-	"SELECT id, message_id, subject, type, name, body, at, received" \
+#define EVENT                                                             \
+	"SELECT id, message_id, subject, type, name, body, at, received," \
+	" account"                                                        \
 	" FROM events "
 #define MESSAGE                                                              \
 	"SELECT id, key, subject, sequence, entry, step, template, channel," \
@@ -43,6 +44,7 @@ const char *const statement_text[STATEMENTS] = {
     [SETTING_GET] = "SELECT value FROM settings WHERE name = ?1",
     [SETTING_PUT] = "INSERT INTO settings VALUES (?1, ?2)"
 		    " ON CONFLICT DO UPDATE SET value = excluded.value",
+    [SETTING_REMOVE] = "DELETE FROM settings WHERE name = ?1",
 
     [NAME_FIND] = "SELECT subject FROM names WHERE kind = ?1 AND text = ?2",
     [NAME_BIND] = "INSERT INTO names VALUES (?1, ?2, ?3)"
@@ -71,11 +73,20 @@ const char *const statement_text[STATEMENTS] = {
     [SUBJECT_SAVE_STATE_ONLY] =
 	"UPDATE subjects SET state = ?6 WHERE id = ?1 AND wake_at IS ?8",
     [SUBJECT_DELETE] = "DELETE FROM subjects WHERE id = ?1",
+    [SUBJECT_KIND] = "SELECT kind FROM subjects WHERE id = ?1",
+    [SUBJECTS_LAST] = "SELECT id FROM subjects WHERE id > ?1"
+		      " ORDER BY id DESC LIMIT 1",
+    [USERS_AFTER] = "SELECT id FROM subjects WHERE kind = 1 AND id > ?1"
+		    " ORDER BY id LIMIT ?2",
+    [ACCOUNTS_AFTER] = "SELECT id FROM subjects WHERE kind = 2 AND id > ?1"
+		       " ORDER BY id LIMIT ?2",
     [SUBJECTS_SEARCH] = "SELECT id FROM subjects"
 			" WHERE email BETWEEN ?2 AND ?3 ORDER BY email",
     [MEMBERS] = "SELECT id FROM subjects WHERE account = ?1 AND id > ?2"
 		" ORDER BY id LIMIT ?3",
     [MEMBERS_MOVE] = "UPDATE subjects SET account = ?2 WHERE account = ?1",
+    [MEMBERS_RELEASE] = "UPDATE subjects SET account = NULL"
+			" WHERE account = ?1",
     [WAKEUPS_DUE] = "SELECT id FROM subjects WHERE wake_at <= ?1"
 		    " ORDER BY wake_at LIMIT ?2",
     [WAKEUP_NEXT] = "SELECT wake_at FROM subjects WHERE wake_at > ?1"
@@ -89,11 +100,12 @@ const char *const statement_text[STATEMENTS] = {
 
     [EVENT_ADD] =
 	"INSERT INTO events (message_id, subject, type, name, body, at,"
-	" received) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	" received, account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [EVENTS_OF] = EVENT "WHERE subject = ?1 AND id < ?2"
 			" ORDER BY id DESC LIMIT ?3",
     [EVENTS_AFTER] = EVENT "WHERE id > ?1 ORDER BY id LIMIT ?2",
     [EVENTS_MOVE] = "UPDATE events SET subject = ?2 WHERE subject = ?1",
+    [EVENTS_MOVE_ACCOUNT] = "UPDATE events SET account = ?2 WHERE account = ?1",
     [EVENTS_FORGET] = "DELETE FROM events WHERE subject = ?1",
     [EVENTS_TRIM] = TRIM("events", "received"),
 
@@ -108,6 +120,7 @@ const char *const statement_text[STATEMENTS] = {
 	"UPDATE OR FAIL messages SET state = ?2, next_at = ?3, settled_at = ?4,"
 	" attempts = ?5, reason = ?6, address = ?7, provider_id = ?8"
 	" WHERE id = ?1",
+    [MESSAGE_PUT_DATA] = "UPDATE OR FAIL messages SET data = ?2 WHERE id = ?1",
     [MESSAGES_DUE] =
 	MESSAGE "WHERE state = 0 AND channel = ?1 AND next_at <= ?2"
 		" ORDER BY next_at, id LIMIT ?3",

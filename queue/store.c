@@ -326,11 +326,13 @@ queue_setting_get(struct queue *q, const char *name, const char **value)
 int
 queue_setting_put(struct queue *q, const char *name, const char *value)
 {
-	sqlite3_stmt *st = statement(q, SETTING_PUT);
+	sqlite3_stmt *st =
+	    statement(q, value != NULL ? SETTING_PUT : SETTING_REMOVE);
 
 	if (st == NULL)
 		return -1;
 	put_text(st, 1, name);
-	put_text(st, 2, value);
+	if (value != NULL)
+		put_text(st, 2, value);
 	return statement_run(q, st);
 }

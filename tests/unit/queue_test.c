@@ -222,6 +222,78 @@ test_forget_leaves_nothing_but_the_suppression(void **state)
 	    queue_suppressed(f->q, "ada@x.example", "", &reason), 1);
 }
 
+static int64_t
+add_account(struct queue *q, const char *name)
+{
+	struct queue_subject s = {.kind = QUEUE_ACCOUNT, .name = name};
+
+	assert_int_equal(queue_subjects_save(q, &s, 1), 0);
+	return s.id;
+}
+
+/* A member of the account, with one event that was for it. */
+static int64_t
+add_member(struct queue *q, const char *name, int64_t account)
+{
+	struct queue_subject s = {
+	    .kind = QUEUE_USER, .name = name, .account = account};
+	struct queue_event event = {
+	    .message_id = name, .type = "track", .account = account};
+
+	assert_int_equal(queue_subjects_save(q, &s, 1), 0);
+	event.subject = s.id;
+	assert_int_equal(queue_events_add(q, &event, 1), 0);
+	return s.id;
+}
+
+static void
+test_an_account_goes_with_what_points_to_it(void **state)
+{
+	struct fixture *f = *state;
+	int64_t from = add_account(f->q, "from");
+	int64_t into = add_account(f->q, "into");
+	int64_t ada = add_member(f->q, "ada", from), ids[2];
+	struct queue_event event;
+	struct queue_subject s;
+
+	assert_int_equal(queue_subject_merge(f->q, from, into), 0);
+	assert_int_equal(queue_members(f->q, into, 0, ids, 2), 1);
+	assert_int_equal(queue_events_of(f->q, ada, 0, &event, 1), 1);
+	assert_int_equal(event.account, into);
+
+	assert_int_equal(queue_subject_forget(f->q, into), 0);
+	assert_int_equal(queue_subjects_load(f->q, &ada, 1, &s), 0);
+	assert_int_equal(s.account, 0);
+	assert_int_equal(queue_events_of(f->q, ada, 0, &event, 1), 1);
+	assert_int_equal(event.account, 0);
+}
+
+static void
+test_subjects_are_walked_by_kind(void **state)
+{
+	struct fixture *f = *state;
+	int64_t users[5], accounts[5], ids[5];
+
+	assert_int_equal(queue_subjects_last(f->q), 0);
+	assert_int_equal(queue_subjects_after(f->q, QUEUE_USER, 0, ids, 5), 0);
+	for (int i = 0; i < 5; i++) {
+		char name[8];
+
+		snprintf(name, sizeof name, "u%d", i);
+		users[i] = add_subject(f->q, name, 0);
+		accounts[i] = add_account(f->q, name);
+	}
+	assert_int_equal(queue_subjects_last(f->q), accounts[4]);
+	assert_int_equal(queue_subjects_after(f->q, QUEUE_USER, 0, ids, 3), 3);
+	assert_memory_equal(ids, users, 3 * sizeof *ids);
+	assert_int_equal(
+	    queue_subjects_after(f->q, QUEUE_USER, ids[2], ids, 5), 2);
+	assert_memory_equal(ids, users + 3, 2 * sizeof *ids);
+	assert_int_equal(
+	    queue_subjects_after(f->q, QUEUE_ACCOUNT, accounts[1], ids, 5), 3);
+	assert_memory_equal(ids, accounts + 2, 3 * sizeof *ids);
+}
+
 static void
 test_wakeups_come_longest_due_first(void **state)
 {
@@ -301,6 +373,7 @@ test_events_are_listed_both_ways(void **state)
 	struct queue_event events[3] = {
 	    {.message_id = "m1",
 		.subject = 1,
+		.account = 9,
 		.type = "track",
 		.name = "Up",
 		.body = "{\"n\":1}",
@@ -320,6 +393,8 @@ test_events_are_listed_both_ways(void **state)
 	assert_string_equal(out[1].body, "{\"n\":1}");
 	assert_int_equal(out[1].at_ms, 7);
 	assert_int_equal(out[1].received_ms, 8);
+	assert_int_equal(out[1].account, 9);
+	assert_int_equal(out[0].account, 0);
 	assert_int_equal(queue_events_of(f->q, 1, out[0].id, out, 4), 1);
 	assert_int_equal(out[0].id, events[0].id);
 	assert_int_equal(queue_events_after(f->q, 0, out, 2), 2);
@@ -360,6 +435,19 @@ test_message_comes_back_as_added(void **state)
 	assert_string_equal(m.reason, "");
 	assert_string_equal(m.address, "");
 	assert_string_equal(m.provider_id, "");
+}
+
+static void
+test_data_is_written_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_message m = message("k1", 3, 50);
+
+	assert_true(add_message_to(f->q, m));
+	m = message_with_key(f->q, "k1");
+	assert_int_equal(queue_message_put_data(f->q, m.id, "{\"n\":2}"), 0);
+	settle(f->q, "k1", QUEUE_SENT, 60);
+	assert_string_equal(message_with_key(f->q, "k1").data, "{\"n\":2}");
 }
 
 static void
@@ -610,6 +698,10 @@ test_settings_are_kept(void **state)
 	reopen(f);
 	assert_int_equal(queue_setting_get(f->q, "secret", &value), 0);
 	assert_string_equal(value, "two");
+	assert_int_equal(queue_setting_put(f->q, "secret", NULL), 0);
+	assert_int_equal(queue_setting_put(f->q, "none", NULL), 0);
+	assert_int_equal(queue_setting_get(f->q, "secret", &value), 0);
+	assert_null(value);
 }
 
 static void
@@ -677,6 +769,35 @@ test_trim_takes_the_old_in_slices(void **state)
 	}
 }
 
+static void
+test_what_a_walk_has_read_is_given_back(void **state)
+{
+	struct fixture *f = *state;
+	const char *kept, *value = NULL;
+	char text[1000];
+	const struct rows *block;
+	struct queue_mark mark;
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	assert_int_equal(queue_setting_put(f->q, "long", text), 0);
+	assert_int_equal(queue_setting_put(f->q, "kept", "kept"), 0);
+	assert_int_equal(queue_begin(f->q), 0);
+	assert_int_equal(queue_setting_get(f->q, "kept", &kept), 0);
+	mark = queue_mark(f->q);
+	block = f->q->rows;
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(queue_setting_get(f->q, "long", &value), 0);
+		if (i % 100 == 99)
+			queue_release(f->q, mark);
+	}
+	assert_ptr_equal(f->q->rows, block);
+	assert_string_equal(kept, "kept");
+	assert_int_equal(queue_setting_get(f->q, "long", &value), 0);
+	assert_string_equal(value, text);
+	assert_int_equal(queue_commit(f->q), 0);
+}
+
 int
 main(void)
 {
@@ -688,11 +809,14 @@ main(void)
 	    TEST(test_search_finds_names_and_emails),
 	    TEST(test_merge_moves_everything),
 	    TEST(test_forget_leaves_nothing_but_the_suppression),
+	    TEST(test_an_account_goes_with_what_points_to_it),
+	    TEST(test_subjects_are_walked_by_kind),
 	    TEST(test_wakeups_come_longest_due_first),
 	    TEST(test_dedupe_within_set_and_window),
 	    TEST(test_rollback_forgets_what_was_seen),
 	    TEST(test_events_are_listed_both_ways),
 	    TEST(test_message_comes_back_as_added),
+	    TEST(test_data_is_written_alone),
 	    TEST(test_same_key_is_one_message),
 	    TEST(test_claim_in_order_of_time),
 	    TEST(test_a_message_due_from_the_start_has_a_next),
@@ -706,6 +830,7 @@ main(void)
 	    TEST(test_settings_are_kept),
 	    TEST(test_long_rows_live_until_the_end),
 	    TEST(test_trim_takes_the_old_in_slices),
+	    TEST(test_what_a_walk_has_read_is_given_back),
 	};
 
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);

@@ -566,6 +566,32 @@ test_every_older_version_becomes_current(void **state)
 	}
 }
 
+/* Rows of the first version, which knew no account of an event. */
+static void
+test_rows_of_an_older_version_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_event event;
+	int64_t ids[3];
+
+	queue_close(f->q);
+	f->q = NULL;
+	make_version(f->path, 1);
+	run_sql(f->path,
+	    "INSERT INTO subjects VALUES (1, 2, NULL, NULL, 7, 'acme', NULL,"
+	    " '{}', '{}'), (2, 1, 1, NULL, 7, 'ada', NULL, '{}', '{}');"
+	    "INSERT INTO events VALUES (1, 2, 5, 6, 'track', 'Up', 'm', '{}')");
+	reopen(f);
+	assert_int_equal(queue_events_of(f->q, 2, 0, &event, 1), 1);
+	assert_string_equal(event.body, "{}");
+	assert_int_equal(event.account, 0);
+	assert_int_equal(
+	    queue_subjects_after(f->q, QUEUE_ACCOUNT, 0, ids, 3), 1);
+	assert_int_equal(ids[0], 1);
+	assert_int_equal(queue_subjects_after(f->q, QUEUE_USER, 0, ids, 3), 1);
+	assert_int_equal(ids[0], 2);
+}
+
 /* A statement that reads or sorts a whole table would stop the worker. */
 static int
 refuse_scan(void *sql, int n, char **values, char **names)
@@ -595,7 +621,8 @@ static bool
 may_scan(enum statement which)
 {
 	return which == MESSAGES_COUNT || which == MESSAGES_BY_ID ||
-	       which == EVENTS_TRIM || which == DECISIONS_TRIM;
+	       which == EVENTS_TRIM || which == DECISIONS_TRIM ||
+	       which == EVENTS_MOVE_ACCOUNT;
 }
 
 static void
@@ -702,6 +729,7 @@ main(void)
 	    TEST(test_noise_in_a_tree_is_noticed),
 	    TEST(test_damage_found_later_is_damage),
 	    TEST(test_every_older_version_becomes_current),
+	    TEST(test_rows_of_an_older_version_stay),
 	    TEST(test_every_statement_uses_an_index),
 	    TEST(test_checkpoints_beside_the_worker),
 	    TEST(test_a_checkpoint_lets_the_log_start_over),
