@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sequences/look.h"
 #include "templates/date.h"
@@ -119,6 +120,43 @@ const char *
 look_time(const struct look *l, int64_t ms, char out[TIME_TEXT_SIZE])
 {
 	return date_rfc3339_in(ms, l->scope.zone, out, TIME_TEXT_SIZE);
+}
+
+/* The end of the year 9999. */
+#define MS_MAX INT64_C(253402300799000)
+
+int
+look_moment(const struct look *l, json_t *value, int64_t *ms)
+{
+	const char *text = json_string_value(value);
+	double n = json_number_value(value);
+	struct date date = {0};
+
+	if (text != NULL && text[strcspn(text, "0123456789")] != '\0' &&
+	    date_parse(text, strlen(text), l->scope.zone, l->now_ms, &date) ==
+		0)
+		*ms = date.ms;
+	else if (n > 0 && n <= (double)MS_MAX)
+		*ms = (int64_t)(n > 1e11 ? n : n * 1000);
+	else
+		return -1;
+	return 0;
+}
+
+int
+look_date(struct look *l, const struct liquid_value *date, int64_t *ms)
+{
+	struct liquid_scope liquid = {.lookup = engine_scope_lookup,
+	    .arg = &l->scope,
+	    .now_ms = l->now_ms,
+	    .zone = l->scope.zone,
+	    .undefined_is_nil = true};
+	struct error ignored;
+	json_t *value = liquid_value_eval(date, &liquid, &ignored);
+	int rc = look_moment(l, value, ms);
+
+	json_decref(value);
+	return rc;
 }
 
 bool

@@ -61,6 +61,14 @@ struct decision *look_decide(struct look *, enum decision_what,
 const char *look_time(
     const struct look *, int64_t ms, char out[TIME_TEXT_SIZE]);
 
+/*
+ * A value as a moment, in the person's zone where it does not say: a string
+ * that date_parse() reads, but no word for the present; a number as Unix
+ * seconds, or ms above 1e11. 0, or -1 when it is none.
+ */
+int look_moment(const struct look *, json_t *value, int64_t *ms);
+int look_date(struct look *, const struct liquid_value *, int64_t *ms);
+
 /* ------------------------------------------------------- enter */
 
 /* What starts an entry. */
