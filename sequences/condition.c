@@ -114,7 +114,7 @@ keep_path(void *arg, const char *path, int line, bool guarded)
 	struct condition *c = reading->condition;
 	struct reader *r = reading->reader;
 
-	(r->check_path != NULL ? r->check_path : check_path)(r, path);
+	(r->check_path != NULL ? r->check_path : reader_check_path)(r, path);
 	if (strncmp(path, "account.metric", 14) == 0)
 		c->reads_account_metric = true;
 	else if (strcmp(path, "metric") == 0)
