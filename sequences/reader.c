@@ -90,8 +90,11 @@ type_is(json_t *value, unsigned types)
 	case JSON_OBJECT:
 		return types & READ_OBJECT;
 	case JSON_INTEGER:
-		return types & READ_COUNT && json_integer_value(value) >= 0 &&
-		       json_integer_value(value) <= INT_MAX;
+		return types & READ_NUMBER ||
+		       (types & READ_COUNT && json_integer_value(value) >= 0 &&
+			   json_integer_value(value) <= INT_MAX);
+	case JSON_REAL:
+		return types & READ_NUMBER;
 	case JSON_TRUE:
 		return types & READ_TRUE;
 	default:
@@ -111,6 +114,7 @@ type_complain(struct reader *r, unsigned types)
 	    {READ_OBJECT, "an object"},
 	    {READ_COUNT, "a whole number, 0 or more"},
 	    {READ_TRUE, "true"},
+	    {READ_NUMBER, "a number"},
 	};
 	struct buf text = {0};
 
@@ -230,6 +234,12 @@ void
 read_true(struct reader *r, json_t *value, void *into)
 {
 	*(bool *)into = true;
+}
+
+void
+read_number(struct reader *r, json_t *value, void *into)
+{
+	*(double *)into = json_number_value(value);
 }
 
 void

@@ -39,6 +39,7 @@ enum reader_type {
 	READ_OBJECT = 4,
 	READ_COUNT = 8, /* an integer, 0 or more */
 	READ_TRUE = 16,
+	READ_NUMBER = 32, /* any, as a double */
 };
 
 struct reader_key {
@@ -80,6 +81,7 @@ void reader_warn(struct reader *, const char *rule, const char *fmt, ...)
 void read_text(struct reader *, json_t *, void *into);	   /* char **, not "" */
 void read_count(struct reader *, json_t *, void *into);	   /* int * */
 void read_true(struct reader *, json_t *, void *into);	   /* bool * */
+void read_number(struct reader *, json_t *, void *into);   /* double * */
 void read_duration(struct reader *, json_t *, void *into); /* int64_t * */
 void read_nothing(struct reader *, json_t *, void *into);
 
