@@ -43,8 +43,8 @@ struct command {
 };
 
 extern const struct command command_init, command_run, command_check,
-    command_preview, command_person, command_queue, command_send, command_help,
-    command_version;
+    command_test, command_preview, command_person, command_queue, command_send,
+    command_help, command_version;
 
 /* All of them, in the order of `nudge help`; ends with NULL. */
 extern const struct command *const commands[];
