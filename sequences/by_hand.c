@@ -7,10 +7,8 @@
 #include "sequences/look.h"
 
 static const struct sequence *
-find_sequence(const struct rules *rules, const char *name, struct error *e)
+known(const struct sequence *q, const char *name, struct error *e)
 {
-	const struct sequence *q = rules_sequence(rules, name);
-
 	if (q == NULL)
 		error_set(e, "there is no sequence \"%s\"", name);
 	return q;
@@ -21,12 +19,13 @@ static struct place *
 find_place(const struct rules *rules, const struct subject *s, const char *name,
     const struct sequence **q, struct error *e)
 {
-	struct place *p;
+	struct place *p = subject_place(s, name);
 
-	*q = find_sequence(rules, name, e);
+	*q = known(
+	    p != NULL ? place_sequence(rules, p) : rules_sequence(rules, name),
+	    name, e);
 	if (*q == NULL)
 		return NULL;
-	p = subject_place(s, name);
 	if (p == NULL || p->is_done) {
 		error_set(e, "%s is not in the sequence \"%s\"", s->name, name);
 		return NULL;
@@ -64,7 +63,8 @@ engine_enter(const struct rules *rules, struct subject *s,
     struct subject *account, const char *sequence, int64_t now_ms,
     struct decisions *out, struct error *e)
 {
-	const struct sequence *q = find_sequence(rules, sequence, e);
+	const struct sequence *q =
+	    known(rules_sequence(rules, sequence), sequence, e);
 	struct look l = look_begin(rules, s, account, now_ms, out);
 	bool enters = q != NULL && may_enter_by_hand(&l, q, e);
 
@@ -118,16 +118,21 @@ engine_pause(const struct rules *rules, struct subject *s, const char *sequence,
 	return 0;
 }
 
-/* The next step is looked at by the wake-up that this asks for, at once. */
+/*
+ * The next step is looked at by the wake-up that this asks for, at once. A wait
+ * has not begun before its `if` was looked at.
+ */
 static void
 look_again(struct look *l, const struct sequence *q, struct place *p)
 {
 	const struct step *next = place_next(q, p);
 
-	if (next != NULL)
-		place_wait(l, p, next, l->now_ms);
-	else
+	if (next == NULL)
 		place_finish(l, q, p, NULL);
+	else if (next->when == STEP_WAIT && !place_waits_at(p, next))
+		place_wait(l, p, NULL, l->now_ms);
+	else
+		place_wait(l, p, next, l->now_ms);
 }
 
 int

@@ -12,6 +12,7 @@ decision_name(enum decision_what what)
 	    [DECISION_REFUSED] = "refused",
 	    [DECISION_SEND] = "send",
 	    [DECISION_SKIPPED] = "skipped",
+	    [DECISION_WAITED] = "waited",
 	    [DECISION_PAUSED] = "paused",
 	    [DECISION_RESUMED] = "resumed",
 	    [DECISION_EXITED] = "exited",
@@ -29,6 +30,7 @@ outgoing_free(struct outgoing *send)
 		return;
 	free(send->template_name);
 	free(send->recipient);
+	free(send->variant);
 	free(send->topic);
 	json_decref(send->event);
 	free(send);

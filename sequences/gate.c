@@ -20,15 +20,6 @@ answer_skip(const char *reason)
 	return a;
 }
 
-static const struct step *
-find_step(const struct sequence *q, const char *id)
-{
-	for (int i = 0; i < q->n_steps; i++)
-		if (strcmp(q->steps[i].id, id) == 0)
-			return &q->steps[i];
-	return NULL;
-}
-
 /* Still in this entry, or left it by its end. */
 static bool
 is_inside(const struct subject *s, const struct engine_message *m)
@@ -89,9 +80,11 @@ engine_gate(const struct rules *rules, const struct subject *s,
     const struct subject *account, const struct engine_message *m,
     int64_t now_ms)
 {
-	const struct sequence *q = rules_sequence(rules, m->sequence);
-	const struct step *step = q != NULL ? find_step(q, m->step) : NULL;
 	const struct place *p = subject_place(s, m->sequence);
+	int version = p != NULL && p->entry == m->entry ? p->version : 0;
+	const struct sequence *q;
+	const struct step *step =
+	    place_find_step(rules, m->sequence, version, m->step, &q);
 	struct engine_scope scope = {.rules = rules,
 	    .subject = s,
 	    .account = account,

@@ -146,15 +146,23 @@ void place_leave(
 /* The definition that the place goes by, or NULL when it is gone. */
 const struct sequence *place_sequence(
     const struct rules *, const struct place *);
+/*
+ * A step by its id, in that version, or else as it is now, or else in the
+ * newest older version that has it; *q is the definition. NULL: gone.
+ */
+const struct step *place_find_step(const struct rules *, const char *sequence,
+    int version, const char *id, const struct sequence **q);
 
-/* The event that a wait waits for, or its end by hand: the step is past. */
+/* If the place is at a wait for this event, that step is past. */
 void place_take_event(struct look *, const struct sequence *, struct place *,
     const struct event *);
 
 /* The step that comes next, or NULL. */
 const struct step *place_next(const struct sequence *, const struct place *);
+/* It waits until then; step NULL: a look must say at which step. */
 void place_wait(
     struct look *, struct place *, const struct step *, int64_t due_ms);
+bool place_waits_at(const struct place *, const struct step *);
 /* It is past this step. */
 void place_pass(struct look *, struct place *, const struct step *);
 

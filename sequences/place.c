@@ -6,7 +6,9 @@
  * Which step comes next is not stored but follows from the ids of those that
  * are past (`decided`) and the definition as it is now: the first one behind
  * the last that is past. So a step that was removed is passed over, one that
- * was put in ahead of a person comes, and one behind does not.
+ * was put in ahead of a person comes, and one behind does not. Somebody in a
+ * pinned sequence goes by the definition that they entered, as long as the
+ * store has it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +66,7 @@ place_enter(
 	place_move(l, subject_place(l->subject, q->name), PLACE_WAITING);
 	p = subject_place_add(l->subject, q->name);
 	p->entry = past != NULL ? past->entries + 1 : 1;
+	p->version = q->is_pinned ? q->number : 0;
 	p->entered_ms = entered_ms;
 	p->previous_ms = entered_ms;
 	p->event = json_incref(event);
@@ -122,6 +125,62 @@ place_finish(struct look *l, const struct sequence *q, struct place *p,
 	p->step = NULL;
 }
 
+/* The version of that number, or NULL. */
+static const struct sequence *
+find_version(const struct rules *rules, const char *name, int number)
+{
+	for (int i = 0; i < rules->n_pinned; i++)
+		if (rules->pinned[i].number == number &&
+		    strcmp(rules->pinned[i].name, name) == 0)
+			return &rules->pinned[i];
+	return NULL;
+}
+
+const struct sequence *
+place_sequence(const struct rules *rules, const struct place *p)
+{
+	const struct sequence *older =
+	    find_version(rules, p->sequence, p->version);
+
+	return older != NULL ? older : rules_sequence(rules, p->sequence);
+}
+
+static const struct step *
+find_step(const struct sequence *q, const char *id)
+{
+	for (int i = 0; q != NULL && i < q->n_steps; i++)
+		if (strcmp(q->steps[i].id, id) == 0)
+			return &q->steps[i];
+	return NULL;
+}
+
+static const struct sequence *
+newest_with(const struct rules *rules, const char *name, const char *id)
+{
+	const struct sequence *newest = NULL;
+
+	for (int i = 0; i < rules->n_pinned; i++) {
+		const struct sequence *q = &rules->pinned[i];
+
+		if (strcmp(q->name, name) == 0 && find_step(q, id) != NULL &&
+		    (newest == NULL || q->number > newest->number))
+			newest = q;
+	}
+	return newest;
+}
+
+const struct step *
+place_find_step(const struct rules *rules, const char *sequence, int version,
+    const char *id, const struct sequence **q)
+{
+	*q = find_version(rules, sequence, version);
+	if (find_step(*q, id) == NULL)
+		*q = rules_sequence(rules, sequence);
+	if (find_step(*q, id) == NULL)
+		*q = newest_with(rules, sequence, id);
+	return find_step(*q, id);
+}
+
 static bool
 is_past(const struct place *p, const char *id)
 {
@@ -142,13 +201,19 @@ place_next(const struct sequence *q, const struct place *p)
 	return next < q->n_steps ? &q->steps[next] : NULL;
 }
 
+bool
+place_waits_at(const struct place *p, const struct step *step)
+{
+	return p->step != NULL && strcmp(p->step, step->id) == 0;
+}
+
 void
 place_wait(
     struct look *l, struct place *p, const struct step *step, int64_t due_ms)
 {
-	if (p->step == NULL || strcmp(p->step, step->id) != 0) {
+	if (step == NULL || !place_waits_at(p, step)) {
 		free(p->step);
-		p->step = xstrdup(step->id);
+		p->step = step != NULL ? xstrdup(step->id) : NULL;
 		l->subject->state_changed = true;
 	}
 	if (p->due_ms != due_ms) {
@@ -165,4 +230,28 @@ place_pass(struct look *l, struct place *p, const struct step *step)
 	json_array_append_new(p->decided, json_string(step->id));
 	p->previous_ms = l->now_ms;
 	l->subject->state_changed = true;
+}
+
+/*
+ * However late it is told, as long as the step waits: nobody is reminded of
+ * what they have done. What follows counts from when it happened.
+ */
+void
+place_take_event(struct look *l, const struct sequence *q, struct place *p,
+    const struct event *event)
+{
+	const struct step *step = place_next(q, p);
+	int64_t at_ms = look_event_time(l, event);
+	char why[REASON_SIZE];
+
+	if (step == NULL || step->when != STEP_WAIT ||
+	    strcmp(step->wait.on, event->name) != 0 || at_ms < p->previous_ms)
+		return;
+	engine_scope_look_at(&l->scope, event->properties, p);
+	if (!look_holds(l, step->wait.condition, why))
+		return;
+	look_decide(l, DECISION_WAITED, q, p->entry, step, "%s came%s%s",
+	    event->name, why[0] != '\0' ? "; " : "", why);
+	place_pass(l, p, step);
+	p->previous_ms = at_ms;
 }

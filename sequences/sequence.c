@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sequence - the language of sequences/NAME.json as tables. A new kind of
- * trigger or a new key of a step is a row here and a case in the engine. Rows
- * without a function are words of the language that this version cannot do:
- * whoever writes them is told so, and not that they are misspelt.
+ * sequence - the language of sequences/NAME.json as tables; trigger.c and
+ * step_read.c have those of its ways in and its steps.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +13,9 @@
 #define GRACE_MS	    ((int64_t)24 * 60 * 60 * 1000)
 
 #define OF_HOURS(member)    offsetof(struct hours, member)
-#define OF_OPTION(member)   offsetof(struct option, member)
-#define OF_STEP(member)	    offsetof(struct step, member)
 #define OF_SEQUENCE(member) offsetof(struct sequence, member)
 
 #define TEXT_OR_OBJECT	    (READ_TEXT | READ_OBJECT)
-#define TEXT_OR_LIST	    (READ_TEXT | READ_LIST)
 #define OBJECT_OR_LIST	    (READ_OBJECT | READ_LIST)
 
 /* ------------------------------------------------------- hours */
@@ -57,7 +52,7 @@ read_zone(struct reader *r, json_t *value, void *into)
 		    name);
 }
 
-static void
+void
 read_hours(struct reader *r, json_t *value, void *into)
 {
 	static const struct reader_key keys[] = {
@@ -77,179 +72,6 @@ read_hours(struct reader *r, json_t *value, void *into)
 			reader_error(r, "\"from\" and \"to\" come together");
 	} else if (strcmp(json_string_value(value), "any") != 0) {
 		reader_error(r, "\"any\" or an object is expected");
-	}
-}
-
-/* ------------------------------------------------------- steps */
-
-static void
-read_template(struct reader *r, json_t *value, void *into)
-{
-	const struct templates *templates = r->context->templates;
-	const char *name = json_string_value(value);
-
-	read_text(r, value, into);
-	if (name != NULL && templates != NULL &&
-	    !name_is_among(name, templates_names(templates)))
-		reader_unknown(r, "template", name, templates_names(templates));
-}
-
-static void
-read_templates(struct reader *r, json_t *value, void *into)
-{
-	struct names *names = into;
-
-	names->list = reader_list(
-	    r, value, sizeof *names->list, read_template, &names->n);
-	if (names->n == 0)
-		reader_error(r, "a template is expected");
-}
-
-static void
-read_recipient(struct reader *r, json_t *value, void *into)
-{
-	static const struct reader_key later[] = {
-	    {"members", TEXT_OR_OBJECT, NULL, 0, false},
-	    {0},
-	};
-	const char *const *contacts = r->context->contacts;
-	const char *name = json_string_value(value), **known;
-	int n = 0;
-
-	if (json_is_object(value)) {
-		reader_object(r, value, later, into);
-		return;
-	}
-	read_text(r, value, into);
-	if (name == NULL || name_is_among(name, contacts))
-		return;
-	while (contacts != NULL && contacts[n] != NULL)
-		n++;
-	known = xcalloc((size_t)n + 3, sizeof *known);
-	for (int i = 0; i < n; i++)
-		known[i] = contacts[i];
-	known[n++] = "account.owner";
-	if (!r->for_account)
-		known[n++] = "user";
-	if (!name_is_among(name, known))
-		reader_unknown(r, "recipient", name, known);
-	free(known);
-}
-
-static void
-read_recipients(struct reader *r, json_t *value, void *into)
-{
-	struct recipients *to = into;
-
-	to->list =
-	    reader_list(r, value, sizeof *to->list, read_recipient, &to->n);
-}
-
-/* `into` is the step: a plain `send` is its only option. */
-static void
-read_send(struct reader *r, json_t *value, void *into)
-{
-	struct step *step = into;
-
-	if (step->action.options != NULL)
-		return; /* beside `choose`: the step complains */
-	step->action.options = xcalloc(1, sizeof *step->action.options);
-	step->action.n_options = 1;
-	read_templates(r, value, &step->action.options[0].templates);
-}
-
-static void
-read_option(struct reader *r, json_t *value, void *into)
-{
-	static const struct reader_key keys[] = {
-	    {"if", TEXT_OR_OBJECT, condition_read, OF_OPTION(condition), false},
-	    {"send", TEXT_OR_LIST, read_templates, OF_OPTION(templates), true},
-	    {0},
-	};
-
-	reader_object(r, value, keys, into);
-}
-
-/* `into` is the step. */
-static void
-read_choose(struct reader *r, json_t *value, void *into)
-{
-	struct step *step = into;
-	size_t last = json_array_size(value);
-
-	if (step->action.options != NULL)
-		return; /* beside `send`: the step complains */
-	step->action.options = reader_list(
-	    r, value, sizeof *step->action.options, read_option, &step->action.n_options);
-	if (last == 0)
-		reader_error(r, "a list of choices is expected");
-	for (size_t i = 0; i + 1 < last; i++)
-		if (!reader_has(json_array_get(value, i), "if"))
-			reader_error(r,
-			    "only the last choice can do without \"if\": those "
-			    "after it would never be taken");
-}
-
-static const struct reader_key step_keys[] = {
-    {"id", READ_TEXT, read_text, OF_STEP(id), true},
-    {"day", READ_COUNT, read_count, OF_STEP(day), false},
-    {"after", READ_TEXT, read_duration, OF_STEP(after_ms), false},
-    {"at", READ_TEXT, NULL, 0, false},
-    {"offset", READ_TEXT, NULL, 0, false},
-    {"if", TEXT_OR_OBJECT, condition_read, OF_STEP(condition), false},
-    {"send", TEXT_OR_LIST, read_send, 0, false},
-    {"to", TEXT_OR_LIST | READ_OBJECT, read_recipients, OF_STEP(action.to),
-	false},
-    {"choose", READ_LIST, read_choose, 0, false},
-    {"split", READ_LIST, NULL, 0, false},
-    {"holdout", READ_COUNT, NULL, 0, false},
-    {"wait", READ_OBJECT, NULL, 0, false},
-    {"stop", READ_TRUE, read_true, OF_STEP(action.is_stop), false},
-    {"window", TEXT_OR_OBJECT, read_hours, OF_STEP(hours), false},
-    {0},
-};
-
-static void
-read_step(struct reader *r, json_t *value, void *into)
-{
-	struct step *step = into;
-
-	reader_object(r, value, step_keys, step);
-	step->when = reader_has(value, "day") ? STEP_DAY : STEP_AFTER;
-	if (reader_has(value, "day") && reader_has(value, "after"))
-		reader_error(r, "a step has \"day\" or \"after\", not both");
-	if (reader_has(value, "send") && reader_has(value, "choose"))
-		reader_error(r, "a step has \"send\" or \"choose\", not both");
-	if (json_is_object(value) && !reader_has(value, "send") &&
-	    !reader_has(value, "choose") && !reader_has(value, "stop") &&
-	    !reader_has(value, "split") && !reader_has(value, "wait"))
-		reader_error(
-		    r, "a step needs \"send\", \"choose\" or \"stop\"");
-}
-
-/* `into` is the sequence. */
-static void
-read_steps(struct reader *r, json_t *value, void *into)
-{
-	struct sequence *q = into;
-
-	if (json_array_size(value) == 0)
-		reader_error(r, "a sequence needs at least one step");
-	q->steps =
-	    reader_list(r, value, sizeof *q->steps, read_step, &q->n_steps);
-	for (int i = 1; i < q->n_steps; i++) {
-		json_t *step = json_array_get(value, (size_t)i);
-		char index[16];
-		size_t mark;
-
-		snprintf(index, sizeof index, "%d", i);
-		mark = reader_push(r, index);
-		if (!reader_has(step, "day") && !reader_has(step, "after") &&
-		    !reader_has(step, "at") && !reader_has(step, "wait"))
-			reader_error(r,
-			    "a step after the first needs \"day\" or "
-			    "\"after\"");
-		reader_pop(r, mark);
 	}
 }
 
@@ -296,10 +118,9 @@ read_edits(struct reader *r, json_t *value, void *into)
 	static const char *const names[] = {"follow", "pin", NULL};
 	const char *name = json_string_value(value);
 
-	if (strcmp(name, "pin") == 0)
-		reader_error(r, "\"pin\" is not available in this version");
-	else if (!name_is_among(name, names))
+	if (!name_is_among(name, names))
 		reader_unknown(r, "way to take edits", name, names);
+	*(bool *)into = strcmp(name, "pin") == 0;
 }
 
 static const struct reader_key sequence_keys[] = {
@@ -313,70 +134,10 @@ static const struct reader_key sequence_keys[] = {
     {"goal", READ_OBJECT, read_goals, OF_SEQUENCE(goal), false},
     {"window", TEXT_OR_OBJECT, read_hours, OF_SEQUENCE(hours), false},
     {"late", READ_OBJECT, read_late, 0, false},
-    {"edits", READ_TEXT, read_edits, 0, false},
+    {"edits", READ_TEXT, read_edits, OF_SEQUENCE(is_pinned), false},
     {"steps", READ_LIST, read_steps, 0, true},
     {0},
 };
-
-static void
-default_recipient(const struct sequence *q, struct step *step)
-{
-	struct recipients *to = &step->action.to;
-
-	if (to->n > 0)
-		return;
-	to->list = xcalloc(1, sizeof *to->list);
-	to->list[0].name = xstrdup(q->for_account ? "account.owner" : "user");
-	to->n = 1;
-}
-
-static void
-check_step(const struct sequence *q, int index, struct reader *r)
-{
-	const struct step *step = &q->steps[index];
-
-	for (int i = 0; i < index; i++) {
-		const struct step *earlier = &q->steps[i];
-
-		if (step->id != NULL && earlier->id != NULL &&
-		    strcmp(step->id, earlier->id) == 0) {
-			size_t mark = reader_push(r, "id");
-
-			reader_error(
-			    r, "\"%s\" is the id of two steps", step->id);
-			reader_pop(r, mark);
-		}
-		if (step->when == STEP_DAY && earlier->when == STEP_DAY &&
-		    step->day < earlier->day)
-			reader_warn(r, "unreachable-step",
-			    "steps run in order: day %d is over when \"%s\" on "
-			    "day %d is done",
-			    step->day, earlier->id, earlier->day);
-		if (earlier->action.is_stop && earlier->condition == NULL &&
-		    earlier->action.n_options == 0)
-			reader_warn(r, "unreachable-step",
-			    "\"%s\" always stops the sequence before",
-			    earlier->id);
-	}
-}
-
-static void
-check_steps(struct sequence *q, struct reader *r)
-{
-	size_t steps = reader_push(r, "steps");
-
-	for (int i = 0; i < q->n_steps; i++) {
-		char index[16];
-		size_t mark;
-
-		snprintf(index, sizeof index, "%d", i);
-		mark = reader_push(r, index);
-		default_recipient(q, &q->steps[i]);
-		check_step(q, i, r);
-		reader_pop(r, mark);
-	}
-	reader_pop(r, steps);
-}
 
 /* Accounts that have a human are the human's: the playbook's first rule. */
 static void
@@ -403,41 +164,14 @@ sequence_read(struct sequence *q, const char *name, struct reader *r)
 	*q = (struct sequence){.name = xstrdup(name), .grace_ms = GRACE_MS};
 	r->for_account = kind != NULL && strcmp(kind, "account") == 0;
 	reader_object(r, r->doc->root, sequence_keys, q);
-	check_steps(q, r);
+	q->text = json_dumps(r->doc->root, JSON_SORT_KEYS | JSON_COMPACT);
 	check_humans(q, r);
-}
-
-static void
-names_free(struct names *names)
-{
-	for (int i = 0; i < names->n; i++)
-		free(names->list[i]);
-	free(names->list);
-}
-
-static void
-step_free(struct step *step)
-{
-	for (int i = 0; i < step->action.n_options; i++) {
-		condition_free(step->action.options[i].condition);
-		names_free(&step->action.options[i].templates);
-	}
-	free(step->action.options);
-	for (int i = 0; i < step->action.to.n; i++) {
-		free(step->action.to.list[i].name);
-		condition_free(step->action.to.list[i].members);
-	}
-	free(step->action.to.list);
-	condition_free(step->condition);
-	free(step->id);
 }
 
 void
 sequence_free(struct sequence *q)
 {
-	for (int i = 0; i < q->n_steps; i++)
-		step_free(&q->steps[i]);
-	free(q->steps);
+	steps_free(q);
 	triggers_free(&q->enter);
 	triggers_free(&q->exit);
 	triggers_free(&q->pause);
@@ -445,6 +179,7 @@ sequence_free(struct sequence *q)
 	free(q->name);
 	free(q->description);
 	free(q->topic);
+	free(q->text);
 }
 
 const struct hours *

@@ -64,7 +64,7 @@ struct triggers {
 reader_fn read_enters, read_exits, read_pauses, read_goals;
 void triggers_free(struct triggers *);
 
-/* When something may be sent. */
+/* When something may be sent; read_hours() reads one. */
 enum hours_kind { HOURS_INHERITED, HOURS_ANY, HOURS_WINDOW };
 
 struct hours {
@@ -72,6 +72,8 @@ struct hours {
 	struct window window;
 	const struct zone *zone; /* NULL: the person's own */
 };
+
+reader_fn read_hours;
 
 struct names {
 	char **list;
@@ -85,7 +87,7 @@ struct names {
 struct option {
 	struct condition *condition; /* NULL: always */
 	char *variant;		     /* split: its name */
-	int share;		     /* split: of 100 */
+	int share;		     /* split: of 100 who are in it */
 	struct names templates;
 };
 
@@ -105,7 +107,7 @@ struct action {
 	struct option *options; /* `send` is one without a condition */
 	int n_options;		/* 0: nothing is sent */
 	bool is_split;		/* options are variants */
-	int holdout;		/* split: of 100 who get nothing */
+	int holdout;		/* of 100 who get nothing of it */
 	struct recipients to;
 	bool is_stop; /* nothing after it */
 };
@@ -140,6 +142,10 @@ struct sequence {
 	struct step *steps;
 	int n_steps;
 };
+
+/* step_read.c; `into` is the sequence. */
+reader_fn read_steps;
+void steps_free(struct sequence *);
 
 /* Reads reader->doc; what is wrong goes to the reader's problems. */
 void sequence_read(struct sequence *, const char *name, struct reader *);
