@@ -27,6 +27,8 @@ struct metrics;
 struct metrics *metrics_load(const char *path, struct problems *);
 void metrics_free(struct metrics *);
 const char *const *metrics_names(const struct metrics *); /* sorted, NULL */
+/* Of those, a user's or an account's. */
+const char *const *metrics_names_for(const struct metrics *, bool for_account);
 
 /*
  * Gives those that leave something in subjects their numbers (numbers.h). To be

@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "sequences/calendar.h"
+#include "sequences/condition.h"
 #include "sequences/metrics_private.h"
 #include "templates/mem.h"
 
 #define METRICS_MAX    1000
-#define DEPTH_MAX      16 /* of all, any and not in one another */
 
 #define TEXT_OR_OBJECT (READ_TEXT | READ_OBJECT)
 #define NUMBER_KEYS    (METRIC_OF | METRIC_IF | METRIC_WINDOW)
@@ -34,24 +34,13 @@ loader_of(struct reader *r)
 	return (struct loader *)r;
 }
 
-int
-metric_index(const struct metrics *all, const char *name)
-{
-	int i = 0;
-
-	while (i < all->n && strcmp(all->names[i], name) != 0)
-		i++;
-	return i < all->n ? i : -1;
-}
-
 /* -------------------------------------------- what is read from */
 
+/* Does its `metric` mean the account's? Members' parts are of a user. */
 static bool
-is_among(const char *const *list, const char *name)
+sees_account(const struct metric *m)
 {
-	while (*list != NULL && strcmp(*list, name) != 0)
-		list++;
-	return *list != NULL;
+	return m->for_account && m->kind->put == NULL;
 }
 
 /* An account's metrics see no user; those of events see no metric. */
@@ -63,7 +52,7 @@ roots_of(const struct metric *m)
 	    {{"account", "metric", "now", "user"},
 		{"account", "metric", "now"}}};
 
-	return roots[m->kind->keep == NULL][m->for_account];
+	return roots[m->kind->keep == NULL][sees_account(m)];
 }
 
 /*
@@ -111,7 +100,7 @@ check_metric_path(struct reader *r, const char *path)
 		reader_error(r, "a metric is read by its name: metric.NAME");
 		return;
 	}
-	other = find_metric(r, path + strlen("metric."), m->for_account);
+	other = find_metric(r, path + strlen("metric."), sees_account(m));
 	if (other >= 0)
 		add_need(m, other);
 }
@@ -119,142 +108,56 @@ check_metric_path(struct reader *r, const char *path)
 static void
 check_account_path(struct reader *r, const char *path)
 {
-	const struct metric *m = loader_of(r)->metric;
+	struct metric *m = loader_of(r)->metric;
 	const char *name = path + strlen("account.metric");
+	int other;
 
 	if (strncmp(path, "account.metric", strlen("account.metric")) != 0 ||
 	    (*name != '\0' && *name != '.'))
 		return;
-	if (m->kind->keep != NULL)
+	if (m->kind->keep != NULL) {
 		reader_error(r, "the condition of an event sees no metrics");
-	else if (m->for_account)
+	} else if (m->kind->put != NULL) {
+		reader_error(r, "what is over the members sees none of the "
+				"account's metrics");
+	} else if (m->for_account) {
 		reader_error(r, "an account's own metric is metric.NAME");
-	else if (*name == '.')
-		find_metric(r, name + 1, true);
+	} else if (*name == '\0') {
+		reader_error(
+		    r, "a metric is read by its name: account.metric.NAME");
+	} else {
+		other = find_metric(r, name + 1, true);
+		if (other >= 0)
+			add_need(m, other);
+	}
 }
 
-/* A liquid_path_fn */
 static void
-check_path(void *arg, const char *path, int line, bool guarded)
+check_path(struct reader *r, const char *path)
 {
-	struct reader *r = arg;
-	const char *const *roots = roots_of(loader_of(r)->metric);
+	struct metric *m = loader_of(r)->metric;
+	const char *const *roots = roots_of(m);
 	char *root = xstrndup(path, strcspn(path, "."));
 
-	if (!is_among(roots, root))
+	if (!name_is_among(root, roots))
 		reader_unknown(r, "value", root, roots);
 	else if (strcmp(root, "metric") == 0)
 		check_metric_path(r, path);
 	else if (strcmp(root, "account") == 0)
 		check_account_path(r, path);
+	else if (strcmp(root, "now") == 0)
+		m->reads_now = true;
 	free(root);
 }
 
-/* -------------------------------------------------- conditions */
-
-static struct check *check_read(struct reader *, json_t *, int depth);
-
+/* A liquid_path_fn */
 static void
-read_liquid(struct reader *r, const char *text, struct check *c)
+check_value_path(void *arg, const char *path, int line, bool guarded)
 {
-	struct error e;
-
-	c->liquid = liquid_condition_compile(text, &e);
-	if (c->liquid == NULL)
-		reader_error(r, "the condition cannot be read: %s", e.text);
-	else
-		liquid_condition_paths(c->liquid, check_path, r);
-}
-
-static void
-read_parts(struct reader *r, json_t *list, struct check *c, int depth)
-{
-	json_t *part;
-	size_t i;
-
-	if (json_array_size(list) == 0)
-		reader_error(r, "a list of conditions is expected");
-	c->parts = xcalloc(json_array_size(list) + 1, sizeof(struct check *));
-	json_array_foreach(list, i, part)
-	{
-		char index[24];
-		size_t mark;
-
-		snprintf(index, sizeof index, "%zu", i);
-		mark = reader_push(r, index);
-		c->parts[c->n_parts++] = check_read(r, part, depth + 1);
-		reader_pop(r, mark);
-	}
-}
-
-static void
-read_group(struct reader *r, json_t *value, struct check *c, int depth)
-{
-	static const char *const names[] = {
-	    [CHECK_ALL] = "all", [CHECK_ANY] = "any", [CHECK_NOT] = "not"};
-	const char *key = json_object_iter_key(json_object_iter(value));
-	json_t *inner = json_object_get(value, key);
-	int kind = CHECK_NOT;
-	size_t mark;
-
-	while (
-	    kind > CHECK_LIQUID && key != NULL && strcmp(names[kind], key) != 0)
-		kind--;
-	if (json_object_size(value) != 1 || kind == CHECK_LIQUID) {
-		reader_error(r,
-		    "one of {\"all\": [..]}, {\"any\": [..]} and {\"not\": ..} "
-		    "is expected");
-		return;
-	}
-	c->kind = kind;
-	mark = reader_push(r, key);
-	if (kind == CHECK_NOT) {
-		c->parts = xcalloc(1, sizeof(struct check *));
-		c->parts[c->n_parts++] = check_read(r, inner, depth + 1);
-	} else {
-		read_parts(r, inner, c, depth);
-	}
-	reader_pop(r, mark);
-}
-
-static struct check *
-check_read(struct reader *r, json_t *value, int depth)
-{
-	struct check *c = xcalloc(1, sizeof *c);
-
-	if (depth > DEPTH_MAX)
-		reader_error(
-		    r, "conditions are nested more than %d deep", DEPTH_MAX);
-	else if (json_is_string(value))
-		read_liquid(r, json_string_value(value), c);
-	else if (json_is_object(value))
-		read_group(r, value, c, depth);
-	else
-		reader_error(
-		    r, "a condition is expected: a string or an object");
-	return c;
-}
-
-static void
-check_free(struct check *c)
-{
-	if (c == NULL)
-		return;
-	for (int i = 0; i < c->n_parts; i++)
-		check_free(c->parts[i]);
-	free(c->parts);
-	liquid_condition_free(c->liquid);
-	free(c);
+	check_path(arg, path);
 }
 
 /* ------------------------------------------- values of the keys */
-
-/* `into` is a struct check ** */
-static void
-read_check(struct reader *r, json_t *value, void *into)
-{
-	*(struct check **)into = check_read(r, value, 0);
-}
 
 /* Names were gone over for it before; here it is only checked. */
 static void
@@ -262,7 +165,7 @@ read_for(struct reader *r, json_t *value, void *into)
 {
 	static const char *const names[] = {"user", "account", NULL};
 
-	if (!is_among(names, json_string_value(value)))
+	if (!name_is_among(json_string_value(value), names))
 		reader_unknown(
 		    r, "kind of subject", json_string_value(value), names);
 }
@@ -289,7 +192,7 @@ read_expr(struct reader *r, json_t *value, void *into)
 	if (m->expr == NULL)
 		reader_error(r, "the value cannot be read: %s", e.text);
 	else
-		liquid_value_paths(m->expr, check_path, r);
+		liquid_value_paths(m->expr, check_value_path, r);
 }
 
 static void
@@ -298,7 +201,7 @@ read_milestone(struct reader *r, json_t *value, void *into)
 	static const struct reader_key keys[] = {
 	    {"name", READ_TEXT, read_text, offsetof(struct milestone, name),
 		true},
-	    {"if", TEXT_OR_OBJECT, read_check,
+	    {"if", TEXT_OR_OBJECT, condition_read,
 		offsetof(struct milestone, check), true},
 	    {0},
 	};
@@ -324,6 +227,12 @@ read_event(struct reader *r, json_t *value, void *into)
 }
 
 static void
+read_check(struct reader *r, json_t *value, void *into)
+{
+	condition_read(r, value, &((struct metric *)into)->check);
+}
+
+static void
 read_trait(struct reader *r, json_t *value, void *into)
 {
 	read_text(r, value, &((struct metric *)into)->trait);
@@ -331,29 +240,43 @@ read_trait(struct reader *r, json_t *value, void *into)
 
 /* ---------------------------------------------------- the kinds */
 
+/* Those over members come last: they have the names of others. */
 static const struct metric_kind kinds[] = {
     {"count", READ_TEXT, read_event, METRIC_IF | METRIC_WINDOW, 0,
-	metric_keep_cell, metric_add, metric_value_count},
-    {"sum", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_keep_cell,
-	metric_add, metric_value_sum},
-    {"min", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_keep_cell,
-	fmin, metric_value_extreme},
-    {"max", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_keep_cell,
-	fmax, metric_value_extreme},
-    {"avg", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_keep_cell,
-	metric_add, metric_value_avg},
+	metric_value_count, .keep = metric_keep_cell, .merge = metric_add},
+    {"sum", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_value_sum,
+	.keep = metric_keep_cell, .merge = metric_add},
+    {"min", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_value_extreme,
+	.keep = metric_keep_cell, .merge = fmin},
+    {"max", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_value_extreme,
+	.keep = metric_keep_cell, .merge = fmax},
+    {"avg", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF, metric_value_avg,
+	.keep = metric_keep_cell, .merge = metric_add},
     {"latest", READ_TEXT, read_event, METRIC_OF | METRIC_IF, METRIC_OF,
-	metric_keep_latest, NULL, metric_value_latest},
-    {"first", READ_TEXT, read_event, METRIC_IF, 0, metric_keep_first, NULL,
-	metric_value_time},
-    {"last", READ_TEXT, read_event, METRIC_IF, 0, metric_keep_last, NULL,
-	metric_value_time},
+	metric_value_latest, .keep = metric_keep_latest},
+    {"first", READ_TEXT, read_event, METRIC_IF, 0, metric_value_time,
+	.keep = metric_keep_first},
+    {"last", READ_TEXT, read_event, METRIC_IF, 0, metric_value_time,
+	.keep = metric_keep_last},
     {"distinct", READ_TEXT, read_event, NUMBER_KEYS, METRIC_OF,
-	metric_keep_distinct, NULL, metric_value_distinct},
-    {"trait", READ_TEXT, read_trait, 0, 0, NULL, NULL, metric_value_trait},
-    {"expr", READ_TEXT, read_expr, 0, 0, NULL, NULL, metric_value_expr},
-    {"milestones", READ_LIST, read_milestones, 0, 0, NULL, NULL,
-	metric_value_milestones},
+	metric_value_distinct, .keep = metric_keep_distinct},
+    {"trait", READ_TEXT, read_trait, 0, 0, .value = metric_value_trait},
+    {"expr", READ_TEXT, read_expr, 0, 0, .value = metric_value_expr},
+    {"milestones", READ_LIST, read_milestones, 0, 0,
+	.value = metric_value_milestones},
+
+    {"share", TEXT_OR_OBJECT, read_check, METRIC_AMONG, 0, member_value_avg,
+	.put = member_put_sum, .part = member_part_share},
+    {"count", TEXT_OR_OBJECT, read_check, METRIC_AMONG, 0, member_value_count,
+	.put = member_put_sum, .part = member_part_count},
+    {"sum", READ_TEXT, read_expr, METRIC_AMONG, 0, member_value_sum,
+	.put = member_put_sum, .part = member_part_number},
+    {"avg", READ_TEXT, read_expr, METRIC_AMONG, 0, member_value_avg,
+	.put = member_put_sum, .part = member_part_number},
+    {"min", READ_TEXT, read_expr, METRIC_AMONG, 0, member_value_extreme,
+	.put = member_put_extreme, .merge = fmin, .part = member_part_number},
+    {"max", READ_TEXT, read_expr, METRIC_AMONG, 0, member_value_extreme,
+	.put = member_put_extreme, .merge = fmax, .part = member_part_number},
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
@@ -364,47 +287,45 @@ static const struct {
 } beside[] = {
     {METRIC_OF,
 	{"of", READ_TEXT, read_text, offsetof(struct metric, of), false}},
-    {METRIC_IF, {"if", TEXT_OR_OBJECT, read_check,
+    {METRIC_IF, {"if", TEXT_OR_OBJECT, condition_read,
 		    offsetof(struct metric, check), false}},
     {METRIC_WINDOW, {"window", READ_TEXT, read_window,
 			offsetof(struct metric, window_ms), false}},
+    {METRIC_AMONG, {"among", TEXT_OR_OBJECT, condition_read,
+		       offsetof(struct metric, among), false}},
 };
 #define N_BESIDE (sizeof beside / sizeof *beside)
 
-static const struct metric_kind *
-find_kind(const char *name)
+/*
+ * Is the kind one over the members of an account? Then it reads something of a
+ * member; else it is the name of an event.
+ */
+static bool
+is_over_members(const struct metric *m, json_t *value, const char *key)
 {
-	for (size_t i = 0; i < N_KINDS; i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			return &kinds[i];
-	return NULL;
+	json_t *read = json_object_get(value, key);
+	const char *text = json_string_value(read);
+
+	if (strcmp(key, "share") == 0)
+		return true;
+	if (!m->for_account || reader_has(value, "of"))
+		return false;
+	return json_is_object(read) ||
+	       (text != NULL && (strstr(text, "metric.") != NULL ||
+				    strstr(text, "user.") != NULL));
 }
 
-/* Says so when a metric is one that is counted over an account's members. */
-static bool
-is_over_members(struct reader *r, json_t *value)
+static const struct metric_kind *
+find_kind(const struct metric *m, json_t *value, const char *key)
 {
-	const char *key;
-	json_t *member;
+	bool is_over = is_over_members(m, value, key);
+	const struct metric_kind *found = NULL;
 
-	json_object_foreach(value, key, member)
-	{
-		const char *text = json_string_value(member);
-		const struct metric_kind *kind = find_kind(key);
-		size_t mark;
-
-		if (strcmp(key, "share") != 0 && strcmp(key, "among") != 0 &&
-		    (kind == NULL || kind->keep == NULL || text == NULL ||
-			strncmp(text, "metric.", strlen("metric.")) != 0))
-			continue;
-		mark = reader_push(r, key);
-		reader_error(r,
-		    "aggregates over the members of an account are not "
-		    "available");
-		reader_pop(r, mark);
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < N_KINDS; i++)
+		if (strcmp(kinds[i].name, key) == 0 &&
+		    (kinds[i].put == NULL || is_over))
+			found = &kinds[i];
+	return found;
 }
 
 static void
@@ -414,9 +335,11 @@ complain_of_kind(struct reader *r, json_t *value)
 	struct buf list = {0};
 	json_t *member;
 
-	for (size_t i = 0; i < N_KINDS; i++) {
-		names[i] = kinds[i].name;
-		buf_addf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+	for (size_t i = 0, n = 0; i < N_KINDS; i++) {
+		if (name_is_among(kinds[i].name, names))
+			continue;
+		names[n] = kinds[i].name;
+		buf_addf(&list, "%s%s", n++ > 0 ? ", " : "", kinds[i].name);
 	}
 	json_object_foreach(value, key, member)
 	{
@@ -438,17 +361,15 @@ complain_of_kind(struct reader *r, json_t *value)
 
 /* The kind that its keys name; NULL, with an error, for none and for two. */
 static const struct metric_kind *
-read_kind(struct reader *r, json_t *value)
+read_kind(struct reader *r, const struct metric *m, json_t *value)
 {
 	const struct metric_kind *found = NULL;
 	const char *key;
 	json_t *member;
 
-	if (is_over_members(r, value))
-		return NULL;
 	json_object_foreach(value, key, member)
 	{
-		const struct metric_kind *kind = find_kind(key);
+		const struct metric_kind *kind = find_kind(m, value, key);
 
 		if (kind != NULL && found != NULL) {
 			reader_error(r,
@@ -468,12 +389,15 @@ static void
 read_metric(struct reader *r, json_t *value, struct metric *m)
 {
 	struct reader_key keys[N_BESIDE + 3] = {0}, *key = keys;
-	struct buf state = {0};
 
 	loader_of(r)->metric = m;
-	m->kind = read_kind(r, value);
+	m->kind = read_kind(r, m, value);
 	if (m->kind == NULL)
 		return;
+	if (m->kind->put != NULL && !m->for_account)
+		reader_error(r,
+		    "a share is over the members of an account: \"for\": "
+		    "\"account\" is missing");
 	*key++ = (struct reader_key){
 	    m->kind->name, m->kind->types, m->kind->read, 0, true};
 	*key++ = (struct reader_key){"for", READ_TEXT, read_for, 0, false};
@@ -483,71 +407,7 @@ read_metric(struct reader *r, json_t *value, struct metric *m)
 			key++->is_required = m->kind->needs & beside[i].bit;
 		}
 	reader_object(r, value, keys, m);
-	buf_addf(&state, "%s %s", m->name, m->kind->name);
-	if (m->window_ms > 0)
-		buf_addf(&state, " %lld", (long long)m->window_ms);
-	m->key = buf_steal(&state);
-}
-
-/* ------------------------------------------------------ circles */
-
-enum mark { MARK_NEW, MARK_OPEN, MARK_DONE };
-
-struct walk {
-	struct reader *reader;
-	struct metrics *all;
-	enum mark *marks;
-	int *path; /* the open ones, from the first to the last */
-	int n_path;
-};
-
-static void
-complain_of_circle(struct walk *w, int again)
-{
-	struct buf circle = {0};
-	int i = w->n_path;
-	size_t mark;
-
-	while (w->path[--i] != again)
-		;
-	for (; i < w->n_path; i++)
-		buf_addf(
-		    &circle, "%s, which needs ", w->all->names[w->path[i]]);
-	mark = reader_push(w->reader, w->all->names[again]);
-	reader_error(w->reader, "metrics need each other: %s%s",
-	    buf_str(&circle), w->all->names[again]);
-	reader_pop(w->reader, mark);
-	buf_free(&circle);
-}
-
-static void
-visit(struct walk *w, int i)
-{
-	const struct metric *m = &w->all->list[i];
-
-	if (w->marks[i] == MARK_OPEN)
-		complain_of_circle(w, i);
-	if (w->marks[i] != MARK_NEW)
-		return;
-	w->marks[i] = MARK_OPEN;
-	w->path[w->n_path++] = i;
-	for (int need = 0; need < m->n_needs; need++)
-		visit(w, m->needs[need]);
-	w->n_path--;
-	w->marks[i] = MARK_DONE;
-}
-
-static void
-find_circles(struct reader *r, struct metrics *all)
-{
-	struct walk walk = {.reader = r, .all = all};
-
-	walk.marks = xcalloc((size_t)all->n + 1, sizeof *walk.marks);
-	walk.path = xcalloc((size_t)all->n + 1, sizeof *walk.path);
-	for (int i = 0; i < all->n; i++)
-		visit(&walk, i);
-	free(walk.marks);
-	free(walk.path);
+	m->text = json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT);
 }
 
 /* ----------------------------------------------------- the file */
@@ -576,7 +436,7 @@ read_names(struct metrics *all, json_t *value)
 
 	json_object_foreach(value, name, one)
 	{
-		all->names[all->n++] = xstrdup(name);
+		all->names[all->n++] = name;
 	}
 	qsort(all->names, (size_t)all->n, sizeof *all->names, compare_names);
 	for (int i = 0; i < all->n; i++) {
@@ -584,6 +444,7 @@ read_names(struct metrics *all, json_t *value)
 		    json_object_get(value, all->names[i]), "for"));
 
 		all->list[i].name = xstrdup(all->names[i]);
+		all->names[i] = all->list[i].name;
 		all->list[i].for_account =
 		    subject != NULL && strcmp(subject, "account") == 0;
 	}
@@ -601,7 +462,6 @@ read_metrics(struct reader *r, json_t *value, void *into)
 		reader_error(r, "there are more than %d metrics", METRICS_MAX);
 		return;
 	}
-	free(all->names);
 	all->names = xcalloc(n + 1, sizeof *all->names);
 	all->list = xcalloc(n + 1, sizeof *all->list);
 	read_names(all, value);
@@ -620,7 +480,7 @@ read_metrics(struct reader *r, json_t *value, void *into)
 			    r, one, &all->list[metric_index(all, name)]);
 		reader_pop(r, mark);
 	}
-	find_circles(r, all);
+	metrics_connect(all, r);
 }
 
 static void
@@ -632,7 +492,9 @@ read_file(struct metrics *all, const char *path, struct problems *problems)
 	    {0},
 	};
 	const char *slash = strrchr(path, '/');
-	struct loader loader = {.reader.problems = problems, .all = all};
+	struct loader loader = {
+	    .reader = {.problems = problems, .check_path = check_path},
+	    .all = all};
 	struct json_doc doc;
 	struct error e;
 
@@ -652,10 +514,34 @@ metrics_load(const char *path, struct problems *problems)
 {
 	struct metrics *all = xcalloc(1, sizeof *all);
 
-	all->names = xcalloc(1, sizeof *all->names);
 	if (access(path, F_OK) == 0 || errno != ENOENT)
 		read_file(all, path, problems);
+	if (all->names == NULL) { /* there are none */
+		all->names = xcalloc(1, sizeof *all->names);
+		metrics_connect(all, NULL);
+	}
 	return all;
+}
+
+static void
+metric_free(struct metric *m)
+{
+	for (int i = 0; i < m->n_milestones; i++) {
+		free(m->milestones[i].name);
+		condition_free(m->milestones[i].check);
+	}
+	condition_free(m->check);
+	condition_free(m->among);
+	liquid_value_free(m->expr);
+	free(m->milestones);
+	free(m->name);
+	free(m->text);
+	free(m->key);
+	free(m->event);
+	free(m->of);
+	free(m->trait);
+	free(m->needs);
+	free(m->sources);
 }
 
 void
@@ -663,25 +549,14 @@ metrics_free(struct metrics *all)
 {
 	if (all == NULL)
 		return;
-	for (int i = 0; i < all->n; i++) {
-		struct metric *m = &all->list[i];
-
-		for (int j = 0; j < m->n_milestones; j++) {
-			free(m->milestones[j].name);
-			check_free(m->milestones[j].check);
-		}
-		check_free(m->check);
-		liquid_value_free(m->expr);
-		free(m->milestones);
-		free(m->name);
-		free(m->event);
-		free(m->of);
-		free(m->key);
-		free(m->trait);
-		free(m->needs);
-		free((char *)all->names[i]);
-	}
-	free(all->names);
+	for (int i = 0; i < all->n; i++)
+		metric_free(&all->list[i]);
 	free(all->list);
+	free(all->names);
+	free(all->names_for[0]);
+	free(all->names_for[1]);
+	free(all->by_event);
+	free(all->of_members);
+	free(all->members_read);
 	free(all);
 }

@@ -26,8 +26,10 @@ struct reader {
 	const struct rules_context *context;
 	const char *const *metrics; /* names; NULL-terminated */
 	const struct metrics *all_metrics;
-	bool for_account;	    /* what is being read is an account's */
-	struct buf at;		    /* JSON pointer of the value being read */
+	bool for_account; /* what is being read is an account's */
+	/* Is this what a condition may read? NULL: condition.c's own check. */
+	void (*check_path)(struct reader *, const char *path);
+	struct buf at; /* JSON pointer of the value being read */
 };
 
 /* Reads a value into `into`, the place in the struct that its row names. */
