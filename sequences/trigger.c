@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sequences/sequence.h"
+#include "templates/mem.h"
 
 #define OF_TRIGGER(member) offsetof(struct trigger, member)
 
@@ -42,6 +43,230 @@ read_reenter(struct reader *r, json_t *value, void *into)
 		reader_unknown(r, "kind of reentry", name, names);
 }
 
+/* ---------------------------------------------- ways in that watch */
+
+static void
+error_at_key(struct reader *r, const char *key, const char *text)
+{
+	size_t mark = reader_push(r, key);
+
+	reader_error(r, "%s", text);
+	reader_pop(r, mark);
+}
+
+/* A duration in which something can happen. */
+static void
+read_period(struct reader *r, json_t *value, void *into)
+{
+	int64_t ms = -1;
+
+	if (duration_parse(json_string_value(value), &ms) == 0 && ms == 0)
+		reader_error(r, "more than 0 is expected");
+	else
+		read_duration(r, value, into);
+}
+
+/* One of the subject that the sequence is for. */
+static void
+check_metric(struct reader *r, const char *name)
+{
+	const char *const *known =
+	    metrics_names_for(r->all_metrics, r->for_account);
+
+	if (!name_is_among(name, metrics_names(r->all_metrics)))
+		reader_unknown(r, "metric", name, known);
+	else if (!name_is_among(name, known))
+		reader_unknown(r,
+		    r->for_account ? "metric of an account"
+				   : "metric of a user",
+		    name, known);
+	else if (metrics_read_now(r->all_metrics, name))
+		reader_warn(r, "reads-now",
+		    "\"%s\" reads the time, and changes with it unseen: it "
+		    "is looked at when something happens",
+		    name);
+}
+
+/* `into` is a char **. */
+static void
+read_metric(struct reader *r, json_t *value, void *into)
+{
+	read_text(r, value, into);
+	check_metric(r, json_string_value(value));
+}
+
+static void
+read_baseline(struct reader *r, json_t *value, void *into)
+{
+	static const char *const names[] = {"fire", "skip", NULL};
+	const char *name = json_string_value(value);
+
+	if (!name_is_among(name, names))
+		reader_unknown(r, "baseline", name, names);
+	*(bool *)into = strcmp(name, "fire") == 0;
+}
+
+static const struct reader_key threshold_keys[] = {
+    {"metric", READ_TEXT, read_metric, OF_TRIGGER(metric), true},
+    {"below", READ_NUMBER, read_number, OF_TRIGGER(level), false},
+    {"above", READ_NUMBER, read_number, OF_TRIGGER(level), false},
+    {"rearm", READ_NUMBER, read_number, OF_TRIGGER(rearm), false},
+    {"dwell", READ_TEXT, read_period, OF_TRIGGER(period_ms), false},
+    {"cooldown", READ_TEXT, read_period, OF_TRIGGER(cooldown_ms), false},
+    {"baseline", READ_TEXT, read_baseline, OF_TRIGGER(fires_at_once), false},
+    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition), false},
+    {"reenter", TEXT_OR_OBJECT, read_reenter, 0, false},
+    {0},
+};
+
+static void
+check_threshold(struct reader *r, json_t *value, void *into)
+{
+	struct trigger *t = into;
+
+	t->is_above = reader_has(value, "above");
+	if (t->is_above == reader_has(value, "below"))
+		reader_error(r, t->is_above
+				    ? "\"below\" or \"above\", not both"
+				    : "\"below\", \"above\" or \"stagnant\" is "
+				      "missing");
+	if (!reader_has(value, "rearm"))
+		t->rearm = t->level;
+	if (t->is_above ? t->rearm > t->level : t->rearm < t->level)
+		error_at_key(r, "rearm",
+		    t->is_above ? "it is rearmed when it has fallen to this: "
+				  "no more than \"above\" is expected"
+				: "it is rearmed when it has risen to this: no "
+				  "less than \"below\" is expected");
+	if (!reader_has(value, "rearm") && t->period_ms == 0 &&
+	    t->cooldown_ms == 0)
+		reader_warn(r, "jittery-threshold",
+		    "a value that jitters around %.12g fires again and again: "
+		    "add \"rearm\", \"dwell\" or \"cooldown\"",
+		    t->level);
+}
+
+static void
+read_gain(struct reader *r, json_t *value, void *into)
+{
+	if (json_number_value(value) <= 0)
+		reader_error(r, "more than 0 is expected");
+	read_number(r, value, into);
+}
+
+static const struct reader_key stagnant_keys[] = {
+    {"metric", READ_TEXT, read_metric, OF_TRIGGER(metric), true},
+    {"stagnant", READ_TEXT, read_period, OF_TRIGGER(period_ms), true},
+    {"gain", READ_NUMBER, read_gain, OF_TRIGGER(level), false},
+    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition), false},
+    {"reenter", TEXT_OR_OBJECT, read_reenter, 0, false},
+    {0},
+};
+
+static const struct reader_key missing_keys[] = {
+    {"missing", READ_TEXT, read_text, OF_TRIGGER(on), true},
+    {"after", READ_TEXT, read_text, OF_TRIGGER(after), true},
+    {"within", READ_TEXT, read_period, OF_TRIGGER(period_ms), true},
+    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition), false},
+    {"reenter", TEXT_OR_OBJECT, read_reenter, 0, false},
+    {0},
+};
+
+static const struct reader_key idle_keys[] = {
+    {"idle", READ_TEXT, read_period, OF_TRIGGER(period_ms), true},
+    {"since", READ_TEXT, read_metric, OF_TRIGGER(metric), false},
+    {"of", READ_TEXT, read_text, OF_TRIGGER(on), true},
+    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition), false},
+    {"reenter", TEXT_OR_OBJECT, read_reenter, 0, false},
+    {0},
+};
+
+/* A liquid_path_fn; `arg` is a text, NULL once it is known to be a path. */
+static void
+take_path(void *arg, const char *path, int line, bool guarded)
+{
+	const char **text = arg;
+
+	if (*text != NULL && strcmp(*text, path) == 0)
+		*text = NULL;
+}
+
+/* A trait of the subject's own; `into` is the trigger. */
+static bool
+read_date_trait(struct reader *r, struct trigger *t)
+{
+	const char *own = r->for_account ? "account." : "user.";
+	const char *rest = t->date_text;
+	struct error e;
+
+	if (strncmp(rest, own, strlen(own)) != 0 ||
+	    strncmp(rest, "account.metric.", 15) == 0)
+		return false;
+	t->date = liquid_value_compile(t->date_text, &e);
+	if (t->date != NULL)
+		liquid_value_paths(t->date, take_path, &rest);
+	return rest == NULL;
+}
+
+/* `into` is the trigger. */
+static void
+read_date(struct reader *r, json_t *value, void *into)
+{
+	struct trigger *t = into;
+
+	read_text(r, value, &t->date_text);
+	if (t->date_text == NULL)
+		return;
+	if (strncmp(t->date_text, "metric.", 7) == 0) {
+		t->metric = xstrdup(t->date_text + 7);
+		check_metric(r, t->metric);
+	} else if (!read_date_trait(r, t)) {
+		reader_error(r,
+		    "a date of the %s's own is expected: \"%s.NAME\" or "
+		    "\"metric.NAME\"",
+		    r->for_account ? "account" : "user",
+		    r->for_account ? "account" : "user");
+	}
+}
+
+/* "3d" after the date, "-3d" before it. */
+static void
+read_offset(struct reader *r, json_t *value, void *into)
+{
+	const char *text = json_string_value(value);
+	bool is_before = text[0] == '-';
+
+	if (duration_parse(text + is_before, into) != 0)
+		reader_error(r,
+		    "a duration is expected, such as \"2d\" or, for before, "
+		    "\"-14d\" (s, m, h, d, w)");
+	else if (is_before)
+		*(int64_t *)into = -*(int64_t *)into;
+}
+
+static const struct reader_key date_keys[] = {
+    {"date", READ_TEXT, read_date, 0, true},
+    {"offset", READ_TEXT, read_offset, OF_TRIGGER(period_ms), false},
+    {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition), false},
+    {"reenter", TEXT_OR_OBJECT, read_reenter, 0, false},
+    {0},
+};
+
+/* No event is there when something does not come. */
+static void
+check_condition(struct reader *r, json_t *value, void *into)
+{
+	size_t mark = reader_push(r, "if");
+
+	if (condition_mentions(((struct trigger *)into)->condition, "event"))
+		reader_warn(r, "no-event",
+		    "it is time that starts this, not an event: event.* is not "
+		    "set");
+	reader_pop(r, mark);
+}
+
+/* ----------------------------------------------------- ways in */
+
 static const struct reader_key event_keys[] = {
     {"on", READ_TEXT, read_text, OF_TRIGGER(on), true},
     {"if", TEXT_OR_OBJECT, condition_read, OF_TRIGGER(condition), false},
@@ -54,41 +279,78 @@ static const struct reader_key manual_keys[] = {
     {0},
 };
 
-/* Ways in, known by the key that makes them what they are. */
+/* Known by the first key of these that is there. */
 static const struct enter_kind {
 	const char *key;
 	enum trigger_kind kind;
-	const struct reader_key *keys; /* NULL: not in this version */
+	enum reenter reenter; /* unless it says so */
+	const struct reader_key *keys;
+	reader_fn *check; /* what they must be to one another, or NULL */
 } enter_kinds[] = {
-    {"on", TRIGGER_EVENT, event_keys},
-    {"manual", TRIGGER_MANUAL, manual_keys},
-    {"metric", 0, NULL},
-    {"missing", 0, NULL},
-    {"idle", 0, NULL},
-    {"date", 0, NULL},
-    {0},
+    {"on", TRIGGER_EVENT, REENTER_NEVER, event_keys, NULL},
+    {"manual", TRIGGER_MANUAL, REENTER_NEVER, manual_keys, NULL},
+    {"stagnant", TRIGGER_STAGNANT, REENTER_AFTER_EXIT, stagnant_keys, NULL},
+    {"metric", TRIGGER_THRESHOLD, REENTER_AFTER_EXIT, threshold_keys,
+	check_threshold},
+    {"missing", TRIGGER_MISSING, REENTER_NEVER, missing_keys, check_condition},
+    {"idle", TRIGGER_IDLE, REENTER_AFTER_EXIT, idle_keys, check_condition},
+    {"date", TRIGGER_DATE, REENTER_AFTER_EXIT, date_keys, check_condition},
+    /* "on" is what nearly everybody means who names none */
+    {NULL, TRIGGER_EVENT, REENTER_NEVER, event_keys, NULL},
 };
+
+/*
+ * What a record in a subject depends on: who gets in, and how often, may change
+ * without it.
+ */
+static char *
+text_of(json_t *value)
+{
+	static const char *const beside[] = {
+	    "baseline", "cooldown", "if", "reenter"};
+	json_t *rest = json_copy(value);
+	char *text;
+
+	for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
+		json_object_del(rest, beside[i]);
+	text = json_dumps(rest, JSON_SORT_KEYS | JSON_COMPACT);
+	json_decref(rest);
+	return text;
+}
 
 static void
 read_enter(struct reader *r, json_t *value, void *into)
 {
 	struct trigger *t = into;
 	const struct enter_kind *k = enter_kinds;
-	size_t mark;
 
 	while (k->key != NULL && !reader_has(value, k->key))
 		k++;
-	if (k->key == NULL) { /* "on" is what nearly everybody means */
-		reader_object(r, value, event_keys, t);
-	} else if (k->keys == NULL) {
-		mark = reader_push(r, k->key);
-		reader_error(
-		    r, "\"%s\" is not available in this version", k->key);
-		reader_pop(r, mark);
-	} else {
-		t->kind = k->kind;
-		reader_object(r, value, k->keys, t);
-	}
+	t->kind = k->kind;
+	t->reenter = k->reenter;
+	reader_object(r, value, k->keys, t);
+	if (k->check != NULL)
+		k->check(r, value, t);
+	if (t->kind >= TRIGGER_THRESHOLD)
+		t->text = text_of(value);
+}
+
+/* Two that differ in their conditions only have a record each. */
+static void
+tell_apart(struct triggers *t)
+{
+	for (int i = 0; i < t->n; i++)
+		for (int k = 0; k < i && t->list[i].text != NULL; k++) {
+			struct trigger *one = &t->list[i];
+			struct buf text = {0};
+
+			if (t->list[k].text == NULL ||
+			    strcmp(one->text, t->list[k].text) != 0)
+				continue;
+			buf_addf(&text, "%s again", one->text);
+			free(one->text);
+			one->text = buf_steal(&text);
+		}
 }
 
 void
@@ -99,6 +361,7 @@ read_enters(struct reader *r, json_t *value, void *into)
 	t->list = reader_list(r, value, sizeof *t->list, read_enter, &t->n);
 	if (t->n == 0)
 		reader_error(r, "a way in is expected");
+	tell_apart(t);
 }
 
 static void
@@ -174,8 +437,15 @@ void
 triggers_free(struct triggers *t)
 {
 	for (int i = 0; i < t->n; i++) {
-		free(t->list[i].on);
-		condition_free(t->list[i].condition);
+		struct trigger *one = &t->list[i];
+
+		free(one->on);
+		condition_free(one->condition);
+		free(one->text);
+		free(one->metric);
+		free(one->after);
+		liquid_value_free(one->date);
+		free(one->date_text);
 	}
 	free(t->list);
 }
