@@ -37,6 +37,7 @@ overview(void)
 		printf("  %-10s %s\n", (*c)->name, (*c)->summary);
 	printf("\nExamples:\n"
 	       "  nudge init acme             make a workspace\n"
+	       "  nudge test -C acme          play what must happen to whom\n"
 	       "  nudge run -C acme           start the worker\n"
 	       "  nudge person -C acme ada    what happened to ada, and why\n"
 	       "\nnudge help COMMAND says more; nudge help settings lists what "

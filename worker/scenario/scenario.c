@@ -614,7 +614,7 @@ read_end(struct reading *g, json_t *root)
 	if (s->until_ms == 0)
 		s->until_ms = latest_ms;
 	else if (s->until_ms < latest_ms)
-		wrong(g, "until", "a later time is named above");
+		wrong(g, "until", "a later time than this is named above");
 	for (int i = 0; i < s->n_expected; i++)
 		if (s->expected[i].kind == EXPECT_METRIC &&
 		    s->expected[i].at_ms == 0)
