@@ -22,15 +22,18 @@
 #include <event2/thread.h>
 
 #include "templates/date.h"
+#include "templates/mem.h"
 #include "worker/checkpoint.h"
 #include "worker/folders.h"
 #include "worker/http/server.h"
 #include "worker/lanes.h"
 #include "worker/log.h"
 #include "worker/notify.h"
+#include "worker/sweep.h"
 #include "worker/worker.h"
 
 #define WAKE_SET	1000 /* wake-ups looked at in one turn */
+#define MEMBERS_SET	500  /* members that messages go to in one turn */
 #define TRIM_SET	200  /* old rows looked at in one turn */
 #define TRIM_EVERY_MS	1000
 #define REOPEN_MS	2000
@@ -44,6 +47,9 @@ struct worker {
 	struct event *turn_event, *gather, *timer, *signals[2], *reload;
 	struct server *server;
 	struct workspace *workspace;
+	char *known;	  /* the definitions that the store has; NULL: none */
+	bool is_prepared; /* ... and they are those of the workspace */
+	struct sweep sweep;
 	struct clock clock;
 	struct queue *queue; /* NULL while the store cannot be used */
 	struct turn turn;
@@ -53,10 +59,10 @@ struct worker {
 	int64_t n_events;	     /* waiting in the inputs */
 	int arrivals, last_arrivals; /* since the last turn; before it */
 	int64_t first_arrival_us;    /* monotonic */
-	int64_t next_wakeup_ms;
-	int64_t trimmed_at, tried_at; /* monotonic */
-	int64_t drain_until;	      /* monotonic; 0: not draining */
-	bool must_recover; /* the store may have messages in `sending` */
+	int64_t next_wakeup_ms, next_members_ms; /* 0: none */
+	int64_t trimmed_at, tried_at;		 /* monotonic */
+	int64_t drain_until; /* monotonic; 0: not draining */
+	bool must_recover;   /* the store may have messages in `sending` */
 	int exit_code;
 };
 
@@ -150,16 +156,23 @@ recover(struct worker *w)
 }
 
 static bool
+is_due(int64_t at_ms, int64_t now_ms)
+{
+	return at_ms != 0 && at_ms <= now_ms;
+}
+
+static bool
 has_work(struct worker *w, int64_t now_ms, int64_t mono)
 {
-	bool closing = is_closing(w);
-
-	if (w->inputs != NULL || can_recover(w))
+	if (w->inputs != NULL || can_recover(w) ||
+	    lanes_have_verdicts(&w->lanes))
 		return true;
-	if (!closing && w->next_wakeup_ms != 0 && w->next_wakeup_ms <= now_ms)
-		return true;
-	return lanes_have_verdicts(&w->lanes) ||
-	       (!closing && lanes_have_due(&w->lanes, now_ms, mono));
+	if (is_closing(w))
+		return false;
+	return !w->is_prepared || w->sweep.is_on ||
+	       is_due(w->next_wakeup_ms, now_ms) ||
+	       is_due(w->next_members_ms, now_ms) ||
+	       lanes_have_due(&w->lanes, now_ms, mono);
 }
 
 /* An event and its place among all that arrived: equal times keep it. */
@@ -207,15 +220,15 @@ static int64_t
 next_moment(struct worker *w, int64_t to_ms)
 {
 	int64_t now = clock_now_ms(&w->clock), next = to_ms;
-	int64_t message = lanes_next_ms(&w->lanes);
+	const int64_t moments[] = {
+	    lanes_next_ms(&w->lanes), w->next_wakeup_ms, w->next_members_ms};
 
 	if (has_work(w, now, clock_monotonic_ms()) ||
 	    !lanes_are_quiet(&w->lanes))
 		return now;
-	if (message != 0 && message < next)
-		next = message;
-	if (w->next_wakeup_ms != 0 && w->next_wakeup_ms < next)
-		next = w->next_wakeup_ms;
+	for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
+		if (moments[i] != 0 && moments[i] < next)
+			next = moments[i];
 	return next > now ? next : now;
 }
 
@@ -272,6 +285,33 @@ trim(struct worker *w, int64_t mono)
 	    w->turn.now_ms - s->retention_ms, TRIM_SET);
 }
 
+/* New definitions are the store's before anybody is looked at with them. */
+static int
+prepare(struct worker *w)
+{
+	return w->is_prepared || queue_is_full(w->queue)
+		   ? 0
+		   : sweep_prepare(&w->sweep, &w->turn);
+}
+
+/* Messages go out before people who nothing happened to are looked at. */
+static int
+send_and_sweep(struct worker *w, int64_t mono)
+{
+	if (turn_fan_out(&w->turn, MEMBERS_SET) < 0 ||
+	    lanes_claim(&w->lanes, &w->turn, mono) != 0)
+		return -1;
+	return w->sweep.is_on ? sweep_step(&w->sweep, &w->turn, mono) : 0;
+}
+
+static int
+look_ahead(struct worker *w)
+{
+	w->next_wakeup_ms = queue_wakeup_next(w->queue);
+	w->next_members_ms = queue_message_next(w->queue, CHANNEL_MEMBERS);
+	return w->next_wakeup_ms < 0 || w->next_members_ms < 0 ? -1 : 0;
+}
+
 /* Everything of a turn that stands in its transaction. */
 static int
 transact(struct worker *w, struct input *inputs, int64_t mono)
@@ -279,21 +319,15 @@ transact(struct worker *w, struct input *inputs, int64_t mono)
 	struct turn *t = &w->turn;
 	bool closing;
 
-	if (turn_begin(t, clock_now_ms(&w->clock)) != 0 ||
+	if (turn_begin(t, clock_now_ms(&w->clock)) != 0 || prepare(w) != 0 ||
 	    (can_recover(w) && recover(w) != 0) || take_events(w, inputs) < 0 ||
-	    take_calls(w, inputs) != 0)
-		return -1;
-	if (lanes_settle(&w->lanes, t) != 0)
+	    take_calls(w, inputs) != 0 || lanes_settle(&w->lanes, t) != 0)
 		return -1;
 	closing = is_closing(w);
-	if (!closing && turn_wake(t, WAKE_SET) < 0)
+	if ((!closing && turn_wake(t, WAKE_SET) < 0) || turn_write(t) != 0 ||
+	    trim(w, mono) < 0 || (!closing && send_and_sweep(w, mono) != 0))
 		return -1;
-	if (turn_write(t) != 0 || trim(w, mono) < 0)
-		return -1;
-	if (!closing && lanes_claim(&w->lanes, t, mono) != 0)
-		return -1;
-	w->next_wakeup_ms = queue_wakeup_next(w->queue);
-	return w->next_wakeup_ms < 0 ? -1 : turn_commit(t);
+	return look_ahead(w) != 0 ? -1 : turn_commit(t);
 }
 
 static void
@@ -381,6 +415,9 @@ next_look(struct worker *w, int64_t now_ms, int64_t mono)
 	if (!w->clock.is_test && w->next_wakeup_ms != 0 &&
 	    w->next_wakeup_ms - now_ms < wait)
 		wait = w->next_wakeup_ms - now_ms;
+	if (!w->clock.is_test && w->next_members_ms != 0 &&
+	    w->next_members_ms - now_ms < wait)
+		wait = w->next_members_ms - now_ms;
 	wait = lanes_wait(&w->lanes, now_ms, mono, w->clock.is_test, wait);
 	return wait < 1 ? 1 : wait;
 }
@@ -404,6 +441,20 @@ finish_drain(struct worker *w, int64_t mono)
 		event_base_loopexit(w->base, NULL);
 }
 
+/* They are in the store now: the next workspace counts on from there. */
+static void
+remember_definitions(struct worker *w)
+{
+	struct buf text = {0};
+
+	if (w->is_prepared)
+		return;
+	rules_definitions(w->workspace->rules, &text);
+	free(w->known);
+	w->known = buf_steal(&text);
+	w->is_prepared = true;
+}
+
 /* Gather, decide, commit, act. */
 static void
 one_turn(struct worker *w, int64_t mono)
@@ -417,6 +468,9 @@ one_turn(struct worker *w, int64_t mono)
 		answer(inputs, 503);
 		return;
 	}
+	if (!queue_is_full(w->queue))
+		remember_definitions(w);
+	sweep_committed(&w->sweep, mono);
 	lanes_committed(&w->lanes, mono);
 	answer(inputs, 200);
 	if (queue_log_bytes(w->queue) > LOG_MAX)
@@ -486,6 +540,73 @@ exit_code_of(enum queue_failure what)
 	}
 }
 
+static struct workspace *
+load(const struct worker_options *options, const char *known, bool quietly)
+{
+	struct problems problems = {0};
+	struct workspace *workspace = workspace_load(
+	    options->folder, options->overrides, known, &problems, false);
+	char text[700];
+
+	for (int i = 0; i < problems.count; i++) {
+		const struct problem *p = &problems.list[i];
+
+		error_string(&p->at, text, sizeof text);
+		if (!p->is_warning)
+			log_error("%s", text);
+		else if (!quietly)
+			log_warn("%s [%s]", text, p->rule);
+	}
+	problems_free(&problems);
+	return workspace;
+}
+
+/* Takes the fresh workspace over, unless its channels cannot start. */
+static int
+follow(struct worker *w, struct workspace *fresh)
+{
+	struct error e;
+
+	if (lanes_follow(&w->lanes, fresh, fresh->settings->drain_ms, &e) !=
+	    0) {
+		log_error("%s", e.text);
+		workspace_release(fresh);
+		return -1;
+	}
+	workspace_release(w->workspace);
+	w->workspace = w->turn.workspace = fresh;
+	w->is_prepared = false;
+	return 0;
+}
+
+/*
+ * The workspace was loaded without knowing what this store has of definitions,
+ * or somebody else has used the store since: it is loaded again.
+ */
+static int
+know_store(struct worker *w)
+{
+	struct workspace *fresh;
+	const char *text;
+
+	w->is_prepared = false;
+	if (sweep_known(w->queue, &text) != 0) {
+		log_error("%s", queue_error(w->queue)->text);
+		w->exit_code = EX_IOERR;
+		return -1;
+	}
+	if (text == NULL || (w->known != NULL && strcmp(w->known, text) == 0))
+		return 0;
+	fresh = load(w->options, text, true);
+	if (fresh == NULL || follow(w, fresh) != 0) {
+		w->exit_code = EX_CONFIG;
+		return -1;
+	}
+	free(w->known);
+	w->known = xstrdup(text);
+	return 0;
+}
+
 static int
 open_store(struct worker *w)
 {
@@ -499,6 +620,10 @@ open_store(struct worker *w)
 		w->exit_code = exit_code_of(error.what);
 		return -1;
 	}
+	if (know_store(w) != 0) {
+		close_store(w);
+		return -1;
+	}
 	if (turn_init(&w->turn, w->queue, w->workspace) != 0) {
 		log_error("%s", queue_error(w->queue)->text);
 		w->exit_code = EX_IOERR;
@@ -508,7 +633,7 @@ open_store(struct worker *w)
 	w->exit_code = EX_OK;
 	w->must_recover = true;
 	w->checkpoint = checkpoint_start(path);
-	w->next_wakeup_ms = queue_wakeup_next(w->queue);
+	look_ahead(w);
 	lanes_look(&w->lanes, w->queue);
 	want_turn(w);
 	return 0;
@@ -533,27 +658,6 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	want_turn(w);
 }
 
-static struct workspace *
-load(const struct worker_options *options)
-{
-	struct problems problems = {0};
-	struct workspace *workspace = workspace_load(
-	    options->folder, options->overrides, &problems, false);
-	char text[700];
-
-	for (int i = 0; i < problems.count; i++) {
-		const struct problem *p = &problems.list[i];
-
-		error_string(&p->at, text, sizeof text);
-		if (p->is_warning)
-			log_warn("%s [%s]", text, p->rule);
-		else
-			log_error("%s", text);
-	}
-	problems_free(&problems);
-	return workspace;
-}
-
 /* The address to listen on and the store are those of the start. */
 static void
 warn_fixed(const struct settings *old, const struct settings *new)
@@ -569,8 +673,7 @@ static void
 on_reload(evutil_socket_t number, short what, void *arg)
 {
 	struct worker *w = arg;
-	struct workspace *fresh = load(w->options);
-	struct error e;
+	struct workspace *fresh = load(w->options, w->known, false);
 
 	if (w->drain_until != 0) {
 		workspace_release(fresh);
@@ -581,17 +684,11 @@ on_reload(evutil_socket_t number, short what, void *arg)
 			  "before stay in force");
 		return;
 	}
-	if (lanes_follow(&w->lanes, fresh, fresh->settings->drain_ms, &e) !=
-	    0) {
-		log_error("reload: %s; the definitions from before stay in "
-			  "force",
-		    e.text);
-		workspace_release(fresh);
+	warn_fixed(w->workspace->settings, fresh->settings);
+	if (follow(w, fresh) != 0) {
+		log_error("reload: the definitions from before stay in force");
 		return;
 	}
-	warn_fixed(w->workspace->settings, fresh->settings);
-	workspace_release(w->workspace);
-	w->workspace = w->turn.workspace = fresh;
 	if (w->queue != NULL)
 		lanes_look(&w->lanes, w->queue);
 	log_info("reload: new definitions are in force");
@@ -661,13 +758,14 @@ start(struct worker *w)
 		return -1;
 	}
 	w->lanes = (struct lanes){.base = w->base, .wake = want_turn, .arg = w};
+	if (open_store(w) != 0)
+		return -1;
 	if (lanes_follow(&w->lanes, w->workspace, 0, &e) != 0) {
 		log_error("%s", e.text);
 		w->exit_code = EX_CONFIG;
 		return -1;
 	}
-	if (open_store(w) != 0)
-		return -1;
+	lanes_look(&w->lanes, w->queue);
 	w->server = server_start(w, w->base, w->workspace->settings, &e);
 	if (w->server == NULL) {
 		log_error("%s", e.text);
@@ -708,6 +806,7 @@ stop(struct worker *w)
 	if (w->base != NULL)
 		event_base_free(w->base);
 	workspace_release(w->workspace);
+	free(w->known);
 }
 
 int
@@ -715,7 +814,7 @@ worker_run(const struct worker_options *options)
 {
 	struct worker w = {.options = options, .inputs_tail = &w.inputs};
 
-	w.workspace = load(options);
+	w.workspace = load(options, NULL, false);
 	if (w.workspace == NULL)
 		return EX_CONFIG;
 	log_open(w.workspace->settings->log_json, LOG_INFO);

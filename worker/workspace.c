@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "templates/mem.h"
+#include "worker/turn/turn.h"
 #include "worker/workspace.h"
 
 static const char **
@@ -27,6 +28,19 @@ channel_names(const struct settings *s)
 	for (int i = 0; i < s->n_channels; i++)
 		names[i] = s->channels[i].name;
 	return names;
+}
+
+static void
+check_reserved(const struct workspace *w, struct problems *problems)
+{
+	struct error e;
+
+	if (settings_channel(w->settings, CHANNEL_MEMBERS) == NULL)
+		return;
+	error_at(&e, "nudge.json", 0, 0, "/channels/" CHANNEL_MEMBERS,
+	    "this name is taken: messages to an account's members wait under "
+	    "it; call the channel something else");
+	problems_add(problems, &e);
 }
 
 /* A mail goes by smtp, a document by webhook, to a channel that there is. */
@@ -65,7 +79,7 @@ check_channels(const struct workspace *w, struct problems *problems)
 
 struct workspace *
 workspace_load(const char *folder, const char *const *overrides,
-    struct problems *problems, bool checked)
+    const char *known, struct problems *problems, bool checked)
 {
 	struct workspace *w = xcalloc(1, sizeof *w);
 	int errors = problems->errors;
@@ -79,12 +93,14 @@ workspace_load(const char *folder, const char *const *overrides,
 	buf_addf(&path, "%s/templates", w->settings->folder);
 	w->templates = templates_load(path.data, problems);
 	buf_free(&path);
+	check_reserved(w, problems);
 	check_channels(w, problems);
 	context = (struct rules_context){
 	    .templates = w->templates,
 	    .contacts = w->contacts,
 	    .channels = w->channels,
 	    .zone = w->settings->zone,
+	    .known = known,
 	};
 	w->rules = rules_load(w->settings->folder, &context, problems);
 	if (problems->errors == errors || checked)

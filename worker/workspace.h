@@ -24,10 +24,13 @@ struct workspace {
 /*
  * NULL when anything is wrong (the problems say what); warnings do not count.
  * With `checked` set the workspace is returned all the same, for `check` and
- * `preview` to look at; never run one that has errors.
+ * `preview` to look at; never run one that has errors. `known` is what the
+ * store has of definitions (sweep.h); NULL: nothing, or there is no
+ * store.
  */
 struct workspace *workspace_load(const char *folder,
-    const char *const *overrides, struct problems *, bool checked);
+    const char *const *overrides, const char *known, struct problems *,
+    bool checked);
 struct workspace *workspace_hold(struct workspace *);
 void workspace_release(struct workspace *); /* NULL is fine */
 

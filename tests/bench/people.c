@@ -31,7 +31,7 @@ open_all(const char *folder, struct turn *t)
 	const char *const none[] = {NULL};
 	struct problems problems = {0};
 	struct queue_error error;
-	struct workspace *w = workspace_load(folder, none, &problems, false);
+	struct workspace *w = workspace_load(folder, none, NULL, &problems, false);
 	struct queue *q;
 
 	if (w == NULL)

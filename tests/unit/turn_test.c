@@ -63,7 +63,7 @@ load_workspace(const char *more_settings)
 	    "\"sender\":{\"name\":\"Acme\",\"address\":\"a@acme.example\"}%s}",
 	    more_settings);
 	write_file("nudge.json", json);
-	b.workspace = workspace_load(b.folder, NULL, &problems, false);
+	b.workspace = workspace_load(b.folder, NULL, NULL, &problems, false);
 	if (b.workspace == NULL)
 		fail_msg("%s",
 		    error_string(&problems.list[0].at, text, sizeof text));

@@ -44,7 +44,7 @@ run(const struct invocation *in)
 {
 	struct problems problems = {0};
 	struct workspace *w =
-	    workspace_load(in->folder, in->overrides, &problems, true);
+	    workspace_load(in->folder, in->overrides, NULL, &problems, true);
 	int errors = problems.errors;
 
 	if (in->json) {

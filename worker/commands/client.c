@@ -17,6 +17,7 @@
 #include "worker/clock.h"
 #include "worker/commands/commands.h"
 #include "worker/folders.h"
+#include "worker/sweep.h"
 #include "worker/workspace.h"
 
 char *
@@ -141,11 +142,14 @@ static int
 in_a_turn(struct queue *q, struct workspace *w, struct api_call *call)
 {
 	struct clock clock = {0};
+	struct sweep sweep; /* left to the worker */
 	struct turn turn;
 	int rc = turn_init(&turn, q, w);
 
 	if (rc == 0)
 		rc = turn_begin(&turn, clock_now_ms(&clock));
+	if (rc == 0)
+		rc = sweep_prepare(&sweep, &turn);
 	if (rc == 0)
 		rc = api_run(&turn, call);
 	if (rc == 0)
@@ -172,35 +176,43 @@ report(const struct problems *problems)
 }
 
 static int
-dispatch(const struct invocation *in, struct api_call *call)
+do_it_here(const struct invocation *in, struct queue *q, struct api_call *call)
 {
 	struct problems problems = {0};
-	struct workspace *w =
-	    workspace_load(in->folder, in->overrides, &problems, false);
+	struct workspace *w = NULL;
+	const char *known;
+	int rc;
+
+	if (sweep_known(q, &known) != 0)
+		return fail(EX_IOERR, "%s", queue_error(q)->text);
+	w = workspace_load(in->folder, in->overrides, known, &problems, false);
+	rc = w != NULL ? in_a_turn(q, w, call) : report(&problems);
+	problems_free(&problems);
+	workspace_release(w);
+	return rc;
+}
+
+static int
+dispatch(const struct invocation *in, const struct settings *settings,
+    struct api_call *call)
+{
 	struct queue_error error;
 	struct queue *q;
 	int rc;
 
-	if (w == NULL) {
-		rc = report(&problems);
-		problems_free(&problems);
-		return rc;
-	}
-	problems_free(&problems);
-	folders_make(w->settings->store, 0700);
-	q = queue_open(w->settings->store, QUEUE_WORKER, &error);
+	folders_make(settings->store, 0700);
+	q = queue_open(settings->store, QUEUE_WORKER, &error);
 	if (q != NULL) {
-		rc = in_a_turn(q, w, call);
+		rc = do_it_here(in, q, call);
 		queue_close(q);
 	} else if (error.what == QUEUE_HELD) {
-		rc = ask_worker(w->settings, call,
+		rc = ask_worker(settings, call,
 		    call->idempotency_key[0] != '\0' ? call->idempotency_key
 						     : NULL);
 	} else {
 		rc = fail(error.what == QUEUE_FAILED ? EX_IOERR : EX_DATAERR,
 		    "%s", error.text);
 	}
-	workspace_release(w);
 	return rc;
 }
 
@@ -216,8 +228,14 @@ client_call(const struct invocation *in, const char *method, const char *path,
 	    .idempotency_key = idempotency_key != NULL ? idempotency_key : "",
 	    .body = body,
 	};
-	int rc = dispatch(in, &call);
+	struct problems problems = {0};
+	struct settings *settings =
+	    settings_load(in->folder, in->overrides, &problems);
+	int rc = problems.errors > 0 ? report(&problems)
+				     : dispatch(in, settings, &call);
 
+	problems_free(&problems);
+	settings_free(settings);
 	*reply = NULL;
 	if (rc == 0 && call.status >= 200 && call.status < 400) {
 		*reply = call.reply;

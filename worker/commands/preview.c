@@ -181,7 +181,7 @@ run(const struct invocation *in)
 		data = made_up_person();
 	if (rc != 0)
 		return rc;
-	w = workspace_load(in->folder, in->overrides, &problems, true);
+	w = workspace_load(in->folder, in->overrides, NULL, &problems, true);
 	for (int i = 0; i < problems.count; i++)
 		if (!problems.list[i].is_warning)
 			fprintf(stderr, "%s\n",

@@ -77,7 +77,7 @@ find_recipient(struct turn *t, struct due_message *c)
 	const json_t *account =
 	    c->account != NULL ? c->account->subject.traits : NULL;
 
-	if (strcmp(role, "user") == 0)
+	if (strcmp(role, "user") == 0 || strcmp(role, RECIPIENT_MEMBER) == 0)
 		set_recipient(t, c, c->person->subject.traits);
 	else if (strcmp(role, "account.owner") == 0)
 		set_recipient(t, c, json_object_get(account, "owner"));
@@ -107,9 +107,25 @@ gate_template(const struct turn *t, struct due_message *c)
 	c->info = template_info(c->template);
 }
 
+/*
+ * Whose place in the sequence counts: a member's message is of the account's
+ * entry, and for who is still a member.
+ */
+static const struct person *
+whose_entry(const struct due_message *c)
+{
+	if (strcmp(c->row->recipient, RECIPIENT_MEMBER) != 0)
+		return c->person;
+	if (c->account == NULL ||
+	    strcmp(c->account->subject.name, text(c->data, "account")) != 0)
+		return NULL;
+	return c->account;
+}
+
 static void
 gate_sequence(const struct turn *t, struct due_message *c)
 {
+	const struct person *who = whose_entry(c);
 	struct engine_message m = {
 	    .sequence = c->row->sequence,
 	    .step = c->row->step,
@@ -120,7 +136,11 @@ gate_sequence(const struct turn *t, struct due_message *c)
 
 	if (m.sequence == NULL || m.sequence[0] == '\0')
 		return;
-	answer = engine_gate(t->workspace->rules, &c->person->subject,
+	if (who == NULL) {
+		skip(c, "no longer a member of the account");
+		return;
+	}
+	answer = engine_gate(t->workspace->rules, &who->subject,
 	    c->account != NULL ? &c->account->subject : NULL, &m, t->now_ms);
 	c->gate = answer.gate;
 	c->until_ms = answer.until_ms;
@@ -493,7 +513,7 @@ turn_claim(struct turn *t, const struct channel *channel, int max,
 	*out = NULL;
 	for (int i = 0; i < n; i++)
 		ids[i] = rows[i].subject;
-	if (n > 0 && people_load_ids(&t->people, ids, n) != 0)
+	if (n > 0 && turn_load_ids(t, ids, n) != 0)
 		rc = -1;
 	for (int i = 0; rc >= 0 && i < n; i++) {
 		struct due_message c = {.row = &rows[i]};

@@ -28,6 +28,26 @@ want(struct turn *t, const struct segment_event *e)
 
 /* ------------------------------------------------------------ who it is */
 
+/* An account waits for all users before it catches up. */
+static struct person *
+add(struct turn *t, enum subject_kind kind, const char *name)
+{
+	const struct rules *rules = t->workspace->rules;
+	bool is_current = kind == SUBJECT_USER || rules_is_settled(rules);
+
+	return people_add(&t->people, kind, name,
+	    is_current ? rules_newest(rules) : 0, t->now_ms);
+}
+
+static void
+merge(struct turn *t, struct person *from, struct person *into)
+{
+	turn_catch_up(t, from);
+	turn_catch_up(t, into);
+	turn_leave(t, from);
+	people_merge(&t->people, from, into);
+}
+
 /*
  * The visitor behind an anonymous id turns out to be this user. Nobody else's
  * history is taken over: a device that a second user signs in on only changes
@@ -40,7 +60,7 @@ join(struct turn *t, const struct segment_event *e, struct person *visitor,
 	bool says_so = e->type == SEGMENT_IDENTIFY || e->type == SEGMENT_ALIAS;
 
 	if (visitor != NULL && visitor != user && !visitor->is_known && says_so)
-		people_merge(&t->people, visitor, user);
+		merge(t, visitor, user);
 	if (visitor == NULL || visitor->is_known || says_so)
 		people_bind(
 		    &t->people, QUEUE_ANONYMOUS_ID, e->anonymous_id, user);
@@ -56,8 +76,7 @@ who(struct turn *t, const struct segment_event *e)
 
 	if (e->user_id[0] == '\0') {
 		if (visitor == NULL) {
-			visitor = people_add(
-			    p, SUBJECT_USER, e->anonymous_id, t->now_ms);
+			visitor = add(t, SUBJECT_USER, e->anonymous_id);
 			people_bind(
 			    p, QUEUE_ANONYMOUS_ID, e->anonymous_id, visitor);
 		}
@@ -70,8 +89,7 @@ who(struct turn *t, const struct segment_event *e)
 		if (visitor != NULL && !visitor->is_known && says_so)
 			user = visitor;
 		else
-			user =
-			    people_add(p, SUBJECT_USER, e->user_id, t->now_ms);
+			user = add(t, SUBJECT_USER, e->user_id);
 		people_bind(p, QUEUE_USER_ID, e->user_id, user);
 	}
 	if (e->anonymous_id[0] != '\0')
@@ -89,10 +107,10 @@ alias(struct turn *t, const struct segment_event *e, struct person *user)
 	    people_find(p, QUEUE_ANONYMOUS_ID, e->previous_id);
 
 	if (known != NULL && known != user)
-		people_merge(p, known, user);
+		merge(t, known, user);
 	if (visitor != NULL && visitor != user && visitor != known &&
 	    !visitor->is_known)
-		people_merge(p, visitor, user);
+		merge(t, visitor, user);
 	if (known == NULL)
 		people_bind(p, QUEUE_ANONYMOUS_ID, e->previous_id, user);
 }
@@ -107,8 +125,7 @@ account_of(struct turn *t, const struct segment_event *e, struct person *user)
 		return person_now(user->account);
 	account = people_find(p, QUEUE_ACCOUNT_ID, e->group_id);
 	if (account == NULL) {
-		account =
-		    people_add(p, SUBJECT_ACCOUNT, e->group_id, t->now_ms);
+		account = add(t, SUBJECT_ACCOUNT, e->group_id);
 		people_bind(p, QUEUE_ACCOUNT_ID, e->group_id, account);
 	}
 	if (user->account != account &&
@@ -183,15 +200,37 @@ take_traits(
 
 struct arrival {
 	const struct segment_event *event;
-	struct person *user, *account;
+	struct person *user;
+	struct person *account; /* that the event is for; NULL: none */
+	struct person *joined;	/* that the user is a member of by then */
 };
+
+static void
+apply_to(struct turn *t, struct person *who, struct person *account,
+    const struct event *event)
+{
+	engine_apply(t->workspace->rules, &who->subject,
+	    account != NULL ? &account->subject : NULL, event, t->now_ms,
+	    &t->decisions);
+	turn_take(t, who, account);
+}
+
+/* An account's metrics of its members change with members only. */
+static void
+apply_elsewhere(struct turn *t, struct person *user, struct person *account,
+    const struct event *event)
+{
+	apply_to(t, user, NULL, event);
+	if (account != NULL)
+		apply_to(t, account, NULL, event);
+	turn_look(t, user);
+}
 
 static void
 apply(struct turn *t, const struct arrival *a)
 {
 	const struct segment_event *e = a->event;
 	struct person *user = person_now(a->user);
-	struct person *account = person_now(a->account);
 	struct event event = {
 	    .name = e->name,
 	    .at_ms = e->at_ms,
@@ -202,10 +241,14 @@ apply(struct turn *t, const struct arrival *a)
 
 	if (e->name[0] == '\0')
 		event.properties = NULL;
-	engine_apply(t->workspace->rules, &user->subject,
-	    account != NULL ? &account->subject : NULL, &event, t->now_ms,
-	    &t->decisions);
-	turn_take(t, user, account);
+	if (user == a->user && user->joined != a->joined) {
+		turn_leave(t, user);
+		user->joined = a->joined;
+	}
+	if (a->account == user->joined)
+		apply_to(t, user, a->account, &event);
+	else
+		apply_elsewhere(t, user, a->account, &event);
 }
 
 static void
@@ -213,7 +256,8 @@ remember(struct turn *t, const struct arrival *a)
 {
 	t->events = list_room(
 	    t->events, t->n_events, &t->cap_events, sizeof *t->events);
-	t->events[t->n_events++] = (struct turn_event){a->user, a->event};
+	t->events[t->n_events++] =
+	    (struct turn_event){a->user, a->account, a->event};
 }
 
 /* The events not seen before, in their order. Returns how many, or -1. */
@@ -246,6 +290,7 @@ take_over(struct turn *t, struct person *from)
 {
 	struct person *into = person_now(from);
 	struct queue_event *rows = xcalloc(TAKE_OVER_SET, sizeof *rows);
+	struct queue_mark mark = queue_mark(t->queue);
 	int64_t before = 0;
 	int n;
 
@@ -265,6 +310,7 @@ take_over(struct turn *t, struct person *from)
 			json_decref(event.properties);
 		}
 		before = rows[n - 1].id;
+		queue_release(t->queue, mark);
 	}
 	free(rows);
 	from->is_taken_over = true;
@@ -292,7 +338,7 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 
 	for (int i = 0; i < kept; i++)
 		want(t, list[i].event);
-	if (kept > 0 && people_load(&t->people) != 0)
+	if (kept > 0 && (people_load(&t->people) != 0 || turn_replay(t) != 0))
 		kept = -1;
 	for (int i = 0; i < kept; i++) {
 		struct arrival *a = &list[i];
@@ -301,6 +347,7 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 		if (a->event->type == SEGMENT_ALIAS)
 			alias(t, a->event, a->user);
 		a->account = account_of(t, a->event, a->user);
+		a->joined = a->user->account;
 		take_traits(a->event, a->user, a->account);
 		remember(t, a);
 	}
@@ -309,7 +356,7 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 	for (int i = 0; i < kept; i++)
 		apply(t, &list[i]);
 	free(list);
-	return kept;
+	return kept < 0 || turn_current(t) != 0 ? -1 : kept;
 }
 
 int
@@ -320,7 +367,7 @@ turn_find(
 	    kind == SUBJECT_ACCOUNT ? QUEUE_ACCOUNT_ID : QUEUE_USER_ID, id);
 	if (kind == SUBJECT_USER)
 		people_want(&t->people, QUEUE_ANONYMOUS_ID, id);
-	if (people_load(&t->people) != 0)
+	if (people_load(&t->people) != 0 || turn_current(t) != 0)
 		return -1;
 	*out = people_find(&t->people,
 	    kind == SUBJECT_ACCOUNT ? QUEUE_ACCOUNT_ID : QUEUE_USER_ID, id);
@@ -335,21 +382,17 @@ turn_wake(struct turn *t, int max)
 	int64_t *ids = xcalloc((size_t)max + 1, sizeof *ids);
 	int n = queue_wakeups_due(t->queue, t->now_ms, ids, max);
 
-	if (n > 0 && people_load_ids(&t->people, ids, n) != 0)
+	if (n > 0 &&
+	    (people_load_ids(&t->people, ids, n) != 0 || turn_replay(t) != 0))
 		n = -1;
 	for (int i = 0; i < n; i++) {
 		struct person *person = people_by_id(&t->people, ids[i]);
-		struct person *account;
 
-		if (person == NULL)
-			continue;
-		account = person_now(person->account);
-		engine_wake(t->workspace->rules, &person->subject,
-		    account != NULL ? &account->subject : NULL, t->now_ms,
-		    &t->decisions);
-		person->subject.state_changed = true;
-		turn_take(t, person, NULL);
+		if (person != NULL)
+			turn_look(t, person_now(person));
 	}
+	if (n > 0 && turn_current(t) != 0)
+		n = -1;
 	free(ids);
 	return n;
 }

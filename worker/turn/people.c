@@ -185,9 +185,12 @@ people_load_ids(struct people *p, const int64_t *ids, int n)
 		if (p->list[i]->account_id != 0)
 			wanted[accounts++] = p->list[i]->account_id;
 	if (load_ids(p, wanted, accounts) == 0) {
-		for (int i = first; i < users; i++)
-			p->list[i]->account =
-			    people_by_id(p, p->list[i]->account_id);
+		for (int i = first; i < users; i++) {
+			struct person *user = p->list[i];
+
+			user->account = people_by_id(p, user->account_id);
+			user->joined = user->account;
+		}
 		rc = 0;
 	}
 	free(wanted);
@@ -274,8 +277,8 @@ people_find(const struct people *p, enum queue_name_kind kind, const char *text)
 }
 
 struct person *
-people_add(
-    struct people *p, enum subject_kind kind, const char *name, int64_t now_ms)
+people_add(struct people *p, enum subject_kind kind, const char *name,
+    int known, int64_t now_ms)
 {
 	struct person *person = append(p);
 	struct error e;
@@ -283,6 +286,7 @@ people_add(
 	if (subject_load(&person->subject, kind, name, NULL, NULL, &e) != 0)
 		panic("a new subject cannot be made: %s", e.text);
 	person->subject.traits_changed = true;
+	person->subject.known = known;
 	person->created_at_ms = now_ms;
 	return person;
 }
@@ -320,6 +324,15 @@ people_merge(struct people *p, struct person *from, struct person *into)
 			p->names[i].person = into;
 			p->names[i].changed = from->id == 0;
 		}
+}
+
+void
+people_forget(struct people *p, struct person *person)
+{
+	for (int i = 0; i < p->size; i++)
+		if (p->names[i].person == person)
+			p->names[i].person = NULL;
+	person->is_gone = true;
 }
 
 /* ----------------------------------------------------------------- saving */
@@ -373,7 +386,8 @@ save_kind(struct people *p, enum subject_kind kind)
 	for (int i = 0; i < p->count; i++) {
 		struct person *person = p->list[i];
 
-		if (person->subject.kind != kind || person->merged_into != NULL)
+		if (person->subject.kind != kind || person->is_gone ||
+		    person->merged_into != NULL)
 			continue;
 		row_of(person, &texts[n], &rows[n]);
 		if (rows[n].save != 0)

@@ -20,10 +20,12 @@ struct person {
 	int64_t id; /* in the store; 0 until saved */
 	struct subject subject;
 	struct person *account;	    /* a user's; NULL: none */
+	struct person *joined;	    /* the one whose metrics it is part of */
 	int64_t account_id;	    /* as stored; 0: none */
 	struct person *merged_into; /* this one is gone; see person_now() */
 	int64_t created_at_ms;
 	bool account_changed;
+	bool is_gone;	    /* forgotten */
 	bool is_known;	    /* a user with a userId */
 	bool is_taken_over; /* merged, and its events are counted there */
 };
@@ -54,11 +56,15 @@ int people_load_ids(struct people *, const int64_t *ids, int n);
 struct person *people_find(
     const struct people *, enum queue_name_kind, const char *text);
 struct person *people_by_id(const struct people *, int64_t id);
-struct person *people_add(
-    struct people *, enum subject_kind, const char *name, int64_t now_ms);
+/* `known`: the newest definition, for there is nothing to catch up with. */
+struct person *people_add(struct people *, enum subject_kind, const char *name,
+    int known, int64_t now_ms);
 void people_bind(
     struct people *, enum queue_name_kind, const char *text, struct person *);
 void people_merge(struct people *, struct person *from, struct person *into);
+
+/* The store has forgotten this one: nobody has its names any more. */
+void people_forget(struct people *, struct person *);
 
 /* Who it is now, after merges. */
 struct person *person_now(struct person *);

@@ -16,7 +16,8 @@
 #include "worker/log.h"
 #include "worker/turn/turn.h"
 
-#define SECRET "unsubscribe-secret"
+#define SECRET	   "unsubscribe-secret"
+#define TO_MEMBERS "members:" /* engine.h, struct outgoing */
 
 /* ----------------------------------------------------------------- secret */
 
@@ -72,6 +73,7 @@ clear(struct turn *t)
 	decisions_clear(&t->decisions);
 	arena_reset(&t->arena);
 	t->n_events = t->n_decided = t->n_messages = 0;
+	t->n_replayed = t->n_current = 0;
 	t->is_open = false;
 }
 
@@ -116,15 +118,15 @@ turn_rollback(struct turn *t)
 
 /* ------------------------------------------------------------------- rows */
 
-static const char *
-keep(struct turn *t, const char *text)
+const char *
+turn_keep(struct turn *t, const char *text)
 {
 	return text == NULL ? NULL
 			    : arena_strndup(&t->arena, text, strlen(text));
 }
 
-static const char *
-keep_json(struct turn *t, const json_t *value)
+const char *
+turn_keep_json(struct turn *t, const json_t *value)
 {
 	struct buf text = {0};
 	const char *kept;
@@ -144,11 +146,11 @@ turn_note(struct turn *t, struct person *person, const char *sequence,
 	t->decided[t->n_decided].person = person;
 	t->decided[t->n_decided++].row = (struct queue_decision){
 	    .at_ms = t->now_ms,
-	    .sequence = keep(t, sequence),
+	    .sequence = turn_keep(t, sequence),
 	    .entry = entry,
-	    .step = keep(t, step),
+	    .step = turn_keep(t, step),
 	    .what = what,
-	    .reason = keep(t, reason),
+	    .reason = turn_keep(t, reason),
 	};
 }
 
@@ -186,11 +188,13 @@ channel_of(const struct turn *t, const struct template_info *info,
 
 	if (own != NULL)
 		return own;
+	if (strncmp(recipient, TO_MEMBERS, strlen(TO_MEMBERS)) == 0)
+		return CHANNEL_MEMBERS;
 	return info->channel != NULL ? info->channel : "email";
 }
 
-static const struct template_info *
-info_of(const struct turn *t, const char *name)
+const struct template_info *
+turn_template(const struct turn *t, const char *name)
 {
 	const struct template *template =
 	    templates_find(t->workspace->templates, name, NULL);
@@ -198,9 +202,10 @@ info_of(const struct turn *t, const char *name)
 	return template != NULL ? template_info(template) : NULL;
 }
 
-static struct queue_message *
-message(struct turn *t, struct person *person, const struct template_info *info,
-    const char *sequence, int entry, const char *step, const char *recipient)
+struct queue_message *
+turn_message(struct turn *t, struct person *person,
+    const struct template_info *info, const char *sequence, int entry,
+    const char *step, const char *recipient)
 {
 	const char *channel = channel_of(t, info, recipient);
 	struct turn_message *m;
@@ -210,12 +215,12 @@ message(struct turn *t, struct person *person, const struct template_info *info,
 	m = &t->messages[t->n_messages++];
 	m->person = person;
 	m->row = (struct queue_message){
-	    .sequence = keep(t, sequence),
+	    .sequence = turn_keep(t, sequence),
 	    .entry = entry,
-	    .step = keep(t, step),
-	    .template_name = keep(t, info->name),
-	    .channel = keep(t, channel),
-	    .recipient = keep(t, recipient),
+	    .step = turn_keep(t, step),
+	    .template_name = turn_keep(t, info->name),
+	    .channel = turn_keep(t, channel),
+	    .recipient = turn_keep(t, recipient),
 	    .topic = info->topic,
 	    .created_at_ms = t->now_ms,
 	    .next_at_ms = t->now_ms,
@@ -225,15 +230,22 @@ message(struct turn *t, struct person *person, const struct template_info *info,
 	return &m->row;
 }
 
-/* What the message remembers of what it was decided on. */
+/*
+ * What the message remembers of what it was decided on; `topic` is for those
+ * that it is passed on to, NULL otherwise.
+ */
 static const char *
-send_data(struct turn *t, const struct outgoing *o)
+send_data(struct turn *t, const struct outgoing *o, const char *topic)
 {
 	struct buf text = {0};
 	const char *kept;
 
 	buf_addf(&text, "{\"entered_at\":%lld,\"day\":%d",
 	    (long long)o->entered_ms, o->day);
+	if (topic != NULL) {
+		buf_adds(&text, ",\"topic\":");
+		json_text_write_string(topic, strlen(topic), &text);
+	}
 	if (o->event != NULL) {
 		buf_adds(&text, ",\"event\":");
 		json_text_write(o->event, &text);
@@ -248,18 +260,23 @@ static void
 take_send(struct turn *t, struct person *person, const struct decision *d)
 {
 	const struct outgoing *o = d->send;
-	const struct template_info *info = info_of(t, o->template_name);
+	const struct template_info *info = turn_template(t, o->template_name);
 	struct queue_message *m;
 
 	if (info == NULL) /* the rules were checked against these templates */
 		panic("template %s is not loaded", o->template_name);
-	m = message(
+	m = turn_message(
 	    t, person, info, d->sequence, d->entry, d->step, o->recipient);
 	if (m->topic == NULL)
-		m->topic = keep(t, o->topic);
+		m->topic = turn_keep(t, o->topic);
 	m->next_at_ms = o->not_before_ms;
 	m->expires_at_ms = o->expires_at_ms;
-	m->data = send_data(t, o);
+	if (strcmp(m->channel, CHANNEL_MEMBERS) != 0) {
+		m->data = send_data(t, o, NULL);
+	} else {
+		m->data = send_data(t, o, m->topic);
+		m->topic = NULL; /* nobody's mail: no cap counts it */
+	}
 }
 
 void
@@ -293,7 +310,7 @@ int
 turn_send(struct turn *t, struct person *person, const struct turn_send *s,
     char key[27], struct error *e)
 {
-	const struct template_info *info = info_of(t, s->template_name);
+	const struct template_info *info = turn_template(t, s->template_name);
 	const char *recipient = s->recipient != NULL && s->recipient[0] != '\0'
 				    ? s->recipient
 				    : "user";
@@ -311,7 +328,7 @@ turn_send(struct turn *t, struct person *person, const struct turn_send *s,
 		    near != NULL ? near : "", near != NULL ? "\"?" : "");
 		return -1;
 	}
-	m = message(t, person, info, "", 0, s->idempotency_key, recipient);
+	m = turn_message(t, person, info, "", 0, s->idempotency_key, recipient);
 	memcpy(key, m->key, sizeof m->key);
 	if (s->at_ms > m->next_at_ms)
 		m->next_at_ms = s->at_ms;
@@ -320,7 +337,7 @@ turn_send(struct turn *t, struct person *person, const struct turn_send *s,
 		json_object_set(data, "data", s->data);
 	if (s->override)
 		json_object_set_new(data, "override", json_true());
-	m->data = keep_json(t, data);
+	m->data = turn_keep_json(t, data);
 	json_decref(data);
 	n = queue_messages_find(t->queue, &same, &found, 1);
 	if (n > 0)
@@ -339,15 +356,17 @@ write_events(struct turn *t)
 
 	for (int i = 0; i < t->n_events; i++) {
 		const struct segment_event *e = t->events[i].event;
+		const struct person *account = t->events[i].account;
 		static const char *const types[] = {
 		    "identify", "track", "page", "screen", "group", "alias"};
 
 		rows[i] = (struct queue_event){
 		    .message_id = e->message_id,
 		    .subject = person_now(t->events[i].person)->id,
+		    .account = account != NULL ? account->id : 0,
 		    .type = types[e->type],
 		    .name = e->name,
-		    .body = e->body != NULL ? keep_json(t, e->body) : "{}",
+		    .body = e->body != NULL ? turn_keep_json(t, e->body) : "{}",
 		    .at_ms = e->at_ms,
 		    .received_ms = t->now_ms,
 		};
@@ -399,8 +418,9 @@ write_messages(struct turn *t)
 int
 turn_write(struct turn *t)
 {
-	if (people_save(&t->people) != 0 || write_events(t) != 0 ||
-	    write_messages(t) != 0 || write_decisions(t) != 0)
+	if (turn_recount(t) != 0 || people_save(&t->people) != 0 ||
+	    write_events(t) != 0 || write_messages(t) != 0 ||
+	    write_decisions(t) != 0)
 		return -1;
 	t->n_events = t->n_messages = t->n_decided = 0;
 	return 0;

@@ -21,6 +21,7 @@
  *	turn_begin
  *	  turn_ingest, turn_wake, turn_settle, turn_enter ...   in any order
  *	  turn_write      what they decided goes to the store
+ *	  turn_fan_out    messages to an account's members
  *	  turn_claim      messages that are due, past their gates
  *	turn_commit       or turn_rollback: nothing of all this happened
  *
@@ -30,7 +31,7 @@
 
 /* Rows decided in this turn that wait for their subjects' ids. */
 struct turn_event {
-	struct person *person;
+	struct person *person, *account;
 	const struct segment_event *event;
 };
 struct turn_decision {
@@ -56,6 +57,7 @@ struct turn {
 	struct turn_message *messages;
 	int n_events, n_decided, n_messages;
 	int cap_events, cap_decided, cap_messages;
+	int n_replayed, n_current; /* people that have been looked at for it */
 	bool is_open;
 };
 
@@ -76,6 +78,26 @@ int turn_ingest(struct turn *, const struct segment_event *const *, int n);
 
 /* Looks at up to max subjects whose wake-up is due. Returns how many. */
 int turn_wake(struct turn *, int max);
+
+/*
+ * Everybody that a turn touches is brought up to date with the definitions
+ * before anything looks at them. Loads these subjects and does so; the rest is
+ * for the turn's own files.
+ */
+int turn_load_ids(struct turn *, const int64_t *ids, int n);
+int turn_replay(struct turn *);	 /* stored events of those just loaded */
+int turn_current(struct turn *); /* and all else */
+void turn_catch_up(struct turn *, struct person *);
+/* Time has passed, or something changed: the engine looks. */
+void turn_look(struct turn *, struct person *);
+
+/* The user is no member of an account any more, as far as metrics go. */
+void turn_leave(struct turn *, struct person *);
+/* Metrics that must go through all members once more. */
+int turn_recount(struct turn *);
+
+/* Erases a user with all that belongs to them; suppressions stay. */
+int turn_forget(struct turn *, struct person *);
 
 /* A person or account by id, anonymous id or account id; NULL: none. */
 int turn_find(
@@ -107,6 +129,16 @@ int turn_send(struct turn *, struct person *, const struct turn_send *,
     char key[27], struct error *);
 
 /*
+ * A message to an account's members ("members:K") waits on this channel, which
+ * is none. Each member that is meant gets a message of its own, of the
+ * account's entry: recipient RECIPIENT_MEMBER, the account's name in its data.
+ */
+#define CHANNEL_MEMBERS	 "members"
+#define RECIPIENT_MEMBER "member"
+/* Looks at up to max members of due ones. Returns how many, or -1. */
+int turn_fan_out(struct turn *, int max);
+
+/*
  * Takes up to max due messages of a channel through their gates. Those that
  * pass are marked as being sent and come back as a list of deliveries that the
  * caller frees with turn_delivery_free(); the others are moved or skipped.
@@ -122,6 +154,16 @@ void turn_delivery_free(struct delivery *);
 
 /* What a crash left in `sending`: each gets its fate. Returns how many. */
 int turn_recover(struct turn *);
+
+/* A row of a message to this person, queued for now, to be completed. */
+struct queue_message *turn_message(struct turn *, struct person *,
+    const struct template_info *, const char *sequence, int entry,
+    const char *step, const char *recipient);
+const struct template_info *turn_template(
+    const struct turn *, const char *name); /* NULL: none */
+/* Copies that live until the turn ends. */
+const char *turn_keep(struct turn *, const char *);
+const char *turn_keep_json(struct turn *, const json_t *);
 
 /*
  * What a template sees of this person, as a new object: the names given, or
