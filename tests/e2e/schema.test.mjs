@@ -35,6 +35,21 @@ test('what init writes fits its schemas, and names them', async (t) => {
 	assert.ok(validate.template({ channel: 'slack', body: { text: '{{ user.email }}' } }))
 })
 
+test('each way in fits', async (t) => {
+	const { dir, validate } = await schemas(t)
+	const sequence = readJson(path.join(dir, 'sequences/self-serve-onboarding.json'))
+	const reenter = { after: '9d' }
+	for (const enter of [{ on: 'A', if: 'x', reenter }, { manual: true },
+		{ metric: 'm', below: 40, rearm: 45.5, cooldown: '14d' },
+		{ metric: 'm', above: -1, dwell: '1h', baseline: 'fire', if: 'x', reenter },
+		{ metric: 'm', stagnant: '14d' }, { metric: 'm', stagnant: '14d', gain: 0.5, if: 'x' },
+		{ missing: 'A', after: 'B', within: '2d', reenter: 'after-exit' },
+		{ idle: '7d', of: 'A' }, { idle: '7d', since: 'm', of: 'A', reenter },
+		{ date: 'user.x' }, { date: 'account.x', offset: '-3d', if: 'x' }, [{ on: 'A' }, { manual: true }]])
+		assert.ok(validate.sequence({ ...sequence, enter }),
+			`${JSON.stringify(enter)}: ${JSON.stringify(validate.sequence.errors)}`)
+})
+
 test('what is wrong does not fit', async (t) => {
 	const { dir, validate } = await schemas(t)
 	const sequence = readJson(path.join(dir, 'sequences/self-serve-onboarding.json'))
@@ -42,7 +57,12 @@ test('what is wrong does not fit', async (t) => {
 	for (const [name, value] of [
 		['sequence', { ...sequence, stebs: [] }], ['sequence', { ...sequence, steps: [] }],
 		['sequence', { ...sequence, late: { grace: '24 hours' } }],
-		['sequence', { ...sequence, enter: { on: 'A', manual: true } }],
+		...[{ on: 'A', manual: true }, { metric: 'm' }, { metric: 'm', below: 1, above: 2 },
+			{ metric: 'm', below: 1, stagnant: '3d' }, { metric: 'm', below: '1' },
+			{ metric: 'm', below: 1, dwell: '0h' }, { metric: 'm', stagnant: '14d', gain: 0 },
+			{ missing: 'A', after: 'B' }, { missing: 'A', after: 'B', within: '2d', cooldown: '1d' },
+			{ idle: '7d' }, { date: 'trial' }, { date: 'user.x', offset: '+3d' },
+			{ manual: true, if: 'x' }].map((enter) => ['sequence', { ...sequence, enter }]),
 		['sequence', { ...sequence, steps: [{ id: 'a', day: 1, after: '2d', send: 'x' }] }],
 		['metrics', { metrics: { tasks: { cuont: 'Task Succeeded' } } }],
 		['metrics', { metrics: { 'no spaces': { count: 'E' } } }],
