@@ -70,7 +70,7 @@ queue_events_add(struct queue *q, struct queue_event *events, int n)
 		put_text(st, 5, e->body);
 		put_int(st, 6, e->at_ms);
 		put_int(st, 7, e->received_ms);
-		put_optional(st, 8, e->account);
+		put_int(st, 8, e->account);
 		if (statement_run(q, st) != 0)
 			return -1;
 		e->id = sqlite3_last_insert_rowid(q->db);
@@ -93,7 +93,9 @@ get_events(struct queue *q, sqlite3_stmt *st, struct queue_event *out, int max)
 		    .body = get_text(q, st, 5),
 		    .at_ms = get_int(st, 6),
 		    .received_ms = get_int(st, 7),
-		    .account = get_int(st, 8),
+		    .account = sqlite3_column_type(st, 8) == SQLITE_NULL
+				   ? -1
+				   : get_int(st, 8),
 		};
 	sqlite3_reset(st);
 	return more < 0 ? -1 : n;

@@ -200,7 +200,7 @@ move_events(struct queue *q, int64_t from, int64_t into)
 	st = statement(q, EVENTS_MOVE_ACCOUNT);
 	if (st == NULL)
 		return -1;
-	put_optional(st, 2, into);
+	put_int(st, 2, into);
 	return statement_run_with(q, EVENTS_MOVE_ACCOUNT, from);
 }
 

@@ -170,7 +170,8 @@ struct queue_event {
 	int64_t id; /* out */
 	const char *message_id;
 	int64_t subject;
-	int64_t account;  /* that it was for; 0: none, or not known any more */
+	int64_t account;  /* that it was for; 0: none, -1: an older store did
+			   * not say */
 	const char *type; /* "track", "identify", ... */
 	const char *name; /* of the event; "" for identify and the like */
 	const char *body; /* JSON object: properties or traits */

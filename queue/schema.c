@@ -90,8 +90,8 @@ static const char version_1[] =
     " PRIMARY KEY (hash, topic)) WITHOUT ROWID;";
 
 /*
- * The account that an event was for, which need not be its user's of today.
- * Events before this have none. Users are walked by their ids; for the accounts
+ * The account that an event was for, which need not be its user's of today:
+ * 0 is none, NULL an event from before this column. Users are walked by their ids; for the accounts
  * that are spread among them there is an index.
  */
 static const char version_2[] =

@@ -584,7 +584,7 @@ test_rows_of_an_older_version_stay(void **state)
 	reopen(f);
 	assert_int_equal(queue_events_of(f->q, 2, 0, &event, 1), 1);
 	assert_string_equal(event.body, "{}");
-	assert_int_equal(event.account, 0);
+	assert_int_equal(event.account, -1);
 	assert_int_equal(
 	    queue_subjects_after(f->q, QUEUE_ACCOUNT, 0, ids, 3), 1);
 	assert_int_equal(ids[0], 1);
