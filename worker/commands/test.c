@@ -272,7 +272,7 @@ run(const struct invocation *in)
 {
 	struct problems problems = {0};
 	struct workspace *w =
-	    workspace_load(in->folder, in->overrides, &problems, false);
+	    workspace_load(in->folder, in->overrides, NULL, &problems, false);
 	int rc = EX_CONFIG;
 
 	log_open(false, LOG_FATAL); /* the timeline says it better */

@@ -214,8 +214,9 @@ take_turn(struct stage *s, const struct segment_event *const *events, int n)
 	if (turn_begin(t, s->now_ms) != 0)
 		return failed(s);
 	t->received_ms = s->now_ms;
-	if ((n > 0 && turn_ingest(t, events, n) < 0) || turn_wake(t, SET) < 0 ||
-	    turn_write(t) != 0)
+	if ((n > 0 && turn_ingest(t, events, n) < 0) || turn_write(t) != 0 ||
+	    turn_wake(t, SET) < 0 || turn_write(t) != 0 ||
+	    turn_fan_out(t, SET) < 0)
 		return failed(s);
 	for (int i = 0; i < settings->n_channels; i++)
 		if (claim(s, &settings->channels[i]) != 0)
@@ -230,9 +231,9 @@ next_due(struct stage *s)
 	const struct settings *settings = s->workspace->settings;
 	int64_t next = queue_wakeup_next(s->queue);
 
-	for (int i = 0; next >= 0 && i < settings->n_channels; i++) {
-		int64_t due =
-		    queue_message_next(s->queue, settings->channels[i].name);
+	for (int i = -1; next >= 0 && i < settings->n_channels; i++) {
+		int64_t due = queue_message_next(s->queue,
+		    i < 0 ? CHANNEL_MEMBERS : settings->channels[i].name);
 
 		if (due < 0 || (due > 0 && (next == 0 || due < next)))
 			next = due;

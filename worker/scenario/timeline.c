@@ -13,6 +13,7 @@
 
 #include "templates/date.h"
 #include "worker/scenario/timeline.h"
+#include "worker/turn/turn.h"
 
 #define NOBODY (-1)
 #define PAIRED (-2) /* shown beside an expectation that it does not meet */
@@ -75,17 +76,21 @@ add_row(struct timeline *t, const struct row *row)
 
 /* --------------------------------------------------------------- matching */
 
+/* Does it go to the user whose message it is? */
+static bool
+is_own(const struct sent *sent)
+{
+	return sent->actor != NULL && sent->actor->kind == SUBJECT_USER &&
+	       (strcmp(sent->recipient, "user") == 0 ||
+		   strcmp(sent->recipient, RECIPIENT_MEMBER) == 0);
+}
+
 static bool
 goes_to(const struct sent *sent, const char *to)
 {
-	bool is_own = strcmp(sent->recipient, "user") == 0 ||
-		      strcmp(sent->recipient, "member") == 0;
-
 	return strcasecmp(sent->address, to) == 0 ||
 	       strcmp(sent->recipient, to) == 0 ||
-	       (is_own && sent->actor != NULL &&
-		   sent->actor->kind == SUBJECT_USER &&
-		   strcmp(sent->actor->id, to) == 0);
+	       (is_own(sent) && strcmp(sent->actor->id, to) == 0);
 }
 
 static bool
@@ -204,9 +209,7 @@ sent_text(struct judging *j, const struct sent *sent)
 	const char *to = sent->address;
 
 	if (to[0] == '\0')
-		to = strcmp(sent->recipient, "user") == 0 && sent->actor != NULL
-			 ? sent->actor->id
-			 : sent->recipient;
+		to = is_own(sent) ? sent->actor->id : sent->recipient;
 	if (strcmp(sent->channel, "email") == 0)
 		return format(j->out, "%s to %s", sent->template_name, to);
 	return format(
@@ -226,7 +229,7 @@ noted_text(struct judging *j, const struct noted *n)
 
 /*
  * The decision about a sequence, or one of its steps, that is nearest to a time
- * (0: the newest).
+ * (0: the newest): the actor's or their account's, or (NULL) anybody's.
  */
 static const struct noted *
 nearest(const struct judging *j, const char *sequence, const char *step,
@@ -239,7 +242,8 @@ nearest(const struct judging *j, const char *sequence, const char *step,
 
 		if ((sequence != NULL && strcmp(n->sequence, sequence) != 0) ||
 		    (step != NULL && strcmp(n->step, step) != 0) ||
-		    (actor != NULL && n->actor != actor))
+		    (actor != NULL && n->actor != actor &&
+			n->actor != actor->account))
 			continue;
 		if (best == NULL || at_ms == 0 ||
 		    llabs(n->at_ms - at_ms) <= llabs(best->at_ms - at_ms))
@@ -287,7 +291,7 @@ why_not_sent(struct judging *j, const struct expectation *e)
 			continue;
 		sequence = k->sequence;
 		found = nearest(j, sequence, k->id, actor, e->at_ms);
-		if (found == NULL)
+		if (found == NULL || strcmp(found->what, "send") == 0)
 			found = nearest(j, sequence, NULL, actor, e->at_ms);
 	}
 	if (found != NULL)

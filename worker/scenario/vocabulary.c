@@ -7,6 +7,7 @@
 #include "templates/json.h"
 #include "templates/mem.h"
 #include "worker/scenario/vocabulary.h"
+#include "worker/turn/turn.h"
 
 static const char **
 keys_of(json_t *object)
@@ -42,7 +43,8 @@ metrics_of(const struct workspace *w, enum subject_kind kind)
 static const char **
 recipients_of(const struct workspace *w)
 {
-	static const char *const roles[] = {"user", "account.owner", "member"};
+	static const char *const roles[] = {
+	    "user", "account.owner", RECIPIENT_MEMBER};
 	size_t n = sizeof roles / sizeof roles[0], contacts = 0;
 	const char **names;
 
