@@ -617,7 +617,7 @@ subject_candidate_set(struct subject *s, const struct candidate *from)
 	}
 	*c = *from;
 	c->sequence = xstrdup(from->sequence);
-	c->on = xstrdup(from->on);
+	c->on = from->on != NULL ? xstrdup(from->on) : NULL;
 	json_incref(c->event);
 	s->state_changed = true;
 }
