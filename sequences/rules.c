@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sequences/lint.h"
 #include "sequences/rules_private.h"
 #include "templates/mem.h"
 
@@ -312,6 +313,8 @@ rules_load(const char *folder, const struct rules_context *context,
 		number_all(rules, context, problems);
 		find_watched(rules);
 	}
+	if (problems->errors == 0 && context->templates != NULL)
+		lint_templates(context->templates, problems);
 	return rules;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sequences/lint.h"
 #include "sequences/sequence.h"
 #include "templates/mem.h"
 
@@ -139,22 +140,6 @@ static const struct reader_key sequence_keys[] = {
     {0},
 };
 
-/* Accounts that have a human are the human's: the playbook's first rule. */
-static void
-check_humans(const struct sequence *q, struct reader *r)
-{
-	if (q->topic == NULL || strcmp(q->topic, "onboarding") != 0 ||
-	    q->for_account)
-		return;
-	for (int i = 0; i < q->exit.n; i++)
-		if (condition_mentions(q->exit.list[i].condition, "account"))
-			return;
-	reader_warn(r, "human-owned-accounts",
-	    "no exit looks at the account: people whose account has a customer "
-	    "success manager would get this too (add {\"if\": "
-	    "\"account.csm\"})");
-}
-
 void
 sequence_read(struct sequence *q, const char *name, struct reader *r)
 {
@@ -165,7 +150,7 @@ sequence_read(struct sequence *q, const char *name, struct reader *r)
 	r->for_account = kind != NULL && strcmp(kind, "account") == 0;
 	reader_object(r, r->doc->root, sequence_keys, q);
 	q->text = json_dumps(r->doc->root, JSON_SORT_KEYS | JSON_COMPACT);
-	check_humans(q, r);
+	lint_sequence(q, r);
 }
 
 void

@@ -463,34 +463,16 @@ read_step(struct reader *r, json_t *value, void *into)
 	    "\"stop\"");
 }
 
-static bool
-always_stops(const struct step *step)
-{
-	return step->when != STEP_WAIT && step->action.is_stop &&
-	       step->condition == NULL && step->action.n_options == 0;
-}
-
+/* The same id twice, and nobody knows which step somebody waits for. */
 static void
-check_against(
-    struct reader *r, const struct step *step, const struct step *earlier)
+check_id(struct reader *r, const struct step *step, const struct step *earlier)
 {
-	if (step->id == NULL || earlier->id == NULL)
-		return;
-	if (strcmp(step->id, earlier->id) == 0) {
-		size_t mark = reader_push(r, "id");
+	size_t mark = reader_push(r, "id");
 
+	if (step->id != NULL && earlier->id != NULL &&
+	    strcmp(step->id, earlier->id) == 0)
 		reader_error(r, "\"%s\" is the id of two steps", step->id);
-		reader_pop(r, mark);
-	}
-	if (step->when == STEP_DAY && earlier->when == STEP_DAY &&
-	    step->day < earlier->day)
-		reader_warn(r, "unreachable-step",
-		    "steps run in order: day %d is over when \"%s\" on "
-		    "day %d is done",
-		    step->day, earlier->id, earlier->day);
-	if (always_stops(earlier))
-		reader_warn(r, "unreachable-step",
-		    "\"%s\" always stops the sequence before", earlier->id);
+	reader_pop(r, mark);
 }
 
 static void
@@ -518,7 +500,7 @@ read_steps(struct reader *r, json_t *value, void *into)
 
 		check_when(r, json_array_get(value, (size_t)i));
 		for (int k = 0; k < i; k++)
-			check_against(r, &q->steps[i], &q->steps[k]);
+			check_id(r, &q->steps[i], &q->steps[k]);
 		reader_pop(r, mark);
 	}
 }
