@@ -363,19 +363,15 @@ read_wait(struct reader *r, json_t *value, void *into)
 static void
 check_wait(struct reader *r, json_t *value)
 {
-	static const char *const allowed[] = {
-	    "id", "if", "wait", "window", NULL};
-	const char *key;
-	json_t *member;
+	static const char *const others[] = {"day", "after", "at", "offset",
+	    "send", "choose", "split", "holdout", "to", "stop", NULL};
 
-	json_object_foreach(value, key, member)
-	{
-		if (!name_is_among(key, allowed))
-			error_at_key(r, key,
+	for (int i = 0; others[i] != NULL; i++)
+		if (reader_has(value, others[i]))
+			error_at_key(r, others[i],
 			    "beside \"wait\" there can be \"id\", \"if\" and "
 			    "\"window\"; what is to be done stands in its "
 			    "\"else\"");
-	}
 }
 
 /* ------------------------------------------------------- steps */

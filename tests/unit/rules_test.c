@@ -184,8 +184,8 @@ test_shape(void **state)
 	    "sequences/x.json:1:34: an object is expected (at /steps/0)\n"
 	    "sequences/x.json:1:72: unknown key \"sned\"; did you mean "
 	    "\"send\"? (at /steps/1/sned)\n"
-	    "sequences/x.json:1:37: a step needs \"send\", \"choose\" or "
-	    "\"stop\" (at /steps/1)\n");
+	    "sequences/x.json:1:37: a step needs \"send\", \"choose\", "
+	    "\"split\", \"wait\" or \"stop\" (at /steps/1)\n");
 }
 
 static void
@@ -209,7 +209,7 @@ test_names(void **state)
 	    "unknown-name: sequences/x.json:1:73: no value is called \"usr\"; "
 	    "did you mean \"user\"? (at /exit/if/any/0)\n"
 	    "unknown-name: sequences/x.json:1:90: no metric is called "
-	    "\"tsks\"; did you mean \"tasks\"? (at /exit/if/any/1/not)\n");
+	    "\"tsks\" (at /exit/if/any/1/not)\n");
 	expect("{'enter': {'on': 'Go', 'reenter': 'always'}," STEPS "}",
 	    "unknown-name: sequences/x.json:1:35: no kind of reentry is called "
 	    "\"always\" (at /enter/reenter)\n");
@@ -256,8 +256,8 @@ test_steps(void **state)
 	    "/steps/1/choose)\n"
 	    "sequences/x.json:1:89: a step has \"send\" or \"choose\", not "
 	    "both (at /steps/1)\n"
-	    "sequences/x.json:1:89: a step after the first needs \"day\" or "
-	    "\"after\" (at /steps/1)\n"
+	    "sequences/x.json:1:89: a step after the first needs \"day\", "
+	    "\"after\", \"at\" or \"wait\" (at /steps/1)\n"
 	    "sequences/x.json:1:96: \"a\" is the id of two steps (at "
 	    "/steps/1/id)\n");
 }
@@ -294,27 +294,140 @@ test_empty(void **state)
 	    "/steps/1/choose)\n");
 }
 
-/* Words of the language that come later are not taken for misspelt. */
 static void
-test_later(void **state)
+test_split(void **state)
 {
-	expect("{'enter': [{'metric': 'tasks', 'below': 4},"
-	       "{'missing': 'A', 'after': 'B', 'within': '2d'}],"
-	       "'edits': 'pin', 'steps': [{'id': 'a', 'split': []},"
-	       "{'id': 'b', 'at': 'user.x', 'send': 'hello',"
-	       " 'to': {'members': 'user.seed'}}]}",
-	    "sequences/x.json:1:23: \"metric\" is not available in this "
-	    "version (at /enter/0/metric)\n"
-	    "sequences/x.json:1:56: \"missing\" is not available in this "
-	    "version (at /enter/1/missing)\n"
-	    "sequences/x.json:1:101: \"pin\" is not available in this version "
-	    "(at /edits)\n"
-	    "sequences/x.json:1:139: \"split\" is not available in this "
-	    "version (at /steps/0/split)\n"
-	    "sequences/x.json:1:161: \"at\" is not available in this version "
-	    "(at /steps/1/at)\n"
-	    "sequences/x.json:1:206: \"members\" is not available in this "
-	    "version (at /steps/1/to/members)\n");
+	expect("{" ENTER "'steps': [\n"
+	       "{'id': 'a', 'split': [{'share': 50, 'send': 'hello'},"
+	       " {'share': 40, 'send': 'helo'}], 'holdout': 101},\n"
+	       "{'id': 'b', 'after': '1d', 'split': [{'share': 100,"
+	       " 'send': 'hello'}]},\n"
+	       "{'id': 'c', 'after': '1d', 'split': ["
+	       "{'name': 'b', 'share': 50, 'send': 'hello'},"
+	       " {'share': 50, 'sent': 'hello'}], 'send': 'survey'},\n"
+	       "{'id': 'd', 'after': '1d', 'stop': true, 'holdout': 5}]}",
+	    "unknown-name: sequences/x.json:2:77: no template is called "
+	    "\"helo\"; did you mean \"hello\"? (at /steps/0/split/1/send)\n"
+	    "sequences/x.json:2:22: the shares add up to 90, not to 100 (at "
+	    "/steps/0/split)\n"
+	    "sequences/x.json:2:98: of 100 at most 100 can get nothing (at "
+	    "/steps/0/holdout)\n"
+	    "sequences/x.json:3:37: 2 to 26 variants are expected (at "
+	    "/steps/1/split)\n"
+	    "sequences/x.json:4:105: unknown key \"sent\"; did you mean "
+	    "\"send\"? (at /steps/2/split/1/sent)\n"
+	    "sequences/x.json:4:83: \"send\" is missing (at /steps/2/split/1)\n"
+	    "sequences/x.json:4:37: two variants are called \"b\" (at "
+	    "/steps/2/split)\n"
+	    "sequences/x.json:4:1: a step has \"send\" or \"split\", not both "
+	    "(at /steps/2)\n"
+	    "sequences/x.json:5:53: there is nothing here that could be sent "
+	    "(at /steps/3/holdout)\n");
+}
+
+static void
+test_wait(void **state)
+{
+	expect("{" ENTER "'steps': [\n"
+	       "{'id': 'a', 'wait': {'for': 'Done'}},\n"
+	       "{'id': 'b', 'day': 3, 'wait': {'for': 'Done', 'until': '0s',"
+	       " 'else': 'contine'}, 'send': 'hello'},\n"
+	       "{'id': 'c', 'wait': {'for': 'Done', 'until': '2d',"
+	       " 'else': {'send': 'helo', 'choose': [{'send': 'hello'}],"
+	       " 'to': 'usr'}}},\n"
+	       "{'id': 'd', 'wait': {'for': 'Done', 'until': '2d',"
+	       " 'if': 'metric.task', 'else': {}}}]}",
+	    "sequences/x.json:2:21: \"until\" is missing (at /steps/0/wait)\n"
+	    "sequences/x.json:3:56: a time longer than nothing is expected (at "
+	    "/steps/1/wait/until)\n"
+	    "unknown-name: sequences/x.json:3:70: no way to go on is called "
+	    "\"contine\"; did you mean \"continue\"? (at /steps/1/wait/else)\n"
+	    "sequences/x.json:3:20: beside \"wait\" there can be \"id\", "
+	    "\"if\" and \"window\"; what is to be done stands in its \"else\" "
+	    "(at /steps/1/day)\n"
+	    "sequences/x.json:3:90: beside \"wait\" there can be \"id\", "
+	    "\"if\" and \"window\"; what is to be done stands in its \"else\" "
+	    "(at /steps/1/send)\n"
+	    "unknown-name: sequences/x.json:4:69: no template is called "
+	    "\"helo\"; did you mean \"hello\"? (at /steps/2/wait/else/send)\n"
+	    "unknown-name: sequences/x.json:4:114: no recipient is called "
+	    "\"usr\"; did you mean \"user\"? (at /steps/2/wait/else/to)\n"
+	    "sequences/x.json:4:60: a step has \"send\" or \"choose\", not "
+	    "both (at /steps/2/wait/else)\n"
+	    "unknown-name: sequences/x.json:5:58: no metric is called "
+	    "\"task\"; did you mean \"tasks\"? (at /steps/3/wait/if)\n"
+	    "sequences/x.json:5:81: \"else\" needs \"send\", \"choose\", "
+	    "\"split\" or \"stop\" (at /steps/3/wait/else)\n");
+}
+
+static void
+test_at(void **state)
+{
+	expect("{" ENTER "'steps': [\n"
+	       "{'id': 'a', 'at': 'usr.renewal', 'offset': '3', 'send':"
+	       " 'hello'},\n"
+	       "{'id': 'b', 'at': 'metric.task', 'day': 1, 'send': 'hello'},\n"
+	       "{'id': 'c', 'day': 2, 'offset': '1d', 'send': 'hello'},\n"
+	       "{'id': 'd', 'at': 'user.x |', 'send': 'hello'}]}",
+	    "unknown-name: sequences/x.json:2:19: no value is called \"usr\"; "
+	    "did you mean \"user\"? (at /steps/0/at)\n"
+	    "sequences/x.json:2:44: a duration is expected, such as \"2d\" or, "
+	    "for before, \"-14d\" (s, m, h, d, w) (at /steps/0/offset)\n"
+	    "unknown-name: sequences/x.json:3:19: no metric is called "
+	    "\"task\"; did you mean \"tasks\"? (at /steps/1/at)\n"
+	    "sequences/x.json:3:1: a step has \"day\" or \"at\", not both (at "
+	    "/steps/1)\n"
+	    "sequences/x.json:4:33: an offset is one from \"at\" (at "
+	    "/steps/2/offset)\n"
+	    "sequences/x.json:5:19: the date cannot be read: the name of a "
+	    "filter is expected (at /steps/3/at)\n");
+}
+
+static void
+test_members(void **state)
+{
+	expect("{" ENTER "'steps': [{'id': 'a', 'send': 'hello',"
+	       " 'to': ['user', {'members': 'user.seed'}]}]}",
+	    "sequences/x.json:1:90: members are an account's: the sequence "
+	    "needs \"for\": \"account\" (at /steps/0/to/1/members)\n");
+	expect("{'for': 'account'," ENTER "'steps': [{'id': 'a',"
+	       " 'send': 'hello', 'to': {'members': 'usr.seed'}},\n"
+	       "{'id': 'b', 'after': '1d', 'send': 'hello', 'to':"
+	       " [{'memers': 'user.seed'}, {'members': {'all':"
+	       " ['metric.tasks > 0']}}, 'account.owne']}]}",
+	    "unknown-name: sequences/x.json:1:98: no value is called \"usr\"; "
+	    "did you mean \"user\"? (at /steps/0/to/members)\n"
+	    "sequences/x.json:2:63: unknown key \"memers\"; did you mean "
+	    "\"members\"? (at /steps/1/to/0/memers)\n"
+	    "sequences/x.json:2:52: \"members\" is missing (at /steps/1/to/0)\n"
+	    "unknown-name: sequences/x.json:2:121: no recipient is called "
+	    "\"account.owne\"; did you mean \"account.owner\"? (at "
+	    "/steps/1/to/2)\n");
+	expect("{" ENTER "'steps': [{'id': 'a', 'send': 'hello', 'to': []}]}",
+	    "sequences/x.json:1:69: a recipient is expected (at "
+	    "/steps/0/to)\n");
+}
+
+static void
+test_edits(void **state)
+{
+	expect("{" ENTER "'edits': 'pin'," STEPS "}", "");
+	expect("{" ENTER "'edits': 'pinned'," STEPS "}",
+	    "unknown-name: sequences/x.json:1:33: no way to take edits is "
+	    "called \"pinned\" (at /edits)\n");
+}
+
+/* Nothing of this keeps a step from coming. */
+static void
+test_reachable(void **state)
+{
+	expect("{" ENTER "'steps': [{'id': 'a', 'wait': {'for': 'Done',"
+	       " 'until': '10d', 'else': 'stop'}},"
+	       "{'id': 'b', 'day': 3, 'send': 'hello'},"
+	       "{'id': 'c', 'at': 'user.renewal', 'offset': '-1d',"
+	       " 'send': 'hello'},"
+	       "{'id': 'd', 'day': 4, 'send': 'hello'}]}",
+	    "");
 }
 
 static void
@@ -345,7 +458,12 @@ main(void)
 	    cmocka_unit_test(test_steps),
 	    cmocka_unit_test(test_lint),
 	    cmocka_unit_test(test_empty),
-	    cmocka_unit_test(test_later),
+	    cmocka_unit_test(test_split),
+	    cmocka_unit_test(test_wait),
+	    cmocka_unit_test(test_at),
+	    cmocka_unit_test(test_members),
+	    cmocka_unit_test(test_edits),
+	    cmocka_unit_test(test_reachable),
 	    cmocka_unit_test(test_conditions),
 	};
 
