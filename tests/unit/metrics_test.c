@@ -1,59 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics - what each kind makes of events, in any order; what is refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#include "sequences/metrics.h"
-#include "templates/buf.h"
-#include "templates/mem.h"
-
-#define NOW  INT64_C(1774605600000) /* 2026-03-27T10:00:00Z */
-#define HOUR INT64_C(3600000)
-#define DAY  (24 * HOUR)
-
-/* The file is gone again when this returns. */
-static struct metrics *
-load(const char *text, struct problems *problems)
-{
-	char folder[] = "/tmp/metrics_test.XXXXXX", path[60];
-	struct metrics *m;
-	FILE *f;
-
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof path, "%s/metrics.json", folder);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	m = metrics_load(path, problems);
-	unlink(path);
-	rmdir(folder);
-	return m;
-}
-
-/* Definitions as they stand within {"metrics": { }}. */
-static struct metrics *
-metrics_of(const char *definitions)
-{
-	struct problems problems = {0};
-	struct buf text = {0};
-	struct metrics *m;
-	char reason[700];
-
-	buf_addf(&text, "{\"metrics\": {%s}}", definitions);
-	m = load(buf_str(&text), &problems);
-	for (int i = 0; i < problems.count; i++)
-		print_error("%s\n",
-		    error_string(&problems.list[i].at, reason, sizeof reason));
-	assert_int_equal(problems.count, 0);
-	buf_free(&text);
-	return m;
-}
+#include "tests/unit/metrics_fixture.h"
 
 /* A world: one subject, and what its metrics' conditions see. */
 struct world {
@@ -80,6 +27,7 @@ world_open(struct world *w, const char *definitions, const char *roots)
 	assert_non_null(w->roots);
 	w->scope.arg = w;
 	w->subject.kind = SUBJECT_USER;
+	w->subject.known = INT_MAX;
 	w->subject.metrics = json_object();
 	w->subject.traits = json_object_get(w->roots, "user");
 }
@@ -102,7 +50,7 @@ happens(struct world *w, const char *name, int64_t at_ms, const char *with)
 	assert_non_null(e.properties);
 	json_object_set(w->roots, "event", e.properties);
 	w->subject.state_changed = false;
-	metrics_apply(w->metrics, &w->subject, &e, &w->scope);
+	metrics_apply(w->metrics, &w->subject, &e, &w->scope, 0);
 	json_object_del(w->roots, "event");
 	json_decref(e.properties);
 	return w->subject.state_changed;
@@ -117,17 +65,6 @@ shows(struct world *w, const char *expected)
 	assert_string_equal(text, expected);
 	free(text);
 	json_decref(values);
-}
-
-static void
-store_and_load(struct world *w)
-{
-	char *text = json_dumps(w->subject.metrics, JSON_COMPACT);
-
-	json_decref(w->subject.metrics);
-	w->subject.metrics = json_loads(text, 0, NULL);
-	assert_non_null(w->subject.metrics);
-	free(text);
 }
 
 static const char all_kinds[] =
@@ -179,7 +116,7 @@ the_order_of_events_makes_no_difference(void **state)
 		for (int i = 0; i < 4; i++) {
 			assert_true(happens(
 			    &w, "E", events[at[i]].at_ms, events[at[i]].with));
-			store_and_load(&w);
+			store_and_load(&w.subject);
 		}
 		shows(&w,
 		    "{\"avg\":3.875,\"count\":4,\"count_2d\":3,\"distinct\":3,"
@@ -296,14 +233,14 @@ what_happens_after_now_happens_now(void **state)
 static void
 distinct_is_exact_to_256(void **state)
 {
-	char with[40];
+	char with[40], *text;
 	struct world w;
 
 	world_open(&w,
 	    "\"all\": {\"distinct\": \"E\", \"of\": \"v\"},"
 	    "\"day\": {\"distinct\": \"E\", \"of\": \"v\", \"window\": \"1d\"}",
 	    "{}");
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 5000; i++) {
 		snprintf(with, sizeof with, "{\"v\": \"value %d\"}", i);
 		happens(&w, "E", NOW - DAY / 2 + i, with);
 		happens(&w, "E", NOW - DAY / 2 + i, with);
@@ -311,8 +248,11 @@ distinct_is_exact_to_256(void **state)
 			shows(&w, "{\"all\":255,\"day\":255}");
 	}
 	shows(&w, "{\"all\":256,\"day\":256}");
+	text = state_text(&w.subject);
+	assert_in_range(strlen(text), 256 * 40, 256 * 60);
+	free(text);
 	/* within the day there are only the last ten now */
-	w.scope.now_ms = NOW + DAY / 2 + 289;
+	w.scope.now_ms = NOW + DAY / 2 + 4989;
 	shows(&w, "{\"all\":256,\"day\":10}");
 	world_close(&w);
 }
@@ -345,10 +285,7 @@ the_state_stays_small(void **state)
 		snprintf(with, sizeof with, "{\"n\": %d}", i * 7919 % 3000);
 		happens(&w, "E", w.scope.now_ms - i % 50 * HOUR, with);
 	}
-	assert_in_range(json_array_size(json_object_get(
-			    w.subject.metrics, "count_2d count 172800000")),
-	    3, 3 * 32);
-	text = json_dumps(w.subject.metrics, JSON_COMPACT);
+	text = state_text(&w.subject);
 	assert_in_range(strlen(text), 1000, 20000);
 	free(text);
 	world_close(&w);
@@ -457,47 +394,242 @@ times_are_shown_in_the_zone(void **state)
 	world_close(&w);
 }
 
+/* A definition's number is that of its text; what it kept goes with it. */
 static void
-another_definitions_state_is_not_taken(void **state)
+a_changed_definition_starts_from_nothing(void **state)
 {
-	struct world w, other;
+	struct numbers first, second;
+	struct metrics *week, *day;
+	struct subject s = {.kind = SUBJECT_USER, .metrics = json_object()};
+	struct liquid_scope scope = {.now_ms = NOW};
+	struct event e = {.name = "E", .at_ms = NOW};
+	json_t *saved;
+	char *text;
 
-	world_open(&w, "\"m\": {\"count\": \"E\", \"window\": \"7d\"}", "{}");
-	happens(&w, "E", NOW, "{\"n\": 5}");
-	world_open(
-	    &other, "\"m\": {\"count\": \"E\", \"window\": \"1d\"}", "{}");
-	json_object_update(other.subject.metrics, w.subject.metrics);
-	shows(&other, "{\"m\":0}");
-	happens(&other, "E", NOW, "{\"n\": 5}");
-	shows(&other, "{\"m\":1}");
-	assert_int_equal(json_object_size(other.subject.metrics), 1);
-	world_close(&other);
-	world_open(&other, "\"m\": {\"max\": \"E\", \"of\": \"n\"}", "{}");
-	json_object_update(other.subject.metrics, w.subject.metrics);
-	shows(&other, "{\"m\":null}");
-	world_close(&other);
+	numbers_load(&first, NULL);
+	week = metrics_numbered("\"a\": {\"count\": \"E\"}, \"m\": "
+				"{\"count\": \"E\", \"window\": \"7d\"}",
+	    &first);
+	metrics_apply(week, &s, &e, &scope, 0);
+	saved = numbers_save(&first);
+	numbers_load(&second, saved);
+	day = metrics_numbered("\"m\": {\"window\": \"1d\", \"count\": \"E\"},"
+			       "\"a\": {\"count\": \"E\"}",
+	    &second);
+	assert_false(metrics_want_events(week, 2));
+	assert_true(metrics_want_events(day, 2));
+	/* what was counted before is not counted again */
+	metrics_apply(day, &s, &e, &scope, 2);
+	metrics_drop_unknown(day, &s);
+	text = state_text(&s);
+	assert_string_equal(text, "{\"a 1\":[0,1,0],\"m 3\":[492946,1,0]}");
+	free(text);
+	json_decref(saved);
+	json_decref(s.metrics);
+	numbers_free(&first);
+	numbers_free(&second);
+	metrics_free(week);
+	metrics_free(day);
+}
+
+static void
+says(const struct metrics *m, const char *name, const char *expected)
+{
+	struct buf out = {0};
+
+	metrics_sources(m, name, &out);
+	assert_string_equal(buf_str(&out), expected);
+	buf_free(&out);
+}
+
+static void
+what_it_is_worked_out_of_is_known(void **state)
+{
+	struct metrics *m = metrics_of(
+	    "\"a\": {\"count\": \"E\"}, \"b\": {\"count\": \"F\"},"
+	    "\"seats\": {\"trait\": \"seats\"},"
+	    "\"x\": {\"expr\": \"metric.a | plus: metric.b\"},"
+	    "\"y\": {\"milestones\": [{\"name\": \"N\", \"if\": "
+	    "{\"any\": [\"metric.x > 1\", \"now > user.end\"]}}]},"
+	    "\"z\": {\"expr\": \"account.metric.s\"},"
+	    "\"s\": {\"for\": \"account\", \"share\": \"metric.x > 0\"}");
+
+	says(m, "a", " a 1");
+	says(m, "seats", " seats {\"trait\":\"seats\"}");
+	says(m, "x", " a 1 b 2 x {\"expr\":\"metric.a | plus: metric.b\"}");
+	says(m, "z",
+	    " a 1 b 2 s 3 x {\"expr\":\"metric.a | plus: metric.b\"}"
+	    " z {\"expr\":\"account.metric.s\"}");
+	says(m, "none", "");
+	assert_true(metrics_read_now(m, "y"));
+	assert_false(metrics_read_now(m, "x"));
+	assert_false(metrics_read_now(m, "none"));
+	assert_string_equal(metrics_of_members(m)[0], "x");
+	assert_null(metrics_of_members(m)[1]);
+	metrics_free(m);
+}
+
+/* It starts anew when what it is made of is not the same any more. */
+static void
+a_metric_of_members_hangs_on_theirs(void **state)
+{
+	static const char share[] =
+	    "\"s\": {\"for\": \"account\", \"share\": \"metric.x\"},"
+	    "\"x\": {\"expr\": \"metric.a | times: 2\"},";
+	struct numbers numbers;
+	struct metrics *m;
+	struct buf text = {0};
+
+	numbers_load(&numbers, NULL);
+	for (int i = 0; i < 3; i++) {
+		buf_truncate(&text, 0);
+		buf_addf(&text, "%s\"a\": {\"count\": \"%s\"}", share,
+		    i < 2 ? "E" : "F");
+		m = metrics_numbered(buf_str(&text), &numbers);
+		metrics_free(m);
+		assert_int_equal(numbers.last, i < 2 ? 2 : 4);
+	}
+	buf_free(&text);
+	numbers_free(&numbers);
+}
+
+static void
+an_account_shows_nothing_that_is_not_counted(void **state)
+{
+	struct world w;
+
+	world_open(&w,
+	    "\"ours\": {\"for\": \"account\", \"count\": \"E\"},"
+	    "\"seats\": {\"for\": \"account\", \"trait\": \"seats\"},"
+	    "\"yours\": {\"for\": \"account\", \"count\": \"E\"},"
+	    "\"ratio\": {\"for\": \"account\", \"expr\": \"metric.yours | "
+	    "plus: 1\"}",
+	    "{\"user\": {\"seats\": 9}}");
+	w.subject.kind = SUBJECT_ACCOUNT;
+	w.subject.known = 1;
+	happens(&w, "E", NOW, "{}");
+	shows(&w, "{\"ours\":1,\"ratio\":null,\"seats\":9,\"yours\":null}");
+	w.subject.known = 2;
+	shows(&w, "{\"ours\":1,\"ratio\":2,\"seats\":9,\"yours\":1}");
+	world_close(&w);
+}
+
+static int64_t
+next(struct world *w, const char *name)
+{
+	const char *const names[] = {"no such metric", name, NULL};
+
+	return metrics_next_change(
+	    w->metrics, &w->subject, names, w->scope.now_ms);
+}
+
+/* Until the moment that is told nothing changes; then it does. */
+static void
+the_end_of_a_window_is_known(void **state)
+{
+	struct world w;
+	int64_t at;
+
+	world_open(&w,
+	    "\"n\": {\"count\": \"E\", \"window\": \"24h\"},"
+	    "\"d\": {\"distinct\": \"E\", \"of\": \"v\", \"window\": \"24h\"},"
+	    "\"all\": {\"count\": \"E\"}, \"last\": {\"last\": \"E\"},"
+	    "\"twice\": {\"expr\": \"metric.n | times: 2\"}",
+	    "{}");
+	assert_int_equal(next(&w, "n"), 0);
+	happens(&w, "E", NOW - 23 * HOUR + 5, "{\"v\": 1}");
+	happens(&w, "E", NOW - HOUR / 2, "{\"v\": 2}");
+	assert_int_equal(next(&w, "all"), 0);
+	assert_int_equal(next(&w, "last"), 0);
+	assert_int_equal(next(&w, "d"), NOW + HOUR + 5);
+	at = next(&w, "twice");
+	assert_int_equal(at, NOW + 2 * HOUR);
+	w.scope.now_ms = at - 1;
+	shows(&w, "{\"all\":2,\"d\":1,\"last\":\"2026-03-27T09:30:00+00:00\","
+		  "\"n\":2,\"twice\":4}");
+	w.scope.now_ms = at;
+	shows(&w, "{\"all\":2,\"d\":1,\"last\":\"2026-03-27T09:30:00+00:00\","
+		  "\"n\":1,\"twice\":2}");
+	w.scope.now_ms = next(&w, "twice");
+	assert_int_equal(w.scope.now_ms, NOW + 24 * HOUR);
+	shows(&w, "{\"all\":2,\"d\":0,\"last\":\"2026-03-27T09:30:00+00:00\","
+		  "\"n\":0,\"twice\":0}");
+	assert_int_equal(next(&w, "twice"), 0);
+	assert_int_equal(next(&w, "d"), 0);
+	world_close(&w);
+}
+
+static void
+any_json_may_be_a_property(void **state)
+{
+	static const char *const values[] = {"1e308", "-1e308", "1e308",
+	    "9223372036854775807", "-9223372036854775808", "\"1e308\"",
+	    "\"9e999\"", "\"NaN\"", "\"Infinity\"", "\"-\"", "\"38\"", "38",
+	    "38.0", "true", "false", "null", "[]", "{}", "[1e308]",
+	    "{\"n\": 1}", "\"gold\""};
+	struct world w;
+	json_t *shown;
+
+	world_open(&w, all_kinds, "{}");
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+			char with[60];
+
+			snprintf(with, sizeof with, "{\"n\": %s}", values[i]);
+			happens(&w, "E", NOW - round * DAY, with);
+			store_and_load(&w.subject);
+		}
+	shown = metrics_values(w.metrics, &w.subject, &w.scope);
+	assert_int_equal(
+	    json_integer_value(json_object_get(shown, "count")), 63);
+	assert_int_equal(
+	    json_integer_value(json_object_get(shown, "distinct")), 12);
+	assert_string_equal(
+	    json_string_value(json_object_get(shown, "latest")), "gold");
+	json_decref(shown);
+	world_close(&w);
+}
+
+/* Each bucket holds a number; together they would be beyond all. */
+static void
+a_sum_is_never_beyond_numbers(void **state)
+{
+	struct world w;
+
+	world_open(&w,
+	    "\"all\": {\"sum\": \"E\", \"of\": \"n\"},"
+	    "\"day\": {\"sum\": \"E\", \"of\": \"n\", \"window\": \"1d\"},"
+	    "\"mean\": {\"avg\": \"E\", \"of\": \"n\", \"window\": \"1d\"}",
+	    "{}");
+	happens(&w, "E", NOW - 9 * HOUR, "{\"n\": 1e308}");
+	happens(&w, "E", NOW, "{\"n\": 1e308}");
+	shows(&w, "{\"all\":1e308,\"day\":null,\"mean\":null}");
+	w.scope.now_ms = NOW + 20 * HOUR;
+	shows(&w, "{\"all\":1e308,\"day\":1e308,\"mean\":1e308}");
 	world_close(&w);
 }
 
 static void
 a_damaged_state_does_no_harm(void **state)
 {
-	static const char *const states[][2] = {{"count", "1"}, {"count", "{}"},
-	    {"count", "[]"}, {"count", "[0]"}, {"count", "[0, \"x\", {}]"},
-	    {"latest", "[1]"}, {"first", "[\"x\"]"}, {"distinct", "[1]"},
-	    {"count 172800000", "[null, 2, 3, 4]"}};
+	static const char *const states[] = {"1", "{}", "[]", "[0]",
+	    "[0, \"x\", {}]", "[1]", "[\"x\"]", "[null, 2, 3, 4]", "[1, 2]"};
 	char key[60];
 	struct world w;
 
 	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
 		world_open(&w, all_kinds, "{}");
-		for (const char *const *n = metrics_names(w.metrics);
-		     *n != NULL; n++) {
-			snprintf(key, sizeof key, "%s %s", *n, states[i][0]);
+		for (int n = 0; metrics_names(w.metrics)[n] != NULL; n++) {
+			snprintf(key, sizeof key, "%s %d",
+			    metrics_names(w.metrics)[n], n + 1);
 			json_object_set_new(w.subject.metrics, key,
-			    json_loads(states[i][1], JSON_DECODE_ANY, NULL));
+			    json_loads(states[i], JSON_DECODE_ANY, NULL));
 		}
+		metrics_drop_unknown(w.metrics, &w.subject);
+		assert_int_equal(json_object_size(w.subject.metrics), 12);
 		json_decref(metrics_values(w.metrics, &w.subject, &w.scope));
+		metrics_next_change(w.metrics, &w.subject,
+		    metrics_names(w.metrics), w.scope.now_ms);
 		happens(&w, "E", NOW, "{\"n\": 1}");
 		json_decref(metrics_values(w.metrics, &w.subject, &w.scope));
 		world_close(&w);
@@ -529,6 +661,8 @@ names_are_sorted(void **state)
 				       "\"B\": {\"count\": \"E\"}");
 	const char *const *names = metrics_names(m);
 
+	assert_ptr_equal(metrics_names_for(m, true)[0], NULL);
+	assert_string_equal(metrics_names_for(m, false)[2], "b");
 	assert_string_equal(names[0], "B");
 	assert_string_equal(names[1], "a_1");
 	assert_string_equal(names[2], "b");
@@ -640,14 +774,37 @@ mistakes_are_named(void **state)
 		"did you mean \"name\"? (at /metrics/a/milestones/0/nme)"},
 	    {"{\"metrics\": {\"a\": {\"milestones\": [{\"name\": \"N\"}]}}}",
 		"\"if\" is missing (at /metrics/a/milestones/0)"},
+	    {"{\"metrics\": {\"a\": {\"share\": \"user.seed\"}}}",
+		"a share is over the members of an account: \"for\": "
+		"\"account\" is missing (at /metrics/a)"},
 	    {"{\"metrics\": {\"a\": {\"for\": \"account\", \"share\": "
-	     "\"metric.b > 0\", \"among\": \"user.seed\"}}}",
-		"aggregates over the members of an account are not available "
-		"(at /metrics/a/share)"},
+	     "\"metric.b > 0\", \"amung\": \"user.seed\"}, \"b\": {\"count\": "
+	     "\"E\"}}}",
+		"unknown key \"amung\"; did you mean \"among\"? (at "
+		"/metrics/a/amung)"},
+	    {"{\"metrics\": {\"a\": {\"for\": \"account\", \"share\": "
+	     "\"metric.b > 0\", \"among\": \"usr.seed\"}, \"b\": {\"count\": "
+	     "\"E\"}}}",
+		"did you mean \"user\"? (at /metrics/a/among)"},
 	    {"{\"metrics\": {\"a\": {\"for\": \"account\", \"min\": "
-	     "\"metric.b\"}, \"b\": {\"count\": \"E\"}}}",
-		"aggregates over the members of an account are not available "
-		"(at /metrics/a/min)"},
+	     "\"metric.b\", \"window\": \"7d\"}, \"b\": {\"count\": \"E\"}}}",
+		"unknown key \"window\""},
+	    {"{\"metrics\": {\"a\": {\"for\": \"account\", \"min\": "
+	     "\"metric.b\"}, \"b\": {\"for\": \"account\", \"count\": "
+	     "\"E\"}}}",
+		"metric \"b\" is an account's; from a user it is "
+		"account.metric.NAME"},
+	    {"{\"metrics\": {\"a\": {\"for\": \"account\", \"share\": "
+	     "\"account.metric.a > metric.b\"}, \"b\": {\"count\": \"E\"}}}",
+		"what is over the members sees none of the account's metrics"},
+	    {"{\"metrics\": {\"a\": {\"for\": \"account\", \"share\": "
+	     "\"metric.b > 0\"}, \"b\": {\"expr\": \"account.metric.a\"}}}",
+		"metrics need each other: a, which needs b, which needs a"},
+	    {"{\"metrics\": {\"a\": {\"for\": \"account\", \"share\": "
+	     "\"event.x and user.y\"}}}",
+		"no value is called \"event\""},
+	    {"{\"metrics\": {\"a\": {\"expr\": \"account.metric[user.x]\"}}}",
+		"a metric is read by its name: account.metric.NAME"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -668,6 +825,24 @@ mistakes_are_named(void **state)
 	}
 }
 
+static void
+a_metric_of_members_that_reads_the_time_is_warned_of(void **state)
+{
+	struct problems problems = {0};
+	struct metrics *m =
+	    load("{\"metrics\": {\"late\": {\"expr\": \"now\"},"
+		 "\"a\": {\"for\": \"account\", \"max\": \"metric.late\"},"
+		 "\"b\": {\"for\": \"account\", \"share\": \"user.x\"}}}",
+		&problems);
+
+	assert_int_equal(problems.count, 1);
+	assert_int_equal(problems.errors, 0);
+	assert_string_equal(problems.list[0].rule, "reads-now");
+	assert_string_equal(problems.list[0].at.pointer, "/metrics/a");
+	problems_free(&problems);
+	metrics_free(m);
+}
+
 int
 main(void)
 {
@@ -686,11 +861,19 @@ main(void)
 	    cmocka_unit_test(metrics_are_worked_out_of_others),
 	    cmocka_unit_test(account_metrics_are_fed_by_accounts),
 	    cmocka_unit_test(times_are_shown_in_the_zone),
-	    cmocka_unit_test(another_definitions_state_is_not_taken),
+	    cmocka_unit_test(a_changed_definition_starts_from_nothing),
+	    cmocka_unit_test(what_it_is_worked_out_of_is_known),
+	    cmocka_unit_test(a_metric_of_members_hangs_on_theirs),
+	    cmocka_unit_test(an_account_shows_nothing_that_is_not_counted),
+	    cmocka_unit_test(the_end_of_a_window_is_known),
+	    cmocka_unit_test(any_json_may_be_a_property),
+	    cmocka_unit_test(a_sum_is_never_beyond_numbers),
 	    cmocka_unit_test(a_damaged_state_does_no_harm),
 	    cmocka_unit_test(no_file_means_no_metrics),
 	    cmocka_unit_test(names_are_sorted),
 	    cmocka_unit_test(mistakes_are_named),
+	    cmocka_unit_test(
+		a_metric_of_members_that_reads_the_time_is_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_UNIT_METRICS_FIXTURE_H
+#define TESTS_UNIT_METRICS_FIXTURE_H
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "sequences/metrics.h"
+#include "templates/buf.h"
+#include "templates/mem.h"
+
+/* Definitions from a text, a subject, what its conditions see. */
+
+#define NOW  INT64_C(1774605600000) /* 2026-03-27T10:00:00Z */
+#define HOUR INT64_C(3600000)
+#define DAY  (24 * HOUR)
+
+/* The file is gone again when this returns. */
+static inline struct metrics *
+load(const char *text, struct problems *problems)
+{
+	char folder[] = "/tmp/metrics_test.XXXXXX", path[60];
+	struct metrics *m;
+	FILE *f;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/metrics.json", folder);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	m = metrics_load(path, problems);
+	unlink(path);
+	rmdir(folder);
+	return m;
+}
+
+/* Definitions as they stand within {"metrics": { }}. */
+static inline struct metrics *
+metrics_numbered(const char *definitions, struct numbers *numbers)
+{
+	struct problems problems = {0};
+	struct buf text = {0};
+	struct metrics *m;
+	char reason[700];
+
+	buf_addf(&text, "{\"metrics\": {%s}}", definitions);
+	m = load(buf_str(&text), &problems);
+	for (int i = 0; i < problems.count; i++)
+		print_error("%s\n",
+		    error_string(&problems.list[i].at, reason, sizeof reason));
+	assert_int_equal(problems.count, 0);
+	metrics_number(m, numbers);
+	buf_free(&text);
+	return m;
+}
+
+static inline struct metrics *
+metrics_of(const char *definitions)
+{
+	struct numbers numbers;
+	struct metrics *m;
+
+	numbers_load(&numbers, NULL);
+	m = metrics_numbered(definitions, &numbers);
+	numbers_free(&numbers);
+	return m;
+}
+
+/* What a subject keeps, as text; caller frees. */
+static inline char *
+state_text(const struct subject *s)
+{
+	return json_dumps(s->metrics, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+/* Through the store and back. */
+static inline void
+store_and_load(struct subject *s)
+{
+	char *text = state_text(s);
+
+	json_decref(s->metrics);
+	s->metrics = json_loads(text, 0, NULL);
+	assert_non_null(s->metrics);
+	free(text);
+}
+
+#endif
