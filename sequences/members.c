@@ -17,7 +17,7 @@
  * outside. When all that were kept are gone and some are outside, the value is
  * not known until the members are counted again.
  *
- * All of it is exact, of fractions to the last digit of a double, but:
+ * All of it is exact (sums to some thirty digits), but:
  *	- a condition that reads traits of the account, or the time, is as of
  *	  the member's last event or wake-up;
  *	- whoever has a value beyond 2^53 has no part.

@@ -288,9 +288,9 @@ metrics_add_values(const struct metrics *all, const struct subject *s,
 {
 	struct work w = {all, s, scope, values};
 
-	if (names == NULL)
-		names = metrics_names_for(all, s->kind == SUBJECT_ACCOUNT);
-	for (; *names != NULL; names++) {
+	for (int i = 0; names == NULL && i < all->n; i++)
+		work_out(&w, &all->list[i]);
+	for (; names != NULL && *names != NULL; names++) {
 		int i = metric_index(all, *names);
 
 		if (i >= 0)

@@ -299,14 +299,15 @@ hash_of(json_t *value)
 
 /* Index of the pair of that hash; without one, of the oldest. */
 static size_t
-find_pair(const json_t *pairs, int64_t hash)
+find_pair(const struct metric *m, const json_t *pairs, int64_t hash)
 {
 	size_t oldest = 0;
 
 	for (size_t i = 0; i + 1 < json_array_size(pairs); i += 2) {
 		if (integer_at(pairs, i) == hash)
 			return i;
-		if (integer_at(pairs, i + 1) < integer_at(pairs, oldest + 1))
+		if (m->window_ms != 0 &&
+		    integer_at(pairs, i + 1) < integer_at(pairs, oldest + 1))
 			oldest = i;
 	}
 	return oldest;
@@ -328,7 +329,7 @@ metric_keep_distinct(
 	    json_is_object(s->value) || json_is_array(s->value))
 		return false;
 	hash = hash_of(s->value);
-	i = find_pair(pairs, hash);
+	i = find_pair(m, pairs, hash);
 	if (integer_at(pairs, i) != hash &&
 	    json_array_size(pairs) < 2 * DISTINCT_MAX) {
 		json_array_append_new(pairs, json_integer(hash));
@@ -348,8 +349,10 @@ metric_value_distinct(const struct metric *m, const struct view *v)
 	int64_t since = v->scope->now_ms - m->window_ms;
 	json_int_t n = 0;
 
+	if (m->window_ms == 0)
+		return json_integer((json_int_t)json_array_size(v->state) / 2);
 	for (size_t i = 0; i + 1 < json_array_size(v->state); i += 2)
-		n += m->window_ms == 0 || integer_at(v->state, i + 1) > since;
+		n += integer_at(v->state, i + 1) > since;
 	return json_integer(n);
 }
 

@@ -27,7 +27,7 @@ struct reader {
 	const char *const *metrics; /* names; NULL-terminated */
 	const struct metrics *all_metrics;
 	bool for_account; /* what is being read is an account's */
-	/* Is this what a condition may read? NULL: condition.c's own check. */
+	/* Is this what a condition may read? NULL: what sequences may. */
 	void (*check_path)(struct reader *, const char *path);
 	struct buf at; /* JSON pointer of the value being read */
 };
