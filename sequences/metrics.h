@@ -36,8 +36,9 @@ const char *const *metrics_names_for(const struct metrics *, bool for_account);
  */
 void metrics_number(struct metrics *, struct numbers *);
 /*
- * Adds " NAME NUMBER" of each numbered metric that this one is worked out of,
- * itself included: what a definition that reads it depends on.
+ * Adds " NAME NUMBER" of each metric that this one is worked out of, itself
+ * included, or its definition if it has no number: what a definition that reads
+ * it depends on.
  */
 void metrics_sources(const struct metrics *, const char *name, struct buf *out);
 /* Is any with a number above this one fed by events? */
@@ -99,7 +100,7 @@ bool metrics_leave(
 /*
  * min and max keep the 256 most extreme values of the members. When these have
  * all gone and there are others, the metric has no value until a recount:
- * begin, then every member.
+ * begin, then every member once, with no join or leave in between.
  */
 bool metrics_want_recount(const struct metrics *, const struct subject *);
 void metrics_recount_begin(const struct metrics *, struct subject *);
