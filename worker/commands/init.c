@@ -39,7 +39,16 @@ static const char nudge_json[] =
     "    \"app_url\": \"https://app.acme.example\"\n"
     "  },\n"
     "  \"channels\": {\n"
-    "    \"email\": { \"type\": \"capture\" }\n"
+    "    \"email\": { \"type\": \"capture\" },\n"
+    "    \"slack\": { \"type\": \"capture\" },\n"
+    "    \"in-app\": { \"type\": \"capture\" }\n"
+    "  },\n"
+    "  \"contacts\": {\n"
+    "    \"cs-room\": { \"channel\": \"slack\" },\n"
+    "    \"cs-lead\": { \"email\": \"cs-lead@acme.example\" },\n"
+    "    \"vp-cs\": { \"email\": \"vp-cs@acme.example\" },\n"
+    "    \"sales-lead\": { \"email\": \"sales-lead@acme.example\" },\n"
+    "    \"engineering\": { \"email\": \"engineering@acme.example\" }\n"
     "  }\n"
     "}\n";
 
