@@ -50,6 +50,34 @@ test('each way in fits', async (t) => {
 			`${JSON.stringify(enter)}: ${JSON.stringify(validate.sequence.errors)}`)
 })
 
+test('each kind of step fits', async (t) => {
+	const { dir, validate } = await schemas(t)
+	const sequence = readJson(path.join(dir, 'sequences/self-serve-onboarding.json'))
+	const split = [{ share: 60, send: 'x' }, { name: 'long', share: 40, send: ['y', 'z'] }]
+	const wait = { for: 'A', until: '3d' }
+	for (const step of [{ send: 'x', stop: true }, { stop: true, if: 'user.x' },
+		{ at: 'user.x', offset: '-14d', send: 'x' }, { day: 1, split }, { after: '2d', split, holdout: 10 },
+		{ send: 'x', holdout: 10 }, { send: 'x', to: { members: 'user.seed' } },
+		{ send: 'x', to: ['user', 'cs-lead', { members: { all: ['user.seed'] } }] },
+		{ wait }, { wait: { ...wait, if: 'event.x', else: 'stop' }, if: 'user.x', window: 'any' },
+		{ wait: { ...wait, else: { send: 'x', to: 'cs-lead', stop: true } } },
+		{ wait: { ...wait, else: { split, holdout: 5 } } }, { wait: { ...wait, else: { stop: true } } }])
+		assert.ok(validate.sequence({ ...sequence, edits: 'pin', steps: [{ id: 'a', ...step }] }),
+			`${JSON.stringify(step)}: ${JSON.stringify(validate.sequence.errors)}`)
+})
+
+test('each metric over members fits', async (t) => {
+	const { validate } = await schemas(t)
+	for (const metric of [
+		{ share: 'metric.tasks > 0', among: { not: 'user.test' } },
+		{ count: { any: ['user.a', 'metric.b > 1'] } }, { count: 'user.id' },
+		{ sum: 'metric.tasks' }, { avg: 'metric.tasks | times: 2' },
+		{ min: 'user.score', among: 'user.seed' }, { max: 'metric.score' },
+		{ count: 'Task Succeeded', window: '7d' }])
+		assert.ok(validate.metrics({ metrics: { a: { for: 'account', ...metric } } }),
+			JSON.stringify(validate.metrics.errors))
+})
+
 test('what is wrong does not fit', async (t) => {
 	const { dir, validate } = await schemas(t)
 	const sequence = readJson(path.join(dir, 'sequences/self-serve-onboarding.json'))
@@ -63,9 +91,19 @@ test('what is wrong does not fit', async (t) => {
 			{ missing: 'A', after: 'B' }, { missing: 'A', after: 'B', within: '2d', cooldown: '1d' },
 			{ idle: '7d' }, { date: 'trial' }, { date: 'user.x', offset: '+3d' },
 			{ manual: true, if: 'x' }].map((enter) => ['sequence', { ...sequence, enter }]),
-		['sequence', { ...sequence, steps: [{ id: 'a', day: 1, after: '2d', send: 'x' }] }],
+		['sequence', { ...sequence, edits: 'pinned' }],
+		...[{ day: 1, after: '2d', send: 'x' }, { day: 1 }, { send: 'x', choose: [{ send: 'y' }] },
+			{ split: [{ share: 100, send: 'x' }] }, { stop: true, holdout: 5 }, { send: 'x', holdout: 101 },
+			{ at: 'user.x', day: 1, send: 'x' }, { day: 1, offset: '1d', send: 'x' },
+			{ at: 'user.x', offset: '+1d', send: 'x' }, { send: 'x', to: [] }, { send: 'x', to: { member: 'x' } },
+			{ wait: { for: 'A' } }, { wait: { for: 'A', until: '0d' } }, { day: 1, wait: { for: 'A', until: '1d' } },
+			{ send: 'x', wait: { for: 'A', until: '1d' } }, { wait: { for: 'A', until: '1d', else: 'go' } },
+			{ wait: { for: 'A', until: '1d', else: { to: 'user' } } }]
+			.map((step) => ['sequence', { ...sequence, steps: [{ id: 'a', ...step }] }]),
 		['metrics', { metrics: { tasks: { cuont: 'Task Succeeded' } } }],
 		['metrics', { metrics: { 'no spaces': { count: 'E' } } }],
+		['metrics', { metrics: { a: { share: 'user.seed' } } }],
+		['metrics', { metrics: { a: { for: 'account', min: 'metric.b', window: '7d' } } }],
 		['settings', { ...settings, lisden: '127.0.0.1:1' }],
 		['settings', { ...settings, channels: { email: { type: 'smtb' } } }],
 		['template', { text: 'x' }]])
