@@ -19,6 +19,9 @@ const sequence = { for: 'user', topic: 'onboarding',
 		{ id: 'day-7', day: 7, if: 'metric.tasks < 5', send: 'tips' }] }
 const alarm = { for: 'user', enter: { on: 'Task Failed', reenter: 'after-exit' },
 	steps: [{ id: 'tell', after: '48h', send: 'alarm', to: ['account.owner', 'room'] }] }
+const coverage = { for: 'account', enter: { metric: 'coverage', above: 0.5, dwell: '1d' },
+	steps: [{ id: 'ask', send: 'tips', to: { members: 'user.seed' } },
+		{ id: 'tell', after: '1h', send: 'alarm', to: 'room' }] }
 const mail = (subject, body) => `Subject: ${subject}\n\n${body}\n`
 
 // A workspace of its own, so that what is shipped may change.
@@ -38,10 +41,12 @@ async function small(t, scenarios = {}) {
 		write('templates/nag.md', mail('Start', 'Try it.'))
 		write('templates/tips.md', mail('Tips', 'Here are some.'))
 		writeJson(path.join(dir, 'templates/alarm.json'), { channel: 'slack',
-			body: { text: 'It "fails" for {{ user.id }}', blocks: [{ score: 38 }] } })
+			body: { text: 'It "fails" for {{ user.id | default: account.id }}', blocks: [{ score: 38 }] } })
 		writeJson(path.join(dir, 'sequences/onboarding.json'), sequence)
 		writeJson(path.join(dir, 'sequences/alarm.json'), alarm)
+		writeJson(path.join(dir, 'sequences/coverage.json'), coverage)
 		writeJson(path.join(dir, 'metrics.json'), { metrics: {
+			coverage: { for: 'account', share: 'metric.tasks > 0', among: 'user.seed' },
 			tasks: { count: 'Task Succeeded' }, last: { last: 'Task Succeeded' },
 			done: { milestones: [{ name: 'One', if: 'metric.tasks > 0' },
 				{ name: 'Two', if: 'metric.tasks > 1' }] } } })
@@ -121,7 +126,7 @@ test('what is missing is explained by the decision about its step', async (t) =>
 	await fails(t, { ...upgraded, expect: [{ send: 'welcome' }, { send: 'tips' }] },
 		/tips +✗ *\n.*why: Mar 28 10:00 exited onboarding: Plan Upgraded/)
 	await fails(t, { ...passing, expect: [{ send: 'welcome' }, { send: 'praise' },
-		{ send: 'tips' }, { send: 'alarm' }] }, /why: nobody entered alarm/)
+		{ send: 'tips' }, { send: 'alarm' }] }, /why: nobody entered alarm or coverage/)
 	const five = Array.from({ length: 5 }, () => passing.events[1])
 	await fails(t, { ...passing, events: [signedUp, ...five] },
 		/tips +✗ *\n.*why: Apr 03 09:00 skipped onboarding day-7: .*metric\.tasks is 5/)
@@ -215,6 +220,24 @@ test('several users, accounts that change, and documents', async (t) => {
 			{ send: 'alarm', to: 'room', at: '+50h' },
 			{ metric: 'tasks', user: 'bob', is: 0 }],
 		never: ['welcome'] })
+})
+
+test('sequences for accounts: their metrics, their members', async (t) => {
+	const member = (id) => ({ ...ada, id, email: `${id}@example.com`, seed: true, account: 'acme' })
+	const scenario = { scenario: 'one of two is not more than half',
+		users: [member('ada'), member('bob'), { ...member('cy'), seed: false }],
+		accounts: [{ id: 'acme' }],
+		events: [{ at: signedUp.at, user: 'ada', event: 'Task Succeeded' },
+			{ at: '+24h', user: 'cy', event: 'Task Succeeded' },
+			{ at: '+72h', user: 'bob', event: 'Task Succeeded' }],
+		expect: [{ metric: 'coverage', is: 1, at: '+96h' },
+			{ metric: 'coverage', account: 'acme', is: 0.5, at: '+48h' },
+			{ entered: 'coverage', account: 'acme', at: '+96h', because: 'metric.coverage' },
+			{ send: 'tips', to: 'ada', at: '+96h' }, { send: 'tips', to: 'bob@example.com' },
+			{ send: 'alarm', to: 'room', contains: 'acme', at: '+97h' }], until: '+30d' }
+	await passes(t, scenario)
+	await fails(t, { ...scenario, events: scenario.events.slice(0, 2) },
+		/tips to ada +✗ *\n.*why: nobody entered coverage or onboarding/)
 })
 
 test('a message that cannot be rendered is a failure, whatever is expected', async (t) => {

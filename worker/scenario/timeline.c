@@ -281,24 +281,29 @@ why_not_sent(struct judging *j, const struct expectation *e)
 	const struct actor *actor =
 	    e->to == NULL ? NULL
 			  : scenario_actor(j->scenario, SUBJECT_USER, e->to);
-	const struct noted *found = NULL;
-	const char *sequence = NULL;
+	const char *last = "", *sequences = NULL;
 
-	for (int i = 0; found == NULL && i < j->known->n_known; i++) {
+	for (int i = 0; i < j->known->n_known; i++) {
 		const struct known_step *k = &j->known->known[i];
+		const struct noted *n;
 
 		if (!step_sends(k, e->name))
 			continue;
-		sequence = k->sequence;
-		found = nearest(j, sequence, k->id, actor, e->at_ms);
-		if (found == NULL || strcmp(found->what, "send") == 0)
-			found = nearest(j, sequence, NULL, actor, e->at_ms);
+		n = nearest(j, k->sequence, k->id, actor, e->at_ms);
+		if (n == NULL || strcmp(n->what, "send") == 0)
+			n = nearest(j, k->sequence, NULL, actor, e->at_ms);
+		if (n != NULL)
+			return decision_text(j, n);
+		if (sequences == NULL)
+			sequences = k->sequence;
+		else if (strcmp(k->sequence, last) != 0)
+			sequences =
+			    format(j->out, "%s or %s", sequences, k->sequence);
+		last = k->sequence;
 	}
-	if (found != NULL)
-		return decision_text(j, found);
-	if (sequence == NULL)
+	if (sequences == NULL)
 		return "no step of a sequence sends it";
-	return format(j->out, "nobody entered %s", sequence);
+	return format(j->out, "nobody entered %s", sequences);
 }
 
 /* What is wrong with this one for that expectation. */
