@@ -14,7 +14,8 @@
  *	             rearms
  *
  * Only what was counting fires, so that an entry always has the moment at which
- * it was due. What holds at once is due at once.
+ * it was due. What holds at once is due at once. Each kind makes some of these
+ * moves (a row below); any other is a bug.
  *
  *	             begins                renews           ceases, rearms
  *	threshold    past it               -                not past it; at
@@ -163,11 +164,12 @@ threshold_look(struct watching *w)
 	double value;
 	bool is_known = metric_number(w, &value);
 
-	if (state == WATCH_SPENT)
-		return is_known && is_at_rearm(t, value) ? WATCH_ARMED : state;
-	if (!is_known || !is_past(t, value))
+	if (state == WATCH_SPENT ? is_known && is_at_rearm(t, value)
+				 : !is_known || !is_past(t, value)) {
+		w->record.at_ms = 0;
 		return WATCH_ARMED;
-	if (state == WATCH_COUNTING)
+	}
+	if (state != WATCH_ARMED)
 		return state;
 	if (w->mode != MODE_NOW)
 		return WATCH_SPENT;
@@ -385,11 +387,18 @@ kind_of(const struct trigger *t)
 	return NULL;
 }
 
+static const char *
+state_name(unsigned state)
+{
+	static const char *const names[] = {"armed", "counting", "spent"};
+
+	return state <= WATCH_SPENT ? names[state] : "nowhere";
+}
+
 /* The door: a move that its kind does not make is a bug of the engine's. */
 static void
 watch_move(struct watching *w, enum watch_state to)
 {
-	static const char *const names[] = {"armed", "counting", "spent", "?"};
 	unsigned from = (unsigned)w->record.state;
 
 	if (from > WATCH_SPENT ||
@@ -398,8 +407,7 @@ watch_move(struct watching *w, enum watch_state to)
 		    "nudge: bug: the %s watch %d of %s in %s goes from %s to "
 		    "%s\n",
 		    w->kind->name, w->trigger->number, w->look->subject->name,
-		    w->sequence->name, names[from > WATCH_SPENT ? 3 : from],
-		    names[to]);
+		    w->sequence->name, state_name(from), state_name(to));
 		abort();
 	}
 	if (to == WATCH_SPENT && w->record.due_ms != 0)
