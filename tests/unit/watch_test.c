@@ -1017,6 +1017,65 @@ test_missing_out_of_order(void **state)
 	}
 }
 
+/* Four events at 1:00 to 4:00, told in the order of the k-th permutation. */
+static void
+tell_permuted(struct world *w, unsigned kinds, int k)
+{
+	int left[] = {1, 2, 3, 4};
+
+	for (int n = 4; n > 0; k /= n--) {
+		int hour = left[k % n];
+		char time[32];
+
+		left[k % n] = left[n - 1];
+		snprintf(time, sizeof time, "03-02 0%d:00", hour);
+		tell(w, "03-02 10:00", time,
+		    kinds & (1U << hour) ? "Started" : "Signed Up", "{}",
+		    false);
+	}
+}
+
+/* The hour of the last one of these, 0 for none. */
+static int
+last_of(unsigned kinds, bool is_started)
+{
+	int hour = 4;
+
+	while (hour > 0 && !!(kinds & (1U << hour)) != is_started)
+		hour--;
+	return hour;
+}
+
+/* Whatever the events and their order of arrival, the outcome is the same. */
+static void
+test_any_order(void **state)
+{
+	struct world missing = world_begin(MISSING(""), NULL),
+		     idle = world_begin(
+			 WITH("{'idle': '7d', 'of': 'Started'}"), NULL);
+	int64_t midnight = at(&idle, "03-02 00:00"), hour = 3600000;
+
+	for (unsigned kinds = 0; kinds < 32; kinds += 2)
+		for (int k = 0; k < 24; k++) {
+			int asked = last_of(kinds, false);
+			int came = last_of(kinds, true);
+
+			tell_permuted(&missing, kinds, k);
+			assert_int_equal(missing.user.wake_at_ms,
+			    asked > came ? midnight + (48 + asked) * hour : 0);
+			tell_permuted(&idle, kinds, k);
+			assert_int_equal(idle.user.wake_at_ms,
+			    came > 0 ? midnight + (7 * 24 + came) * hour : 0);
+			subject_free(&missing.user);
+			add_subject(
+			    &missing, &missing.user, SUBJECT_USER, NULL);
+			subject_free(&idle.user);
+			add_subject(&idle, &idle.user, SUBJECT_USER, NULL);
+		}
+	world_end(&missing);
+	world_end(&idle);
+}
+
 static void
 test_missing_again(void **state)
 {
@@ -1719,6 +1778,7 @@ main(void)
 	    cmocka_unit_test(test_missing),
 	    cmocka_unit_test(test_missing_if),
 	    cmocka_unit_test(test_missing_out_of_order),
+	    cmocka_unit_test(test_any_order),
 	    cmocka_unit_test(test_missing_again),
 	    cmocka_unit_test(test_missing_late_and_history),
 	    cmocka_unit_test(test_missing_after_itself),
