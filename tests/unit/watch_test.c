@@ -825,16 +825,16 @@ test_edit_while_counting(void **state)
 	world_end(&w);
 }
 
+#define POINTS "{'metrics': {'score': {'latest': 'Scored', 'of': 'points'}}}"
+
 static void
 test_edit_of_the_metric(void **state)
 {
-	static const char *const points =
-	    "{'metrics': {'score': {'latest': 'Scored', 'of': 'points'}}}";
 	struct world w = world_begin(BELOW, NULL);
 
 	tell(&w, "03-02 10:00", "03-02 10:00", "Scored",
 	    "{'score': 60, 'points': 30}", false);
-	w.metrics = points;
+	w.metrics = POINTS;
 	world_load(&w, BELOW);
 	wake_at(&w, "03-02 11:00");
 	tell(&w, "03-02 12:00", "03-02 12:00", "Scored", "{'points': 20}",
@@ -845,6 +845,24 @@ test_edit_of_the_metric(void **state)
 	tell(&w, "03-02 14:00", "03-02 14:00", "Scored", "{'points': 20}",
 	    false);
 	expect(&w, "03-02 14:00 entered\n");
+	world_end(&w);
+}
+
+/* What the metric once was while it was rebuilt is no crossing. */
+static void
+test_edit_after_a_crossing(void **state)
+{
+	struct world w = world_begin(BELOW, NULL);
+
+	tell(&w, "03-02 10:00", "03-02 10:00", "Scored", "{'points': 30}",
+	    false);
+	tell(&w, "03-02 11:00", "03-02 11:00", "Scored", "{'points': 42}",
+	    false);
+	w.metrics = POINTS;
+	world_load(&w, BELOW);
+	tell(&w, "03-02 12:00", "03-02 12:00", "Scored", "{'points': 38}",
+	    false);
+	expect(&w, "03-02 12:00 entered\n");
 	world_end(&w);
 }
 
@@ -1131,6 +1149,7 @@ test_missing_after_itself(void **state)
 
 	event(&w, "03-02 10:00", "Login");
 	event(&w, "03-05 10:00", "Login");
+	event(&w, "03-05 10:00", "Login"); /* no answer to the other */
 	run_until(&w, "03-19 10:00");
 	expect(&w, "03-12 10:00 entered\n");
 	world_end(&w);
@@ -1772,6 +1791,7 @@ main(void)
 	    cmocka_unit_test(test_edit_while_past),
 	    cmocka_unit_test(test_edit_while_counting),
 	    cmocka_unit_test(test_edit_of_the_metric),
+	    cmocka_unit_test(test_edit_after_a_crossing),
 	    cmocka_unit_test(test_stagnant),
 	    cmocka_unit_test(test_stagnant_without_gain),
 	    cmocka_unit_test(test_stagnant_baseline_and_history),
