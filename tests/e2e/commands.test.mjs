@@ -5,7 +5,8 @@ import path from 'node:path'
 import test from 'node:test'
 import { identify, mailing, nudge, track, until, Worker, workspace } from './lib.mjs'
 
-const commands = ['init', 'run', 'check', 'preview', 'person', 'queue', 'send', 'help', 'version']
+const commands = ['init', 'run', 'check', 'test', 'preview', 'person', 'account', 'metrics',
+	'queue', 'send', 'help', 'version']
 const signUp = (id) => [identify(id, { first_name: 'Ada', email: `${id}@example.com`,
 	plan: 'free' }), track(id, 'Signed Up')]
 const json = ({ code, stdout, stderr }) => {

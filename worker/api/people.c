@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sequences/calendar.h"
+#include "sequences/describe.h"
 #include "templates/date.h"
 #include "templates/mem.h"
 #include "worker/api/calls.h"
@@ -169,11 +170,30 @@ people_show(struct turn *t, struct api_call *call, const struct api_match *m)
 	return show(t, call, SUBJECT_USER, m->star[0]);
 }
 
+/* Members in pages, by id. */
+static int
+add_members(struct turn *t, struct api_call *call, int64_t account)
+{
+	int64_t ids[API_PAGE_MAX];
+	int limit = api_limit(call);
+	json_t *list = json_array();
+	int n = queue_members(t->queue, account, api_cursor(call), ids, limit);
+
+	json_object_set_new(call->reply, "members", list);
+	if (n < 0 || turn_load_ids(t, ids, n) != 0)
+		return -1;
+	for (int i = 0; i < n; i++)
+		json_array_append_new(
+		    list, json_string(
+			      people_by_id(&t->people, ids[i])->subject.name));
+	if (n > 0)
+		api_set_cursor(call->reply, n, limit, ids[n - 1]);
+	return 0;
+}
+
 int
 accounts_show(struct turn *t, struct api_call *call, const struct api_match *m)
 {
-	int64_t ids[ROWS];
-	json_t *members;
 	struct person *account;
 	int n = find(t, call, SUBJECT_ACCOUNT, m->star[0], &account);
 
@@ -181,15 +201,31 @@ accounts_show(struct turn *t, struct api_call *call, const struct api_match *m)
 		return n;
 	if (show(t, call, SUBJECT_ACCOUNT, m->star[0]) != 0)
 		return -1;
-	n = queue_members(t->queue, account->id, 0, ids, ROWS);
-	if (n < 0 || people_load_ids(&t->people, ids, n) != 0)
-		return -1;
-	members = json_array();
-	for (int i = 0; i < n; i++)
-		json_array_append_new(members,
-		    json_string(
-			people_by_id(&t->people, ids[i])->subject.name));
-	json_object_set_new(call->reply, "members", members);
+	return add_members(t, call, account->id);
+}
+
+static bool
+is_about_users(const struct api_call *call)
+{
+	return strncmp(call->path, "/v1/people/", 11) == 0;
+}
+
+int
+people_metrics(struct turn *t, struct api_call *call, const struct api_match *m)
+{
+	bool is_user = is_about_users(call);
+	struct person *person, *account;
+	int n = find(t, call, is_user ? SUBJECT_USER : SUBJECT_ACCOUNT,
+	    m->star[0], &person);
+
+	if (n != 1)
+		return n;
+	account = person_now(person->account);
+	api_answer(call,
+	    json_pack("{s:s,s:s,s:o}", "kind", is_user ? "user" : "account",
+		"id", person->subject.name, "metrics",
+		describe_metrics(t->workspace->rules, &person->subject,
+		    account != NULL ? &account->subject : NULL, t->now_ms)));
 	return 0;
 }
 
@@ -311,6 +347,19 @@ unsuppress(struct action *a)
 	return suppression(a, false);
 }
 
+static int
+forget(struct action *a)
+{
+	if (a->person->subject.kind != SUBJECT_USER) {
+		error_set(&a->error, "only people can be forgotten");
+		return -1;
+	}
+	if (turn_forget(a->turn, a->person) == 0)
+		return 0;
+	error_set(&a->error, "%s", queue_error(a->turn->queue)->text);
+	return -1;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct action *);
@@ -323,6 +372,7 @@ static const struct {
     {"skip", skip, true},
     {"suppress", suppress, false},
     {"unsuppress", unsuppress, false},
+    {"forget", forget, false},
 };
 
 int
@@ -330,7 +380,7 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	static const char *const known[] = {
 	    "sequence", "for", "topic", "actor", "note", NULL};
-	bool is_user = strncmp(call->path, "/v1/people/", 11) == 0;
+	bool is_user = is_about_users(call);
 	struct action a = {.turn = t, .call = call};
 	size_t i = 0, n = sizeof actions / sizeof actions[0];
 	int found;
@@ -357,6 +407,11 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 	if (actions[i].run(&a) != 0) {
 		decisions_clear(&t->decisions);
 		api_problem(call, 409, "%s", a.error.text);
+		return 0;
+	}
+	if (a.person->is_gone) {
+		api_answer(call, json_pack("{s:s,s:s,s:b}", "kind", "user",
+				     "id", m->star[0], "forgotten", true));
 		return 0;
 	}
 	a.person->subject.state_changed = true;

@@ -43,8 +43,8 @@ struct command {
 };
 
 extern const struct command command_init, command_run, command_check,
-    command_test, command_preview, command_person, command_queue, command_send,
-    command_help, command_version;
+    command_test, command_preview, command_person, command_account,
+    command_metrics, command_queue, command_send, command_help, command_version;
 
 /* All of them, in the order of `nudge help`; ends with NULL. */
 extern const struct command *const commands[];
@@ -61,6 +61,12 @@ int unknown_command(const char *name);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "nudge: ..." on standard error; returns the code. */
 int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The text of that name in an answer, or "". */
+const char *member_text(const json_t *object, const char *name);
+
+/* What the operators' interface shows of a user or an account. */
+void print_subject(const json_t *);
 
 /* Standard output, indented for a person or compact for a machine. */
 void print_json(const json_t *);

@@ -92,3 +92,11 @@ print_json(const json_t *value)
 	putchar('\n');
 	free(text);
 }
+
+const char *
+member_text(const json_t *object, const char *name)
+{
+	const char *s = json_string_value(json_object_get(object, name));
+
+	return s != NULL ? s : "";
+}

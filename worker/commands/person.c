@@ -7,14 +7,6 @@
 #include "templates/buf.h"
 #include "worker/commands/commands.h"
 
-static const char *
-text(const json_t *object, const char *name)
-{
-	const char *s = json_string_value(json_object_get(object, name));
-
-	return s != NULL ? s : "";
-}
-
 static void
 print_values(const char *title, const json_t *values)
 {
@@ -44,14 +36,14 @@ print_rows(const char *title, const json_t *list, const char *const *columns)
 
 		say(" ");
 		for (const char *const *c = columns; *c != NULL; c++)
-			if (text(row, *c)[0] != '\0')
-				say(" %s", text(row, *c));
+			if (member_text(row, *c)[0] != '\0')
+				say(" %s", member_text(row, *c));
 		say("\n");
 	}
 }
 
-static void
-print_person(const json_t *p)
+void
+print_subject(const json_t *p)
 {
 	static const char *const places[] = {
 	    "sequence", "next_step", "due_at", NULL};
@@ -60,9 +52,9 @@ print_person(const json_t *p)
 	static const char *const decisions[] = {
 	    "at", "what", "sequence", "step", "reason", NULL};
 
-	say("%s %s%s%s\n", text(p, "kind"), text(p, "id"),
-	    text(p, "account")[0] != '\0' ? ", of account " : "",
-	    text(p, "account"));
+	say("%s %s%s%s\n", member_text(p, "kind"), member_text(p, "id"),
+	    member_text(p, "account")[0] != '\0' ? ", of account " : "",
+	    member_text(p, "account"));
 	print_values("traits", json_object_get(p, "traits"));
 	print_values("metrics", json_object_get(p, "metrics"));
 	print_rows("sequences", json_object_get(p, "sequences"), places);
@@ -70,8 +62,8 @@ print_person(const json_t *p)
 	print_rows("decisions", json_object_get(p, "decisions"), decisions);
 }
 
-static const char *const actions[] = {
-    "enter", "exit", "pause", "resume", "skip", "suppress", "unsuppress"};
+static const char *const actions[] = {"enter", "exit", "pause", "resume",
+    "skip", "suppress", "unsuppress", "forget"};
 
 static json_t *
 action_body(const struct invocation *in, const char *action)
@@ -79,7 +71,7 @@ action_body(const struct invocation *in, const char *action)
 	const char *value = option(in, action);
 	json_t *body = json_object();
 
-	if (strstr(action, "suppress") == NULL)
+	if (strstr(action, "suppress") == NULL && strcmp(action, "forget") != 0)
 		json_object_set_new(body, "sequence", json_string(value));
 	if (option(in, "topic") != NULL)
 		json_object_set_new(
@@ -123,8 +115,10 @@ run(const struct invocation *in)
 		return rc;
 	if (in->json)
 		print_json(reply);
+	else if (json_is_true(json_object_get(reply, "forgotten")))
+		say("%s is forgotten\n", member_text(reply, "id"));
 	else
-		print_person(reply);
+		print_subject(reply);
 	json_decref(reply);
 	return EX_OK;
 }
@@ -138,6 +132,7 @@ static const struct option_spec options[] = {
     {"skip", "SEQUENCE", "pass over the next step"},
     {"suppress", NULL, "mail no more; with --topic only that topic"},
     {"unsuppress", NULL, "mail again"},
+    {"forget", NULL, "erase all but the suppression of the address"},
     {"for", "DURATION", "how long to pause"},
     {"topic", "TOPIC", "of --suppress and --unsuppress"},
     {"note", "TEXT", "why; kept with the decision"},

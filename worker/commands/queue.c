@@ -7,14 +7,6 @@
 #include "templates/buf.h"
 #include "worker/commands/commands.h"
 
-static const char *
-text(const json_t *m, const char *name)
-{
-	const char *s = json_string_value(json_object_get(m, name));
-
-	return s != NULL ? s : "";
-}
-
 static void
 print_message(const json_t *m)
 {
@@ -23,8 +15,8 @@ print_message(const json_t *m)
 	    "created_at", "next_at", "expires_at", "settled_at", "provider_id"};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (text(m, rows[i])[0] != '\0')
-			say("%-12s %s\n", rows[i], text(m, rows[i]));
+		if (member_text(m, rows[i])[0] != '\0')
+			say("%-12s %s\n", rows[i], member_text(m, rows[i]));
 	say("%-12s %lld\n", "attempts",
 	    json_integer_value(json_object_get(m, "attempts")));
 }
@@ -43,17 +35,18 @@ print_list(const json_t *reply)
 	say("%s\n", json_array_size(list) == 0 ? "no messages" : "");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *m = json_array_get(list, i);
-		const char *when = text(m, "next_at")[0] != '\0'
-				       ? text(m, "next_at")
-				       : text(m, "settled_at");
+		const char *when = member_text(m, "next_at")[0] != '\0'
+				       ? member_text(m, "next_at")
+				       : member_text(m, "settled_at");
 
-		say("%s  %-8s %-24.24s  %-24s %s%s%s\n", text(m, "key"),
-		    text(m, "state"), when, text(m, "template"),
-		    text(m, "address"), text(m, "reason")[0] ? "  " : "",
-		    text(m, "reason"));
+		say("%s  %-8s %-24.24s  %-24s %s%s%s\n", member_text(m, "key"),
+		    member_text(m, "state"), when, member_text(m, "template"),
+		    member_text(m, "address"),
+		    member_text(m, "reason")[0] ? "  " : "",
+		    member_text(m, "reason"));
 	}
-	if (text(reply, "next_cursor")[0] != '\0')
-		say("more: --cursor %s\n", text(reply, "next_cursor"));
+	if (member_text(reply, "next_cursor")[0] != '\0')
+		say("more: --cursor %s\n", member_text(reply, "next_cursor"));
 }
 
 static int
