@@ -191,6 +191,34 @@ each_sequence(struct look *l, const struct event *event,
 }
 
 /*
+ * Places whose sequence has no file any more: the older version that they are
+ * pinned to goes on; others sleep, in case it comes back.
+ */
+static void
+look_at_orphans(struct look *l, const struct event *event)
+{
+	struct subject *s = l->subject;
+
+	for (int i = 0; i < s->n_places; i++) {
+		struct place *p = &s->places[i];
+		const struct sequence *q = place_sequence(l->rules, p);
+		int left = s->n_places;
+
+		if (rules_sequence(l->rules, p->sequence) != NULL)
+			continue;
+		if (q != NULL) {
+			place_look(l, q, p, event);
+			if (s->n_places == left)
+				settle(l, q, p);
+		} else if (p->due_ms != 0) {
+			p->due_ms = 0;
+			s->state_changed = true;
+		}
+		i -= left - s->n_places; /* it may be gone */
+	}
+}
+
+/*
  * An event, or NULL. History moves what watches remember, and nothing else. New
  * watches of an account that waits to be brought up to date take note.
  */
@@ -203,8 +231,12 @@ subject_look(const struct rules *rules, struct subject *s,
 
 	if (event != NULL && s->known < rules_newest(rules))
 		each_sequence(&l, event, watch_replay);
-	each_sequence(&l, event,
-	    event != NULL && event->is_history ? watch_look : sequence_look);
+	if (event != NULL && event->is_history) {
+		each_sequence(&l, event, watch_look);
+	} else {
+		look_at_orphans(&l, event);
+		each_sequence(&l, event, sequence_look);
+	}
 	return look_end(&l);
 }
 
@@ -237,7 +269,8 @@ join(const struct rules *rules, struct subject *user, struct subject *account,
 	    .subject = user,
 	    .account = account,
 	    .now_ms = now_ms,
-	    .is_lean = true};
+	    .is_lean = true,
+	    .metrics = metrics_of_members(rules->metrics)};
 	struct liquid_scope liquid = {.lookup = engine_scope_lookup,
 	    .arg = &scope,
 	    .now_ms = now_ms,
@@ -357,43 +390,14 @@ engine_apply(const struct rules *rules, struct subject *user,
 	return rc;
 }
 
-/*
- * Places whose sequence has no file any more: the older version that they are
- * pinned to, or sleep, in case it comes back.
- */
-static void
-look_at_orphans(struct look *l)
-{
-	struct subject *s = l->subject;
-
-	for (int i = 0, left; i < s->n_places; i += s->n_places == left) {
-		struct place *p = &s->places[i];
-		const struct sequence *q = place_sequence(l->rules, p);
-
-		left = s->n_places;
-		if (rules_sequence(l->rules, p->sequence) != NULL)
-			continue;
-		if (q != NULL && !take_exits(l, q, p, NULL)) {
-			settle(l, q, p);
-		} else if (q == NULL && p->due_ms != 0) {
-			p->due_ms = 0;
-			s->state_changed = true;
-		}
-	}
-}
-
 int
 engine_wake(const struct rules *rules, struct subject *s,
     struct subject *account, int64_t now_ms, struct decisions *out)
 {
-	struct look l;
 	int rc;
 
 	catch_up(rules, s, account, now_ms, out);
-	l = look_begin(rules, s, account, now_ms, out);
-	look_at_orphans(&l);
-	each_sequence(&l, NULL, sequence_look);
-	rc = look_end(&l);
+	rc = subject_look(rules, s, account, NULL, now_ms, out);
 	if (account != NULL && join(rules, s, account, now_ms) &&
 	    subject_look(rules, account, NULL, NULL, now_ms, out) != 0)
 		rc = -1;

@@ -167,6 +167,14 @@ load_version(struct rules *rules, const char *key, json_t *kept,
 	free(name);
 }
 
+static int
+compare_numbers(const void *a, const void *b)
+{
+	const struct sequence *x = a, *y = b;
+
+	return x->number - y->number;
+}
+
 static void
 load_versions(struct rules *rules, json_t *versions,
     const struct rules_context *context, struct problems *problems)
@@ -180,6 +188,9 @@ load_versions(struct rules *rules, json_t *versions,
 	{
 		load_version(rules, key, kept, context, problems);
 	}
+	if (rules->n_pinned > 0)
+		qsort(rules->pinned, (size_t)rules->n_pinned,
+		    sizeof *rules->pinned, compare_numbers);
 }
 
 /* Definitions must be right before they can be numbered. */

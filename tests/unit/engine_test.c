@@ -411,7 +411,7 @@ test_metric_of_metrics(void **state)
 	w.has_account = true;
 	new_subject(&w.account, SUBJECT_ACCOUNT, NULL);
 	event(&w, "2026-03-02 10:00", "Task Succeeded");
-	json_object_set_new(w.account.metrics, "all_tasks count",
+	json_object_set_new(w.account.metrics, "all_tasks 1",
 	    json_pack("[i, i, i]", 0, 2, 0));
 	event(&w, "2026-03-02 10:01", "Go");
 	expect_reason(&w, "metric.share is 50");

@@ -138,6 +138,7 @@ take(struct people *p, const struct queue_subject *row)
 	person->account_id = row->account;
 	person->created_at_ms = row->created_at_ms;
 	person->subject.wake_at_ms = row->wake_at_ms;
+	person->stored_wake_ms = row->wake_at_ms;
 	index_id(p, person);
 	return 0;
 }
@@ -347,8 +348,23 @@ email_of(const struct subject *s)
 	return json_string_value(json_object_get(s->traits, "email"));
 }
 
+/*
+ * A wake-up that is stored and still to come stays when a later one would do:
+ * what an absence counts from moves with every event, and the index need not.
+ */
+static int64_t
+wake_to_store(const struct people *p, const struct person *person)
+{
+	int64_t stored = person->stored_wake_ms;
+	int64_t wanted = person->subject.wake_at_ms;
+
+	return stored > p->now_ms && wanted != 0 && stored < wanted ? stored
+								    : wanted;
+}
+
 static void
-row_of(struct person *person, struct texts *texts, struct queue_subject *row)
+row_of(const struct people *p, struct person *person, struct texts *texts,
+    struct queue_subject *row)
 {
 	struct subject *s = &person->subject;
 
@@ -358,7 +374,7 @@ row_of(struct person *person, struct texts *texts, struct queue_subject *row)
 	    .name = s->name,
 	    .email = email_of(s),
 	    .account = person->account != NULL ? person->account->id : 0,
-	    .wake_at_ms = s->wake_at_ms,
+	    .wake_at_ms = wake_to_store(p, person),
 	    .created_at_ms = person->created_at_ms,
 	};
 	if (s->traits_changed || person->account_changed || person->id == 0) {
@@ -389,7 +405,7 @@ save_kind(struct people *p, enum subject_kind kind)
 		if (person->subject.kind != kind || person->is_gone ||
 		    person->merged_into != NULL)
 			continue;
-		row_of(person, &texts[n], &rows[n]);
+		row_of(p, person, &texts[n], &rows[n]);
 		if (rows[n].save != 0)
 			saved[n++] = person;
 	}
@@ -402,6 +418,7 @@ save_kind(struct people *p, enum subject_kind kind)
 				saved[i]->id = rows[i].id;
 				index_id(p, saved[i]);
 			}
+			saved[i]->stored_wake_ms = rows[i].wake_at_ms;
 			s->traits_changed = s->state_changed = false;
 			saved[i]->account_changed = false;
 		}

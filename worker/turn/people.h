@@ -24,6 +24,7 @@ struct person {
 	int64_t account_id;	    /* as stored; 0: none */
 	struct person *merged_into; /* this one is gone; see person_now() */
 	int64_t created_at_ms;
+	int64_t stored_wake_ms; /* as it is in the store */
 	bool account_changed;
 	bool is_gone;	    /* forgotten */
 	bool is_known;	    /* a user with a userId */
@@ -39,6 +40,7 @@ struct people_name {
 
 struct people {
 	struct queue *queue;
+	int64_t now_ms; /* of the turn */
 	struct person **list;
 	int count, cap;
 	struct people_name *names; /* open addressing */

@@ -95,7 +95,7 @@ turn_free(struct turn *t)
 int
 turn_begin(struct turn *t, int64_t now_ms)
 {
-	t->now_ms = now_ms;
+	t->now_ms = t->people.now_ms = now_ms;
 	t->is_open = true;
 	return queue_begin(t->queue);
 }
