@@ -1,7 +1,7 @@
 // Measures what the design promises, as ratios within one run where it can be,
 // and prints a table. Nothing is asserted: machines differ.
 //
-//	node bench.mjs [NAME...]	all, or: events mail wakeups render start
+//	node bench.mjs [NAME...]	all, or: events mail wakeups render start metrics
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -46,6 +46,44 @@ async function filled(count, after, edit = () => {}) {
 
 const load = (url, batch, people) => Number(tool('http_load', new URL(url).port,
 	CONNECTIONS, SECONDS, batch, people, writeKey))
+
+const on = (event) => ({ on: event }), hold = { after: '30d', send: 'day-07-tips', id: 'one' }
+const task = 'Task Succeeded', score = 'Adoption Score Updated'
+const twentyMetrics = {
+	tasks: { count: task }, tasks_7d: { count: task, window: '7d' }, failed: { count: 'Task Failed' },
+	failed_3d: { count: 'Task Failed', window: '3d' }, first_task_at: { first: task },
+	last_task_at: { last: task }, workflows: { distinct: task, of: 'workflow' },
+	score: { latest: score, of: 'score' }, best: { max: score, of: 'score' },
+	worst: { min: score, of: 'score' }, mean: { avg: score, of: 'score' },
+	points: { sum: score, of: 'score' }, points_7d: { sum: score, of: 'score', window: '7d' },
+	invites: { count: 'Invite Sent' }, seats: { trait: 'seats' },
+	ratio: { expr: 'metric.failed | times: 100' },
+	activation: { milestones: [{ name: 'First task', if: 'metric.tasks > 0' },
+		{ name: 'Second workflow', if: 'metric.workflows > 1' }] },
+	coverage: { for: 'account', share: 'metric.tasks > 0' },
+	lowest: { for: 'account', min: 'metric.score' },
+	account_tasks: { for: 'account', count: task },
+}
+const sequence = (enter, rest = {}) => ({ enter, steps: [hold], ...rest })
+const ofAccount = { for: 'account', steps: [{ ...hold, to: 'cs-lead' }] }
+const fifteenSequences = {
+	onboarding: sequence(on('Signed Up'), { exit: [on('Plan Upgraded')], steps:
+		[3, 7, 14, 21, 30].map((day) => ({ id: `day-${day}`, day, send: 'day-07-tips' })) }),
+	low: sequence({ metric: 'score', below: 5, rearm: 45, cooldown: '14d' }),
+	high: sequence({ metric: 'best', above: 99, rearm: 60, cooldown: '14d' }),
+	dwelling: sequence({ metric: 'mean', below: 10, dwell: '2d', cooldown: '14d' }),
+	burst: sequence({ metric: 'failed_3d', above: 10, cooldown: '14d' }),
+	stagnant: sequence({ metric: 'best', stagnant: '14d', gain: 1 }),
+	missing: sequence({ missing: task, after: 'Signed Up', within: '48h' }),
+	idle: sequence({ idle: '7d', since: 'first_task_at', of: task }),
+	trial: sequence({ date: 'user.trial_ends_at', offset: '-3d' }),
+	first: sequence({ on: task, if: 'metric.tasks == 1' }),
+	limit: sequence(on('Plan Limit Reached')),
+	hands: sequence({ manual: true }),
+	coverage: sequence({ metric: 'coverage', below: 0.1, cooldown: '14d' }, ofAccount),
+	lowest: sequence({ metric: 'lowest', below: 1, rearm: 50, cooldown: '14d' }, ofAccount),
+	signed: sequence(on('Contract Signed'), ofAccount),
+}
 
 const benches = {
 	async events() {
@@ -133,6 +171,30 @@ const benches = {
 		await worker.kill()
 		say('cost an event, 10,000 people to all', `${(few / many).toFixed(2)} x`, '1.5 x',
 			`${round(few)} and ${round(many)} events a second`)
+	},
+
+	// Without HTTP: the turn alone, so that CPU and disk can be told apart.
+	async metrics() {
+		const measure = async (count) => {
+			const dir = await workspace(t, (settings, folder) => {
+				fs.rmSync(path.join(folder, 'sequences'), { recursive: true })
+				fs.mkdirSync(path.join(folder, 'sequences'))
+				writeJson(path.join(folder, 'metrics.json'), { metrics: twentyMetrics })
+				for (const [name, sequence] of Object.entries(fifteenSequences))
+					writeJson(path.join(folder, `sequences/${name}.json`), sequence)
+			})
+			const store = path.join(dir, 'data/nudge.db')
+			fs.mkdirSync(path.dirname(store))
+			tool('people', 'sign-up', dir, count, signedUp)
+			const [perSecond, cpu] = tool('people', 'events', dir, count, Date.now()).split(' ').map(Number)
+			return { perSecond, cpu, bytes: fs.statSync(store).size / count }
+		}
+		const few = await measure(10000), many = await measure(PEOPLE)
+		say(`20 metrics, 15 sequences: cost an event, 10,000 people to ${round(PEOPLE)}`,
+			`${(few.perSecond / many.perSecond).toFixed(2)} x`, '1.5 x',
+			`${round(few.perSecond)} and ${round(many.perSecond)} events a second`)
+		say('... of CPU', `${(many.cpu / few.cpu).toFixed(2)} x`, '1.5 x', `${few.cpu} and ${many.cpu} us`)
+		say('... bytes a user', round(many.bytes), '', 'the whole store: traits, state, three events, decisions')
 	},
 }
 
