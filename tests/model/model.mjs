@@ -1,0 +1,1298 @@
+// SPDX-License-Identifier: MIT
+// The slow, obvious model of the engine. It keeps everything that ever came and
+// works out each value from all of it, at each moment anew: a metric from all
+// events, an aggregate from all members, a watch from all that was ever seen of
+// what it watches, traits from all identify calls. The only thing it moves from
+// state to state is a person's place in a sequence.
+//
+// run(history) gives what tests/model/play.c prints: one entry for each call of
+// the engine, with its decisions, all metrics and the next wake-up.
+import { DAY, HOUR, MINUTE, dayDue, duration, isZone, localDay, momentOf,
+	opens, timeText, windowOf } from './calendar.mjs'
+import { Pair, Undecided, get } from './conditions.mjs'
+
+const BUCKETS = 24 // of a window
+const EVENT_AGE_MAX = DAY
+const CANDIDATE_AGE_MAX = 30 * MINUTE
+const EVENT_KINDS = ['count', 'sum', 'min', 'max', 'avg', 'latest', 'first',
+	'last', 'distinct']
+const KINDS = [...EVENT_KINDS, 'trait', 'expr', 'milestones', 'share']
+
+const canonical = (value) => JSON.stringify(value, (key, v) =>
+	v !== null && typeof v === 'object' && !Array.isArray(v) &&
+	!(v instanceof Pair)
+		? Object.fromEntries(Object.keys(v).sort().map((k) => [k, v[k]])) : v)
+const listOf = (value) =>
+	value === undefined ? [] : Array.isArray(value) ? value : [value]
+
+// ---------------------------------------------------------------- definitions
+
+class Metric {
+	constructor(name, definition) {
+		Object.assign(this, definition)
+		this.name = name
+		this.kind = KINDS.find((kind) => definition[kind] !== undefined)
+		this.what = definition[this.kind]
+		this.forAccount = definition.for === 'account'
+		// An aggregate over members is one whose value is an expression.
+		this.overMembers = this.forAccount && this.what instanceof Pair &&
+			this.kind !== 'expr'
+		this.fedByEvents = EVENT_KINDS.includes(this.kind) && !this.overMembers
+		this.window = definition.window === undefined ? 0
+			: duration(definition.window)
+		this.text = canonical(definition)
+		this.needs = [...this.text.matchAll(/(?<![.\w])metric\.(\w+)/g)]
+			.map((match) => match[1])
+		this.number = 0
+	}
+
+	get bucket() {
+		return Math.ceil(this.window / BUCKETS)
+	}
+}
+
+class Trigger {
+	constructor(definition) {
+		Object.assign(this, definition)
+		this.kind = ['on', 'stagnant', 'metric', 'missing', 'idle', 'date']
+			.find((kind) => definition[kind] !== undefined) ?? 'if'
+		this.watches = !['on', 'if'].includes(this.kind)
+		this.reads = this.kind === 'idle' ? definition.since
+			: this.kind === 'date'
+				? /^metric\.(\w+)$/.exec(definition.date)?.[1]
+				: definition.metric
+		this.reenter = definition.reenter ??
+			(['on', 'missing'].includes(this.kind) ? 'never' : 'after-exit')
+		const { if: _, reenter, cooldown, baseline, ...rest } = definition
+		this.text = canonical(rest)
+		this.number = 0
+	}
+
+	get period() {
+		return duration(this.dwell ?? this.stagnant ?? this.within ??
+			this.idle ?? this.offset ?? '0s')
+	}
+}
+
+class Step {
+	constructor(definition, sequence) {
+		Object.assign(this, definition)
+		// What it does stands in the `else` of a wait.
+		const action = definition.wait === undefined ? definition
+			: typeof definition.wait.else === 'object' ? definition.wait.else
+				: { stop: definition.wait.else === 'stop' || undefined }
+		this.options = action.send !== undefined ? [{ send: action.send }]
+			: action.choose ?? action.split ?? []
+		this.isSplit = action.split !== undefined
+		this.holdout = action.holdout ?? 0
+		this.stops = action.stop === true
+		this.to = listOf(action.to ??
+			(sequence.forAccount ? 'account.owner' : 'user'))
+		const own = windowOf(definition.window)
+		this.hours = own === undefined ? sequence.hours : own
+	}
+}
+
+class Sequence {
+	constructor(name, definition) {
+		this.name = name
+		this.forAccount = definition.for === 'account'
+		this.topic = definition.topic ?? null
+		this.enters = listOf(definition.enter).map((t) => new Trigger(t))
+		// Two that differ in their conditions only are seen apart.
+		this.enters.forEach((t, i) => {
+			while (this.enters.slice(0, i).some((other) => other.text === t.text))
+				t.text += ' again'
+		})
+		this.exits = listOf(definition.exit).map((t) => new Trigger(t))
+		this.pauses = listOf(definition.pause).map((t) => new Trigger(t))
+		this.goal = definition.goal && new Trigger(definition.goal)
+		this.hours = windowOf(definition.window) ?? null
+		this.grace = duration(definition.late?.grace ?? '24h')
+		this.sendsLate = definition.late?.then === 'send'
+		this.isPinned = definition.edits === 'pin'
+		this.steps = definition.steps.map((s) => new Step(s, this))
+		this.text = canonical(definition)
+		this.number = 0
+	}
+}
+
+const byName = (a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+
+// Definitions keep their number as long as they say the same, in this reload
+// and the one before; others get the next.
+class Rules {
+	constructor(definitions, before) {
+		this.metrics = Object.entries(definitions.metrics)
+			.map(([name, metric]) => new Metric(name, metric)).sort(byName)
+		this.sequences = Object.entries(definitions.sequences)
+			.map(([name, q]) => new Sequence(name, q)).sort(byName)
+		this.numbers = new Map()
+		this.newest = before?.newest ?? 0
+		this.hasNew = false
+		this.versions = new Map(before?.versions)
+		for (const metric of this.metrics) this.numberMetric(metric, before)
+		for (const q of this.sequences) {
+			q.number = this.take(`sequence ${q.name} ${q.text}`, before)
+			for (const t of q.enters.filter((trigger) => trigger.watches))
+				t.number = this.take(`watch ${q.name} ${t.text} ` +
+					(t.reads === undefined ? '' : this.sourceText(t.reads)), before)
+			if (q.isPinned) this.versions.set(`${q.name} ${q.number}`, q)
+		}
+		this.watched = { user: new Set(), account: new Set() }
+		for (const m of this.metrics.filter((metric) => metric.overMembers))
+			for (const name of m.needs) this.watched.user.add(name)
+		for (const q of this.sequences)
+			for (const t of q.enters.filter((trigger) => trigger.reads))
+				this.watched[q.forAccount ? 'account' : 'user'].add(t.reads)
+	}
+
+	take(key, before) {
+		const number = this.numbers.get(key) ?? before?.numbers.get(key)
+		if (number === undefined) this.hasNew = true
+		this.numbers.set(key, number ?? ++this.newest)
+		return this.numbers.get(key)
+	}
+
+	numberMetric(metric, before) {
+		if (metric.number > 0 || (!metric.fedByEvents && !metric.overMembers))
+			return
+		const others = this.sources(metric.name).filter((m) => m !== metric)
+		for (const other of others) this.numberMetric(other, before)
+		metric.number = this.take(`metric ${metric.name} ${metric.text} ` +
+			others.map((m) => `${m.name} ${m.number || m.text}`), before)
+	}
+
+	metric(name) {
+		return this.metrics.find((m) => m.name === name)
+	}
+
+	sequence(name) {
+		return this.sequences.find((q) => q.name === name)
+	}
+
+	// The metric and all that it is worked out of.
+	sources(name, found = new Set()) {
+		if (!found.has(name)) {
+			found.add(name)
+			for (const need of this.metric(name).needs) this.sources(need, found)
+		}
+		return [...found].sort().map((n) => this.metric(n))
+	}
+
+	sourceText(name) {
+		return this.sources(name).map((m) => `${m.name} ${m.number || m.text}`)
+			.join(' ')
+	}
+}
+
+// -------------------------------------------------------------------- people
+
+class Subject {
+	constructor(kind, name, known) {
+		this.kind = kind
+		this.name = name
+		this.known = known // number of the newest definition it is up to date with
+		this.account = null // of a user
+		this.calls = [] // identify or group: { traits, at }
+		this.events = [] // all that came for it, and which metrics they count for
+		this.parts = new Map() // of a member: what it adds to which aggregate
+		this.seen = new Map() // number of a watch: all that it was shown
+		this.places = new Map()
+		this.pasts = new Map()
+		this.candidates = new Map()
+		this.wake = 0
+		this.isGone = false
+	}
+
+	// A call older than one already taken only adds what is missing.
+	get traits() {
+		const traits = { id: this.name }
+		let newest = 0
+		for (const call of this.calls) {
+			const isOld = call.at < newest
+			newest = Math.max(newest, call.at)
+			for (const [key, value] of Object.entries(call.traits)) {
+				if (key === 'id' || (isOld && Object.hasOwn(traits, key))) continue
+				if (value === null) delete traits[key]
+				else traits[key] = value
+			}
+		}
+		return traits
+	}
+}
+
+// Numbers, and strings that are one; else undefined.
+function numberOf(value) {
+	if (typeof value === 'number') return value
+	if (typeof value !== 'string' ||
+		!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value)) return undefined
+	return Number.isFinite(Number(value)) ? Number(value) : undefined
+}
+
+const isScalar = (value) => ['string', 'number', 'boolean'].includes(typeof value)
+
+function hash(...parts) {
+	const mask = (1n << 64n) - 1n
+	let h = 14695981039346656037n
+	for (const byte of Buffer.from(parts.map((part) => part + '\0').join('')))
+		h = ((h ^ BigInt(byte)) * 1099511628211n) & mask
+	h = ((h ^ (h >> 33n)) * 0xff51afd7ed558ccdn) & mask
+	h = ((h ^ (h >> 33n)) * 0xc4ceb9fe1a85ec53n) & mask
+	return h ^ (h >> 33n)
+}
+
+// --------------------------------------------------------------------- watches
+
+// What a watch has come to, from all that it was ever shown, in order. Each
+// sight is { now, mode, value, since, moment, event: { name, at } }; the mode is
+// "now", "history" (an old event) or "past" (being brought up to date): only
+// "now" fires.
+//
+// Returns { due, fires }: when it fires if nothing changes (0: never), and, if
+// the last sight made it fire, the moment it was due and the best value.
+const isNumber = (value) => typeof value === 'number'
+
+function followThreshold(t, sights) {
+	const level = t.below ?? t.above, rearm = t.rearm ?? level
+	const isPast = (v) => t.below !== undefined ? v < level : v > level
+	const isAtRearm = (v) => t.below !== undefined ? v >= rearm : v <= rearm
+	let state = 'armed', due = 0, fires = null
+
+	for (const { now, mode, value, event, isOver } of sights) {
+		fires = null
+		if (isOver) {
+			// only what is due is looked at
+		} else if (state === 'spent') {
+			if (isNumber(value) && isAtRearm(value)) state = 'armed'
+		} else if (!isNumber(value) || !isPast(value)) {
+			state = 'armed'
+		} else if (state === 'armed' && mode !== 'now') {
+			state = 'spent'
+		} else if (state === 'armed') {
+			state = 'counting'
+			due = t.dwell !== undefined ? now + t.period : event?.at ?? now
+		}
+		if (state === 'counting' && due <= now && mode !== 'history') {
+			state = 'spent'
+			if (mode === 'now') fires = { at: due }
+		}
+	}
+	return { due: state === 'counting' ? due : 0, fires }
+}
+
+function followStagnant(t, sights) {
+	let best = null, due = 0, fires = null
+
+	for (const { now, mode, value, isOver } of sights) {
+		fires = null
+		const rises = isNumber(value) && !isOver && (best === null ||
+			(t.gain === undefined ? value > best : value - best >= t.gain))
+		if (rises) {
+			best = value
+			due = now + t.period
+		}
+		if (due !== 0 && due <= now && mode !== 'history') {
+			if (mode === 'now') fires = { at: due, best }
+			due = 0
+		}
+	}
+	return { due, fires }
+}
+
+// The latest `after` counts; any answer that is not older than it will do. An
+// event that is waited for after itself is no answer to itself.
+function followMissing(t, sights) {
+	let asked = -Infinity, answered = -Infinity, spent = -Infinity, fires = null
+
+	for (const { now, mode, event } of sights) {
+		const due = asked + t.period
+		fires = null
+		const asks = event?.name === t.after
+		if (asks && mode !== 'history') asked = Math.max(asked, event.at)
+		if (!asks && event?.name === t.missing)
+			answered = Math.max(answered, event.at)
+		const isNew = asked + t.period !== due
+		if (answered >= asked || spent >= asked || asked + t.period > now ||
+			(mode === 'history' && !isNew)) continue
+		spent = asked
+		if (mode === 'now') fires = { at: asked + t.period }
+	}
+	const isOpen = asked > answered && asked > spent
+	return { due: isOpen ? asked + t.period : 0, fires }
+}
+
+// Counts from the newest event or `since`, whichever is later.
+function followIdle(t, sights) {
+	let newest = 0, spent = 0, from = 0, fires = null
+
+	for (const { now, mode, event, since, isOver } of sights) {
+		const before = from
+		fires = null
+		if (event?.name === t.idle_of && !isOver)
+			newest = Math.max(newest, event.at)
+		if (!isOver)
+			from = t.since !== undefined && since === null ? 0
+				: Math.max(newest, since ?? 0)
+		if (from <= spent || from + t.period > now ||
+			(mode === 'history' && from === before)) continue
+		spent = from
+		if (mode === 'now') fires = { at: from + t.period }
+	}
+	return { due: from > spent ? from + t.period : 0, fires }
+}
+
+// Follows the date; a moment that was past by more than the grace when it was
+// first seen does not fire any more, nor does one that has had its turn.
+function followDate(t, sights, grace) {
+	let spent = 0, due = 0, fires = null
+
+	for (const { now, mode, moment, isOver } of sights) {
+		const before = due
+		fires = null
+		if (!isOver) {
+			due = moment === null || moment === spent ? 0 : moment + t.period
+			if (due !== 0 && due !== before && due + grace < now) {
+				spent = moment
+				due = 0
+			}
+		}
+		if (due === 0 || due > now || (mode === 'history' && due === before))
+			continue
+		if (mode === 'now') fires = { at: due }
+		spent = due - t.period
+		due = 0
+	}
+	return { due, fires }
+}
+
+const followers = { metric: followThreshold, stagnant: followStagnant,
+	missing: followMissing, idle: followIdle, date: followDate }
+
+// ---------------------------------------------------------------- the world
+
+class World {
+	constructor(history, calls) {
+		this.history = history
+		this.calls = calls
+		this.people = []
+		this.now = 0
+		this.serial = 0 // of everything that was counted
+		this.stamp = 0 // what was worked out before a change is worked out anew
+		this.decisions = []
+		this.isSettled = true
+		this.isSweeping = false
+		this.reload(0)
+	}
+
+	reload(index) {
+		const before = this.rules
+		this.rules = new Rules(this.history.definitions[index], before)
+		this.isSettled = (before === undefined || !this.rules.hasNew) &&
+			!this.isSweeping
+		this.isSweeping = !this.isSettled
+		this.stamp++
+	}
+
+	find(kind, name) {
+		return this.people.find((s) =>
+			s.kind === kind && s.name === name && !s.isGone)
+	}
+
+	findOrAdd(kind, name) {
+		let subject = this.find(kind, name)
+		if (subject === undefined) {
+			subject = new Subject(kind, name,
+				kind === 'user' || this.isSettled ? this.rules.newest : 0)
+			this.people.push(subject)
+		}
+		return subject
+	}
+
+	members(account) {
+		return this.people.filter((s) => s.account === account && !s.isGone)
+	}
+
+	zone(subject) {
+		const own = subject.traits.timezone
+		if (isZone(own)) return own
+		return subject.account ? this.zone(subject.account) : this.history.zone
+	}
+
+	// --------------------------------------------------------------- metrics
+
+	// What conditions see.
+	scope(subject, { event = null, place = null,
+		account = subject.account } = {}) {
+		if (subject.kind === 'account') account = subject
+		return {
+			user: subject.kind === 'user' ? () => subject.traits : null,
+			account: account && (() => ({ ...account.traits,
+				metric: () => this.metricsOf(account) })),
+			metric: () => this.metricsOf(subject),
+			event: event ?? place?.event ?? null,
+			entry: place && (() => ({
+				entered_at: timeText(this.zone(subject), place.entered),
+				day: this.dayOf(subject, place) })),
+		}
+	}
+
+	dayOf(subject, place) {
+		const zone = this.zone(subject)
+		return localDay(zone, this.now) - localDay(zone, place.entered)
+	}
+
+	// All metrics of its kind, by name, each worked out when it is asked for.
+	metricsOf(subject) {
+		const memo = subject.memo
+		if (memo?.stamp === this.stamp && memo.now === this.now)
+			return memo.values
+		const values = {}
+		for (const metric of this.rules.metrics) {
+			if (metric.forAccount !== (subject.kind === 'account')) continue
+			let value
+			values[metric.name] = () =>
+				value === undefined ? value = this.value(metric, subject) : value
+		}
+		subject.memo = { stamp: this.stamp, now: this.now, values }
+		return values
+	}
+
+	value(metric, subject) {
+		const isUncounted = metric.forAccount &&
+			this.rules.sources(metric.name).some((source) =>
+				source.forAccount && source.number > subject.known)
+		if (isUncounted) return null
+		if (metric.fedByEvents) return this.eventValue(metric, subject)
+		if (metric.overMembers) return this.memberValue(metric, subject)
+		if (metric.kind === 'trait') return get(subject.traits, metric.trait)
+		const scope = this.scope(subject)
+		if (metric.kind === 'expr') return metric.expr.ask(scope)
+		const items = metric.milestones.map((one) =>
+			({ name: one.name, done: one.if.holds(scope) }))
+		const done = items.filter((item) => item.done).length
+		return { done, total: items.length,
+			percent: Math.trunc(done * 100 / items.length),
+			next: items.find((item) => !item.done)?.name ?? null, items }
+	}
+
+	// The events that count for the metric, in the order of their counting.
+	samples(metric, subject) {
+		return subject.events
+			.filter((event) => event.counts.has(metric.number))
+			.sort((a, b) =>
+				a.counts.get(metric.number) - b.counts.get(metric.number))
+			.map((event) => ({ at: event.at,
+				value: metric.of && get(event.properties, metric.of) }))
+	}
+
+	// A window has 24 buckets; the one in which its beginning lies counts whole.
+	windowed(metric, samples) {
+		if (metric.window === 0) return samples
+		if (metric.kind === 'distinct')
+			return samples.filter((s) => s.at > this.now - metric.window)
+		return samples.filter((s) =>
+			this.bucketEnd(metric, s.at) > this.now - metric.window)
+	}
+
+	bucketEnd(metric, at) {
+		return (Math.floor(at / metric.bucket) + 1) * metric.bucket
+	}
+
+	eventValue(metric, subject) {
+		const samples = this.samples(metric, subject)
+		const current = this.windowed(metric, samples)
+		const numbers = current.map((s) => numberOf(s.value))
+			.filter((n) => n !== undefined)
+		const total = numbers.reduce((a, b) => a + b, 0)
+		const time = (ms) => timeText(this.zone(subject), ms)
+
+		switch (metric.kind) {
+		case 'count': return current.length
+		case 'sum': return total
+		case 'avg': return numbers.length > 0 ? total / numbers.length : null
+		case 'min': return numbers.length > 0 ? Math.min(...numbers) : null
+		case 'max': return numbers.length > 0 ? Math.max(...numbers) : null
+		case 'first': return samples.length === 0 ? null
+			: time(Math.min(...samples.map((s) => s.at)))
+		case 'last': return samples.length === 0 ? null
+			: time(Math.max(...samples.map((s) => s.at)))
+		case 'distinct': return new Set(current.map((s) => s.value)
+			.filter(isScalar).map(String)).size
+		default: return this.latest(samples)
+		}
+	}
+
+	// Of two at the same moment the one that came later.
+	latest(samples) {
+		let newest = null
+		for (const s of samples)
+			if (isScalar(s.value) && String(s.value).length <= 256 &&
+				(newest === null || s.at >= newest.at)) newest = s
+		return newest && (numberOf(newest.value) ?? newest.value)
+	}
+
+	// Over what each member had to add when it was last looked at.
+	memberValue(metric, account) {
+		const parts = this.members(account).map((m) => m.parts.get(metric.number))
+			.filter((part) => part !== undefined)
+		const total = parts.reduce((a, b) => a + b, 0)
+
+		switch (metric.kind) {
+		case 'count': return parts.length
+		case 'sum': return total
+		case 'min': return parts.length > 0 ? Math.min(...parts) : null
+		case 'max': return parts.length > 0 ? Math.max(...parts) : null
+		default: return parts.length > 0 ? total / parts.length : null
+		}
+	}
+
+	// What the member adds: nothing if it is not among those who count.
+	part(metric, member) {
+		const scope = this.scope(member)
+		if (metric.among && !metric.among.holds(scope)) return undefined
+		if (metric.kind === 'share') return metric.share.holds(scope) ? 1 : 0
+		if (metric.kind === 'count')
+			return metric.count.holds(scope) ? 1 : undefined
+		const n = numberOf(metric.what.ask(scope))
+		return n !== undefined && Math.abs(n) <= 2 ** 53 ? n : undefined
+	}
+
+	// Notes what the member adds now. Returns whether that is anything new.
+	join(member) {
+		let changed = false
+		for (const metric of this.rules.metrics.filter((m) => m.overMembers)) {
+			const part = this.part(metric, member)
+			changed ||= part !== member.parts.get(metric.number)
+			if (part === undefined) member.parts.delete(metric.number)
+			else member.parts.set(metric.number, part)
+		}
+		this.stamp++
+		return changed
+	}
+
+	// Whether an event counts for a metric is seen when it comes, or, for a
+	// metric that is newer, when its user is brought up to date: then the event
+	// sees the account that it was for.
+	count(subject, event, above) {
+		const scope = this.scope(subject, { event: event.properties,
+			account: event.account })
+		for (const metric of this.rules.metrics)
+			if (metric.fedByEvents && metric.number > above &&
+				metric.forAccount === (subject.kind === 'account') &&
+				metric.what === event.name &&
+				(metric.if === undefined || metric.if.holds(scope)))
+				event.counts.set(metric.number, ++this.serial)
+		if (!subject.events.includes(event)) subject.events.push(event)
+		this.stamp++
+	}
+
+	// When the passing of time alone may change a metric that is watched.
+	nextChange(subject) {
+		const moments = []
+		for (const name of this.rules.watched[subject.kind])
+			for (const metric of this.rules.sources(name)) {
+				if (metric.window === 0 ||
+					metric.forAccount !== (subject.kind === 'account')) continue
+				moments.push(...this.leaving(metric, subject))
+			}
+		return moments.filter((ms) => ms > this.now)
+	}
+
+	// The moments at which what is in the window now leaves it.
+	leaving(metric, subject) {
+		const samples = this.samples(metric, subject).filter((s) =>
+			metric.of === undefined ||
+			(metric.kind === 'distinct' ? isScalar(s.value)
+				: numberOf(s.value) !== undefined))
+		if (metric.kind !== 'distinct')
+			return samples.map((s) =>
+				this.bucketEnd(metric, s.at) + metric.window)
+		const newest = new Map()
+		for (const s of samples)
+			newest.set(String(s.value),
+				Math.max(newest.get(String(s.value)) ?? 0, s.at))
+		return [...newest.values()].map((at) => at + metric.window)
+	}
+
+	// --------------------------------------------------------------- watches
+
+	// A trait or metric as a moment; null if it is none.
+	moment(subject, value) {
+		if (typeof value === 'number')
+			return value <= 0 ? null : value > 1e11 ? value : value * 1000
+		if (typeof value !== 'string') return null
+		if (/^\d{4}-\d\d-\d\d$/.test(value))
+			return momentOf(this.zone(subject), Date.parse(value + 'T00:00:00Z'))
+		if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d|Z)$/.test(value))
+			return Date.parse(value)
+		return null
+	}
+
+	// Shows the watch what there is to see now. Returns whether it fires.
+	see(subject, q, t, event, mode) {
+		const sights = subject.seen.get(t.number) ?? []
+		const read = t.reads && (this.metricsOf(subject)[t.reads]?.() ?? null)
+		sights.push({ now: this.now, mode, event: event &&
+			{ name: event.name, at: event.at }, value: read,
+		since: this.moment(subject, read),
+		moment: t.kind !== 'date' ? null : this.moment(subject, t.reads
+			? read : get(this.scope(subject), t.date)) })
+		subject.seen.set(t.number, sights)
+		return this.follow(subject, q, t)
+	}
+
+	// A watch that is not looked at yet only lets go of what was due.
+	expire(subject, q, t) {
+		if (!subject.seen.has(t.number)) return
+		subject.seen.get(t.number)
+			.push({ now: this.now, mode: 'past', event: null, isOver: true })
+	}
+
+	follow(subject, q, t) {
+		return followers[t.kind]({ ...t, period: t.period, idle_of: t.of },
+			subject.seen.get(t.number), q.grace)
+	}
+
+	fire(subject, q, t, fires) {
+		const value = t.reads && (this.metricsOf(subject)[t.reads]() ?? null)
+		const event = t.kind === 'metric'
+			? { metric: t.metric, value, threshold: t.below ?? t.above }
+			: t.kind === 'stagnant'
+				? { metric: t.metric, value, best: fires.best } : null
+		const refusal = this.enter(subject, q, t, fires.at, event)
+		if (refusal === null) return
+		const candidate = subject.candidates.get(q.name)
+		if (refusal !== '')
+			subject.candidates.set(q.name, { ...candidate,
+				noted: this.noteRefusal(subject, q, refusal) })
+	}
+
+	watchLook(subject, q, event) {
+		for (const t of q.enters.filter((trigger) => trigger.watches)) {
+			if (t.number > subject.known) {
+				this.expire(subject, q, t)
+				continue
+			}
+			const { fires } = this.see(subject, q, t, event,
+				event?.isHistory ? 'history' : 'now')
+			if (fires) this.fire(subject, q, t, fires)
+		}
+	}
+
+	watchReplay(subject, q, event) {
+		for (const t of q.enters)
+			if (['missing', 'idle'].includes(t.kind) && t.number > subject.known)
+				this.see(subject, q, t, event, 'past')
+	}
+
+	watchBaseline(subject, q) {
+		for (const t of q.enters) {
+			if (!t.watches || t.number <= subject.known) continue
+			const { fires } = this.see(subject, q, t, null,
+				t.baseline === 'fire' ? 'now' : 'past')
+			if (fires) this.fire(subject, q, t, fires)
+		}
+	}
+
+	// -------------------------------------------------------------- entering
+
+	decide(subject, what, q, entry, step, why, more) {
+		this.decisions.push({ what, for_account: subject.kind === 'account',
+			sequence: q.name, entry, step: step?.id ?? null, why, ...more })
+	}
+
+	lastEntry(subject, q) {
+		const place = subject.places.get(q.name)
+		return place ? { entries: place.entry, entered: place.entered,
+			exited: place.previous }
+			: subject.pasts.get(q.name) ?? { entries: 0 }
+	}
+
+	// Why not: a reason, or '' where that needs no saying; null: it may.
+	mayEnter(subject, q, t, at, event) {
+		const place = subject.places.get(q.name)
+		const last = this.lastEntry(subject, q)
+		const since = at - last.entered
+		const scope = this.scope(subject, { event })
+
+		if (place && !place.isDone) return ''
+		if (last.entries > 0) {
+			if (t.cooldown && since < duration(t.cooldown)) return 'cooldown'
+			if (t.reenter === 'never') return ''
+			if (at < last.exited) return 'before the last exit'
+			if (t.reenter.after && since < duration(t.reenter.after))
+				return 'entered'
+		}
+		if (q.exits.some((exit) => exit.kind === 'if' && exit.if.holds(scope)))
+			return 'would leave'
+		return t.if === undefined || t.if.holds(scope) ? null : 'condition'
+	}
+
+	// Enters and says so. Returns null, or why not.
+	enter(subject, q, t, at, event) {
+		const refusal = this.mayEnter(subject, q, t, at, event)
+		if (refusal !== null) return refusal
+		const place = subject.places.get(q.name)
+		if (place) this.leave(subject, place, place.previous)
+		const entry = (subject.pasts.get(q.name)?.entries ?? 0) + 1
+		subject.places.set(q.name, { sequence: q.name, entry,
+			version: q.isPinned ? q.number : 0, entered: at, previous: at,
+			event, decided: [], waitsAt: null, due: 0, pausedUntil: 0,
+			goalAt: 0, isDone: false })
+		this.decide(subject, 'entered', q, entry, null)
+		return null
+	}
+
+	// Said at most once a day. Returns when it was last said.
+	noteRefusal(subject, q, why) {
+		const noted = subject.candidates.get(q.name)?.noted
+		if (noted !== undefined && this.now - noted < DAY) return noted
+		this.decide(subject, 'refused', q,
+			this.lastEntry(subject, q).entries + 1, null, why)
+		return this.now
+	}
+
+	// Returns null if it entered, else why not ('' for no reason to say).
+	tryEvent(subject, q, event) {
+		let refusal = ''
+		for (const t of q.enters) {
+			if (t.kind !== 'on' || t.on !== event.name) continue
+			refusal = this.enter(subject, q, t, event.at, event.properties)
+			if (refusal === null) break
+		}
+		return refusal
+	}
+
+	// A refused event is tried again for half an hour when traits come.
+	enterByEvent(subject, q, event) {
+		const candidate = subject.candidates.get(q.name)
+		if (event.name === '') {
+			if (candidate?.event && this.now - candidate.event.at <=
+				CANDIDATE_AGE_MAX &&
+				this.tryEvent(subject, q, candidate.event) === null)
+				subject.candidates.delete(q.name)
+			return
+		}
+		const refusal = this.tryEvent(subject, q, event)
+		if (refusal !== null && refusal !== '')
+			subject.candidates.set(q.name, { event,
+				noted: this.noteRefusal(subject, q, refusal) })
+	}
+
+	// ---------------------------------------------------------------- places
+
+	leave(subject, place, at) {
+		subject.places.delete(place.sequence)
+		subject.pasts.set(place.sequence, { entries: place.entry,
+			entered: place.entered, exited: at })
+	}
+
+	// The definition that the place goes by; none if there is only one of that
+	// name that is for the other kind of subject.
+	placeSequence(subject, place) {
+		return this.rules.versions.get(`${place.sequence} ${place.version}`) ??
+			this.sequencesOf(subject).find((q) => q.name === place.sequence)
+	}
+
+	fires(subject, t, place, event) {
+		if (t.kind === 'on' && (event === null || event.name !== t.on ||
+			event.at < place.entered)) return false
+		const scope = this.scope(subject, { place,
+			event: t.kind === 'on' ? event.properties : null })
+		return t.if === undefined || t.if.holds(scope)
+	}
+
+	// Returns whether the place is gone.
+	takeExits(subject, q, place, event) {
+		if (!q.exits.some((exit) => this.fires(subject, exit, place, event)))
+			return false
+		if (!place.isDone)
+			this.decide(subject, 'exited', q, place.entry, null)
+		this.leave(subject, place, event?.at ?? this.now)
+		return true
+	}
+
+	takePauses(subject, q, place, event) {
+		for (const pause of q.pauses) {
+			const until = event.at + duration(pause.for)
+			if (until <= this.now || until <= place.pausedUntil ||
+				!this.fires(subject, pause, place, event)) continue
+			place.pausedUntil = until
+			this.decide(subject, 'paused', q, place.entry, null)
+		}
+	}
+
+	// What the wait that comes next waits for; later steps count from it.
+	takeWaited(subject, q, place, event) {
+		const step = this.nextStep(q, place)
+		if (step?.wait === undefined || step.wait.for !== event.name ||
+			event.at < place.previous) return
+		const scope = this.scope(subject, { event: event.properties, place })
+		if (step.wait.if !== undefined && !step.wait.if.holds(scope)) return
+		this.decide(subject, 'waited', q, place.entry, step, 'came')
+		place.decided.push(step.id)
+		place.previous = event.at
+	}
+
+	takeGoal(subject, q, place, event) {
+		if (!q.goal || place.goalAt !== 0 ||
+			(q.goal.within !== undefined && duration(q.goal.within) > 0 &&
+				event.at - place.entered > q.goal.period) ||
+			!this.fires(subject, q.goal, place, event)) return
+		this.decide(subject, 'goal', q, place.entry, null)
+		place.goalAt = event.at
+		if (place.isDone) this.leave(subject, place, place.previous)
+	}
+
+	placeLook(subject, q, place, event) {
+		if (this.takeExits(subject, q, place, event) || event === null) return
+		if (!place.isDone) {
+			this.takePauses(subject, q, place, event)
+			this.takeWaited(subject, q, place, event)
+		}
+		this.takeGoal(subject, q, place, event)
+	}
+
+	// ----------------------------------------------------------------- steps
+
+	// The first step behind the last that is past.
+	nextStep(q, place) {
+		const last = q.steps.findLastIndex((s) => place.decided.includes(s.id))
+		return q.steps[last + 1]
+	}
+
+	zoneOfWindow(subject, step) {
+		const own = step.hours?.zone
+		return own === undefined || own === 'user' ? this.zone(subject) : own
+	}
+
+	// What sends nothing needs no window.
+	opens(subject, step, ms) {
+		return step.options.length === 0 ? ms
+			: opens(step.hours, this.zoneOfWindow(subject, step), ms)
+	}
+
+	// When it is due, and when it can be decided; due 0: not known.
+	stepMoment(subject, q, place, step) {
+		let due
+		if (step.wait !== undefined) {
+			due = this.opens(subject, step,
+				place.previous + duration(step.wait.until))
+		} else if (step.day !== undefined) {
+			due = dayDue(this.zoneOfWindow(subject, step), place.entered,
+				step.day, step.hours)
+		} else if (step.at !== undefined) {
+			const at = this.moment(subject,
+				get(this.scope(subject, { place }), step.at))
+			due = at === null ? 0 : this.opens(subject, step,
+				at + duration(step.offset ?? '0s'))
+		} else {
+			due = this.opens(subject, step,
+				place.previous + duration(step.after ?? '0s'))
+		}
+		const at = due !== 0 && due < this.now
+			? this.opens(subject, step, this.now) : due
+		return { due, at, isLate: !q.sendsLate && at - due > q.grace }
+	}
+
+	holds(subject, place, condition) {
+		return condition === undefined ||
+			condition.holds(this.scope(subject, { place }))
+	}
+
+	// What would be sent: an option, or why not.
+	option(subject, q, place, step) {
+		const drawn = hash(subject.name, q.name, step.id)
+		if (Number((drawn >> 32n) % 100n) < step.holdout) return 'holdout'
+		if (step.isSplit) {
+			const of100 = Number((drawn & 0xffffffffn) % 100n)
+			let upto = 0
+			const index = step.options.findIndex((o) => of100 < (upto += o.share))
+			return { variant: 'abcdefgh'[index], ...step.options[index],
+				...(step.options[index].name &&
+					{ variant: step.options[index].name }) }
+		}
+		return step.options.find((o) => this.holds(subject, place, o.if)) ??
+			'condition'
+	}
+
+	// Steps that the definition puts at the same time.
+	areTogether(a, b) {
+		if (b.wait !== undefined) return false
+		if (b.day !== undefined) return a.day === b.day
+		if (b.at !== undefined)
+			return a.at === b.at &&
+				duration(a.offset ?? '0s') === duration(b.offset ?? '0s')
+		return duration(b.after ?? '0s') === 0
+	}
+
+	// Of several steps that are due at once only the last that would send does.
+	overtaker(subject, q, place, step) {
+		let overtaker = null
+		if (step.stops) return null
+		for (const later of q.steps.slice(q.steps.indexOf(step) + 1)) {
+			if (later.wait !== undefined) break
+			if (!this.areTogether(step, later)) {
+				if (later.day === undefined && later.at === undefined) break
+				const m = this.stepMoment(subject, q, place, later)
+				if (m.due === 0 || m.at > this.now) break
+				if (!m.isLate && later.options.length > 0 &&
+					this.holds(subject, place, later.if) &&
+					typeof this.option(subject, q, place, later) !== 'string')
+					overtaker = later
+			}
+			if (later.stops && this.holds(subject, place, later.if)) break
+		}
+		return overtaker
+	}
+
+	// Returns null when it sends, else why not.
+	send(subject, q, place, step, m) {
+		if (m.isLate) return 'late'
+		const option = this.option(subject, q, place, step)
+		if (typeof option === 'string') return option
+		const overtaker = this.overtaker(subject, q, place, step)
+		if (overtaker) return `overtaken by ${overtaker.id}`
+		for (const template of listOf(option.send))
+			step.to.forEach((to, index) =>
+				this.decide(subject, 'send', q, place.entry, step, undefined, {
+					template, to: typeof to === 'string' ? to : `members:${index}`,
+					variant: option.variant ?? null, topic: q.topic, due: m.due,
+					expires: q.sendsLate ? 0 : m.due + q.grace,
+					event: place.event, entered: place.entered,
+					day: this.dayOf(subject, place),
+					...(typeof to === 'object' && { members: to.members }) }))
+		return null
+	}
+
+	// Returns whether the sequence goes on.
+	decideStep(subject, q, place, step, m) {
+		let refusal = null
+		if (step.wait !== undefined)
+			this.decide(subject, 'waited', q, place.entry, step, 'no')
+		else if (!this.holds(subject, place, step.if))
+			refusal = 'condition'
+		const applies = refusal === null
+		if (applies && step.options.length > 0)
+			refusal = this.send(subject, q, place, step, m)
+		if (refusal !== null)
+			this.decide(subject, 'skipped', q, place.entry, step, refusal)
+		place.decided.push(step.id)
+		place.previous = this.now
+		return !(applies && step.stops)
+	}
+
+	// While it is paused nothing is decided.
+	rest(subject, q, place) {
+		const step = this.nextStep(q, place)
+		place.due = step === undefined ? place.pausedUntil
+			: this.stepMoment(subject, q, place, step).due
+	}
+
+	advance(subject, q, place) {
+		if (place.pausedUntil !== 0 && place.pausedUntil <= this.now) {
+			place.pausedUntil = 0
+			this.decide(subject, 'resumed', q, place.entry, null)
+		}
+		if (place.pausedUntil !== 0)
+			return this.rest(subject, q, place)
+		for (;;) {
+			const step = this.nextStep(q, place)
+			if (step === undefined)
+				return this.finish(subject, q, place, null)
+			// The condition of a wait is looked at once, when it begins.
+			if (step.wait !== undefined && place.waitsAt !== step.id &&
+				!this.holds(subject, place, step.if)) {
+				this.decide(subject, 'skipped', q, place.entry, step, 'condition')
+				place.decided.push(step.id)
+				place.previous = this.now
+				continue
+			}
+			const m = this.stepMoment(subject, q, place, step)
+			if (m.due === 0 || (m.at > this.now && !m.isLate)) {
+				place.waitsAt = step.id
+				place.due = m.at
+				return undefined
+			}
+			if (!this.decideStep(subject, q, place, step, m))
+				return this.finish(subject, q, place, step)
+		}
+	}
+
+	finish(subject, q, place, step) {
+		const goalEnd = q.goal ? place.entered + q.goal.period : 0
+		this.decide(subject, 'finished', q, place.entry, step)
+		if (place.goalAt !== 0 || goalEnd <= this.now) {
+			this.leave(subject, place, this.now)
+			return
+		}
+		place.isDone = true
+		place.due = goalEnd
+		place.previous = this.now
+		place.waitsAt = null
+	}
+
+	settle(subject, q, place) {
+		if (!place.isDone) this.advance(subject, q, place)
+		else if (place.due <= this.now)
+			this.leave(subject, place, place.previous)
+	}
+
+	settleIn(subject, q) {
+		const place = subject.places.get(q.name)
+		if (place) this.settle(subject, this.placeSequence(subject, place), place)
+	}
+
+	// ----------------------------------------------------------------- looks
+
+	sequencesOf(subject) {
+		return this.rules.sequences.filter((q) =>
+			q.forAccount === (subject.kind === 'account'))
+	}
+
+	// An event (null: time has passed, or something changed).
+	look(subject, event) {
+		for (const q of this.sequencesOf(subject))
+			if (event !== null && subject.known < this.rules.newest)
+				this.watchReplay(subject, q, event)
+		if (!event?.isHistory) this.lookAtOrphans(subject, event)
+		for (const q of this.sequencesOf(subject)) {
+			if (event?.isHistory) this.watchLook(subject, q, event)
+			else this.sequenceLook(subject, q, event)
+		}
+		this.setWake(subject)
+	}
+
+	// Places whose sequence has no file any more go by the version that they are
+	// pinned to, or sleep.
+	lookAtOrphans(subject, event) {
+		for (const place of [...subject.places.values()]) {
+			const { sequence } = place
+			if (this.sequencesOf(subject).some((q) => q.name === sequence))
+				continue
+			const q = this.placeSequence(subject, place)
+			if (q === undefined) {
+				place.due = 0
+				continue
+			}
+			this.placeLook(subject, q, place, event)
+			if (subject.places.get(sequence) === place)
+				this.settle(subject, q, place)
+		}
+	}
+
+	sequenceLook(subject, q, event) {
+		const place = subject.places.get(q.name)
+		if (place)
+			this.placeLook(subject, this.placeSequence(subject, place), place, event)
+		const left = subject.places.get(q.name)
+		if (event !== null && (left === undefined || left.isDone))
+			this.enterByEvent(subject, q, event)
+		this.watchLook(subject, q, event)
+		this.settleIn(subject, q)
+	}
+
+	setWake(subject) {
+		const moments = this.nextChange(subject)
+		for (const place of subject.places.values())
+			moments.push(place.due !== 0 && place.pausedUntil > place.due
+				? place.pausedUntil : place.due)
+		for (const q of this.sequencesOf(subject))
+			for (const t of q.enters)
+				if (subject.seen.has(t.number))
+					moments.push(this.follow(subject, q, t).due)
+		subject.wake = Math.min(...moments.filter((ms) => ms !== 0))
+		if (subject.wake === Infinity) subject.wake = 0
+	}
+
+	// ------------------------------------------------- up to date with rules
+
+	isBehind(subject) {
+		return subject.known < this.rules.newest &&
+			(subject.kind === 'user' || this.isSettled)
+	}
+
+	// Every event that came before counts for what is new.
+	replay(user) {
+		const account = []
+		for (const event of user.events.filter((e) => e.name !== '')) {
+			const clean = { ...event, isHistory: false }
+			this.count(user, event, user.known)
+			for (const q of this.sequencesOf(user))
+				this.watchReplay(user, q, clean)
+			if (event.account === null) continue
+			this.count(event.account, event, user.known)
+			for (const q of this.sequencesOf(event.account))
+				this.watchReplay(event.account, q, clean)
+			account.push(event.account)
+		}
+		for (const one of account) this.setWake(one)
+	}
+
+	wantsReplay(user) {
+		return this.rules.metrics.some((m) =>
+			m.fedByEvents && m.number > user.known) ||
+			this.rules.sequences.some((q) => q.enters.some((t) =>
+				['missing', 'idle'].includes(t.kind) && t.number > user.known))
+	}
+
+	// The first look at what is new: nothing fires for the past.
+	catchUp(subject) {
+		if (!this.isBehind(subject)) return
+		const numbers = new Set(this.rules.sequences
+			.flatMap((q) => q.enters.map((t) => t.number)))
+		for (const number of subject.seen.keys())
+			if (!numbers.has(number)) subject.seen.delete(number)
+		for (const q of this.sequencesOf(subject)) {
+			this.watchBaseline(subject, q)
+			this.settleIn(subject, q)
+		}
+		subject.known = this.rules.newest
+		this.stamp++
+		this.setWake(subject)
+	}
+
+	// ------------------------------------------------------ calls of the engine
+
+	bringUpToDate(subject) {
+		if (subject.kind === 'user' && this.isBehind(subject) &&
+			!subject.isReplayed && this.wantsReplay(subject))
+			this.replay(subject)
+		subject.isReplayed = true
+	}
+
+	apply(user, event) {
+		const { account } = user
+		this.bringUpToDate(user)
+		this.catchUp(user)
+		this.count(user, event, 0)
+		if (account) {
+			this.catchUp(account)
+			this.count(account, event, 0)
+			this.join(user)
+		}
+		this.look(user, event)
+		if (account) this.look(account, event)
+		this.show('apply', user, account)
+	}
+
+	wake(subject, call) {
+		const { account } = subject
+		this.bringUpToDate(subject)
+		this.catchUp(subject)
+		this.look(subject, null)
+		if (account && this.join(subject)) this.look(account, null)
+		this.show(call, subject, account)
+	}
+
+	moveOut(user) {
+		const { account } = user
+		if (!account) return
+		this.bringUpToDate(user)
+		const numbers = this.rules.metrics.filter((m) => m.overMembers)
+			.map((m) => m.number)
+		const had = numbers.some((number) => user.parts.has(number))
+		user.parts.clear()
+		this.stamp++
+		if (had) this.look(account, null)
+		user.account = null
+		this.show('leave', account, null)
+	}
+
+	show(call, subject, account) {
+		const subjects = {}
+		for (const one of [subject, account].filter(Boolean))
+			subjects[one.name] = { wake: one.wake, metrics:
+				Object.fromEntries(Object.entries(this.metricsOf(one))
+					.map(([name, ask]) => [name, ask()])) }
+		for (const decision of this.decisions) {
+			if (!decision.members) continue
+			const whose = subject.kind === 'account' ? subject : account
+			decision.meant = this.members(whose)
+				.filter((m) => decision.members.holds(this.scope(m)))
+				.map((m) => m.name)
+			delete decision.members
+		}
+		this.calls.push({ now: this.now, call, who: subject.name,
+			decisions: this.decisions, subjects })
+		this.decisions = []
+	}
+
+	// ------------------------------------------------------- what the worker does
+
+	firstDue(by) {
+		let first = null
+		for (const s of this.people)
+			if (!s.isGone && s.wake !== 0 && s.wake <= by &&
+				(first === null || s.wake < first.wake)) first = s
+		return first
+	}
+
+	// Wake-ups until then, each at its time, or all of them late.
+	runUntil(until, isDown) {
+		this.now = isDown ? until : this.now
+		for (let s, n = 0; (s = this.firstDue(until)) !== null;) {
+			if (++n > 1000) throw new Error(`${s.name} wakes for ever`)
+			this.now = Math.max(this.now, s.wake)
+			this.stamp++
+			this.wake(s, 'wake')
+		}
+		this.now = until
+		this.stamp++
+	}
+
+	sweep() {
+		for (const s of this.people)
+			if (!s.isGone && s.kind === 'user' && this.isBehind(s))
+				this.wake(s, 'sweep')
+		this.isSettled = true
+		this.isSweeping = false
+		for (const s of this.people)
+			if (s.kind === 'account' && this.isBehind(s)) this.wake(s, 'sweep')
+	}
+
+	arrive(step) {
+		const user = this.findOrAdd('user', step.user)
+		const call = step.traits && { traits: step.traits, at: step.at }
+		if (step.group !== undefined) {
+			const account = this.findOrAdd('account', step.group)
+			if (call) account.calls.push(call)
+			this.stamp++
+			if (user.account !== account) this.moveOut(user)
+			user.account = account
+		} else if (call) {
+			user.calls.push(call)
+		}
+		this.stamp++
+		this.apply(user, { name: step.event ?? '',
+			at: Math.min(step.at, this.now), properties: step.properties ?? null,
+			isHistory: this.now - step.at > EVENT_AGE_MAX,
+			account: user.account, counts: new Map() })
+	}
+
+	step(step) {
+		for (const s of this.people) s.isReplayed = false
+		this.runUntil(step.now, step.down === true)
+		if (step.reload !== undefined) {
+			this.reload(step.reload)
+		} else if (step.sweep !== undefined) {
+			this.sweep()
+		} else if (step.forget !== undefined) {
+			const user = this.find('user', step.forget)
+			if (user === undefined) return
+			this.moveOut(user)
+			user.isGone = true
+			this.stamp++
+		} else if (step.user !== undefined) {
+			this.arrive(step)
+		}
+	}
+}
+
+// Adds to `calls`.
+export function run(history, calls = []) {
+	const world = new World(history, calls)
+	for (const step of history.steps) world.step(step)
+	return calls
+}
