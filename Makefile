@@ -7,6 +7,9 @@ CFLAGS ?= -O2 -g
 JOBS ?= 2
 ROUNDS ?= 1000
 FUZZ_SECONDS ?= 60
+TEMPLATES ?= 200000
+SEED ?= 1
+SHARED ?= $(or $(NUDGE_SHARED),../shared)
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2 -Wno-unused-parameter \
 	-Wno-format-truncation -Wno-unknown-warning-option
@@ -87,10 +90,18 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnudge.a
 test: ## unit, end-to-end and crash tests, as on a fresh machine
 	@.ci/packages build test
 	@$(MAKE) -s -j$(JOBS) all $(UNIT)
-	@$(MAKE) -s -j1 rules unit e2e crash ROUNDS=100
+	@$(MAKE) -s -j1 rules unit golden differential e2e crash ROUNDS=100 \
+		TEMPLATES=5000
 
 unit: $(UNIT) ## the unit tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+
+golden: $(BUILD)/tests/liquid_cases ## Liquid as Shopify's: the cases in SHARED (../shared)
+	@f="$(SHARED)/golden-liquid/cases.json"; if [ -r "$$f" ]; then \
+		$< "$$f"; else echo "$$f is not there: skipped"; fi
+
+differential: $(BUILD)/tests/liquid_cases ## TEMPLATES (200000) by chance, as ruby-liquid has them
+	@tests/differential/run $< $(TEMPLATES) $(SEED)
 
 e2e: all tests/node_modules ## real clients, servers and parsers against the program
 	cd tests && NUDGE=$(abspath $(BUILD)/nudge) node --test e2e/*.test.mjs
@@ -139,11 +150,11 @@ clean: ## remove what was built
 	rm -rf $(BUILD) tests/node_modules
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
-.PHONY: all run test unit e2e crash rules check bench fuzz fuzz-run install \
-	clean help
+.PHONY: all run test unit golden differential e2e crash rules check bench \
+	fuzz fuzz-run install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -278,11 +278,13 @@ put_conversion(const struct parts *p, const struct spec *spec, struct buf *out)
 		}
 	for (size_t i = 0; i < sizeof composites / sizeof *composites; i++)
 		if (composites[i].conversion == spec->conversion) {
+			struct spec whole = *spec;
 			struct buf inner = {0};
 
+			whole.is_swapped = false; /* of a name alone */
 			text = composites[i].format;
 			write_format(p, text, strlen(text), &inner);
-			put_text(out, spec, buf_str(&inner), inner.len);
+			put_text(out, &whole, buf_str(&inner), inner.len);
 			buf_free(&inner);
 			return true;
 		}

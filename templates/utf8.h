@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "templates/buf.h"
 
@@ -14,5 +15,14 @@ size_t utf8_length(const char *s, const char *end);
 bool utf8_is_valid(const char *s, size_t len);
 /* A copy in which what is not a character is U+FFFD, one an octet. */
 void utf8_clean(const char *s, size_t len, struct buf *out);
+
+/*
+ * The first character at s in upper or lower case (Unicode's simple mapping,
+ * and SS for the German sharp s). Returns the octets in `out`, and in *used
+ * those of s. s < end.
+ */
+#define UTF8_CASE_MAX 4
+size_t utf8_case(const char *s, const char *end, bool upper,
+    char out[UTF8_CASE_MAX], size_t *used);
 
 #endif

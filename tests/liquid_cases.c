@@ -112,12 +112,13 @@ run(json_t *test)
 	int rc = render(test, &out, &e);
 	bool passed = is_expected(test, rc, &out);
 
-	if (!passed)
-		printf("failed: %s\n  %s: %s\n",
-		    json_string_value(json_object_get(test, "name")),
-		    rc != 0 ? "error" : "output",
+	if (!passed) {
+		printf("failed: ");
+		json_dumpf(test, stdout, 0);
+		printf("\n  %s: %s\n", rc != 0 ? "error" : "output",
 		    rc != 0 ? error_string(&e, text, sizeof text)
 			    : buf_str(&out));
+	}
 	buf_free(&out);
 	return passed;
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "templates/liquid/number.h"
 #include "templates/liquid/render.h"
 
 static bool
@@ -89,18 +90,13 @@ pair_room(struct render *r, struct value v)
 static struct value
 step_into(struct render *r, struct value v, const struct step *s)
 {
-	struct value key;
+	bool first;
 
-	if (s->key == NULL) {
-		bool first =
-		    s->name.len == 5 && memcmp(s->name.text, "first", 5) == 0;
-
-		return value_member(v, s->name.text, s->name.len,
-		    first ? pair_room(r, v) : NULL);
-	}
-	key = eval_expr(r, s->key);
-	return value_index(
-	    v, key, value_is(key, "first") ? pair_room(r, v) : NULL);
+	if (s->key != NULL)
+		return value_index(v, eval_expr(r, s->key));
+	first = s->name.len == 5 && memcmp(s->name.text, "first", 5) == 0;
+	return value_member(
+	    v, s->name.text, s->name.len, first ? pair_room(r, v) : NULL);
 }
 
 static struct value
@@ -120,12 +116,11 @@ eval_path(struct render *r, const struct expr *e)
 static int64_t
 range_end(struct render *r, const struct expr *e)
 {
-	struct value v = eval_expr(r, e);
-	int64_t n = 0;
+	struct value v = number_of(eval_expr(r, e));
 
-	if (v.type == VALUE_FLOAT && v.real > -9e18 && v.real < 9e18)
-		return (int64_t)v.real;
-	return value_integer(v, &n) == 0 ? n : 0;
+	if (v.type == VALUE_INT)
+		return v.number;
+	return v.real > -9e18 && v.real < 9e18 ? (int64_t)v.real : 0;
 }
 
 struct value
@@ -167,6 +162,8 @@ eval_chain(struct render *r, const struct chain *chain, bool lenient)
 		return v;
 	lenient = lenient || chain->has_default;
 	v = defined(r, eval_expr(r, chain->head), chain->head, lenient);
+	if (v.type == VALUE_EMPTY || v.type == VALUE_BLANK)
+		v = value_text("", 0); /* outside of a comparison */
 	for (int i = 0; i < chain->n_filters; i++) {
 		const struct filter_call *call = &chain->filters[i];
 

@@ -81,6 +81,14 @@ list_value(struct list list)
 	    .type = VALUE_ARRAY, .len = (uint32_t)list.n, .items = list.items};
 }
 
+_Noreturn static void
+no_property(struct render *r, struct value name, const char *of)
+{
+	name = render_text(r, name);
+	render_fail(r, "the property '%.*s' is asked of a %s", (int)name.len,
+	    name.text, of);
+}
+
 /*
  * item[property] as Ruby has it: of a hash its member, of a text the property
  * if it is part of it. False when the item has no properties at all.
@@ -100,8 +108,7 @@ property(
 		if (value_contains(item, name))
 			*out = name;
 	} else if (item.type == VALUE_INT) {
-		render_fail(r, "the property '%.*s' is asked of a number",
-		    (int)render_text(r, name).len, render_text(r, name).text);
+		no_property(r, name, "number");
 	} else {
 		return false;
 	}
@@ -196,8 +203,13 @@ filter_map(struct render *r, struct value v, const struct value *args, int n)
 {
 	struct list list = list_of(r, v);
 
-	for (size_t i = 0; i < list.n; i++)
-		property(r, list.items[i], args[0], &list.items[i]);
+	for (size_t i = 0; i < list.n; i++) {
+		struct value item = list.items[i];
+
+		if (!property(r, item, args[0], &list.items[i]) &&
+		    item.type == VALUE_STRING)
+			no_property(r, args[0], "text");
+	}
 	return list_value(list);
 }
 
@@ -263,17 +275,16 @@ filter_sum(struct render *r, struct value v, const struct value *args, int n)
 struct value
 filter_concat(struct render *r, struct value v, const struct value *args, int n)
 {
-	struct list a = list_of(r, v), b, both;
+	struct list a = list_of(r, v), both;
 
-	if (!value_is_array(args[0]))
+	if (!value_is_array(args[0]) || args[0].type == VALUE_RANGE)
 		render_fail(r, "concat takes an array");
-	b = list_of(r, args[0]);
-	both = list_new(r, a.n + b.n);
+	both = list_new(r, a.n + value_count(args[0]));
 	if (a.n > 0)
 		memcpy(both.items, a.items, a.n * sizeof *a.items);
-	if (b.n > 0)
-		memcpy(both.items + a.n, b.items, b.n * sizeof *b.items);
-	both.n = a.n + b.n;
+	both.n = a.n;
+	for (size_t i = 0; i < value_count(args[0]); i++)
+		both.items[both.n++] = value_at(args[0], i);
 	return list_value(both);
 }
 
@@ -389,7 +400,7 @@ typedef int order_fn(struct render *, struct value, struct value);
 static int
 by_value(struct render *r, struct value a, struct value b)
 {
-	int order = value_compare(a, b);
+	int order = value_equal(a, b) ? 0 : value_compare(a, b);
 
 	if (order == VALUE_MIXED || order == VALUE_APART)
 		render_fail(r, "values of these kinds cannot be sorted");
@@ -447,8 +458,9 @@ sorted(struct render *r, struct value v, const struct value *args, int n,
 
 	for (size_t i = 0; i < list.n; i++) {
 		keyed[i] = (struct keyed){list.items[i], list.items[i]};
-		if (n > 0 && args[0].type != VALUE_NIL)
-			property(r, list.items[i], args[0], &keyed[i].key);
+		if (n > 0 && args[0].type != VALUE_NIL &&
+		    !property(r, list.items[i], args[0], &keyed[i].key))
+			return value_nil();
 	}
 	merge_sort(r, keyed, keyed + list.n, list.n, order);
 	for (size_t i = 0; i < list.n; i++)

@@ -49,8 +49,6 @@ filter_escape_once(
 {
 	size_t mark;
 
-	if (v.type == VALUE_NIL)
-		return v;
 	v = render_text(r, v);
 	if (escapes_itself(r) && (v.flags & VALUE_SAFE) != 0)
 		return v;

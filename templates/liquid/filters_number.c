@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Filters on numbers. */
+#include <math.h>
+
 #include "templates/liquid/filters.h"
 
 static struct value
@@ -48,10 +50,9 @@ struct value
 filter_abs(struct render *r, struct value v, const struct value *args, int n)
 {
 	v = number_of(v);
-	if (value_compare(v, value_int(0)) >= 0)
-		return v;
-	return v.type == VALUE_FLOAT ? value_float(-v.real)
-				     : apply(r, '-', value_int(0), v);
+	if (v.type == VALUE_FLOAT)
+		return value_float(fabs(v.real));
+	return v.number >= 0 ? v : apply(r, '-', value_int(0), v);
 }
 
 struct value
@@ -74,27 +75,35 @@ filter_at_most(
 	return value_compare(v, most) == 1 ? most : v;
 }
 
+static struct value
+rounded(struct render *r, struct value v, char mode, int digits)
+{
+	v = number_of(v);
+	if (digits <= 0 && v.type == VALUE_FLOAT && !isfinite(v.real))
+		render_fail(r, "infinity cannot be rounded");
+	return number_round(v, mode, digits);
+}
+
 struct value
 filter_ceil(struct render *r, struct value v, const struct value *args, int n)
 {
-	return number_round(v, '+', 0);
+	return rounded(r, v, '+', 0);
 }
 
 struct value
 filter_floor(struct render *r, struct value v, const struct value *args, int n)
 {
-	return number_round(v, '-', 0);
+	return rounded(r, v, '-', 0);
 }
 
 struct value
 filter_round(struct render *r, struct value v, const struct value *args, int n)
 {
-	struct value digits =
-	    n > 0 ? number_round(args[0], '-', 0) : value_int(0);
+	struct value digits = n > 0 ? number_of(args[0]) : value_int(0);
+	double to = digits.type == VALUE_INT ? (double)digits.number
+					     : trunc(digits.real);
 
-	if (digits.type != VALUE_INT || digits.number > 15)
+	if (!(to <= 15))
 		return number_of(v);
-	if (digits.number < -18)
-		return value_int(0);
-	return number_round(v, '~', (int)digits.number);
+	return to < -18 ? value_int(0) : rounded(r, v, '~', (int)to);
 }

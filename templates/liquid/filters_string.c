@@ -8,6 +8,7 @@
 
 #include "templates/liquid/filters.h"
 #include "templates/name.h"
+#include "templates/utf8.h"
 
 /* a, b, c in a row. */
 static struct value
@@ -47,64 +48,15 @@ filter_prepend(
 
 /* ------------------------------------------------------------------- case */
 
-static uint32_t
-decode(const char *s, size_t len)
-{
-	const unsigned char *u = (const unsigned char *)s;
-
-	return len == 2 ? (uint32_t)(u[0] & 31) << 6 | (u[1] & 63) : u[0];
-}
-
-/*
- * Latin, Greek and Cyrillic, as far as upper and lower case are one character
- * of two bytes each (Unicode 15, UnicodeData.txt). Others stay as they are.
- */
-static uint32_t
-fold(uint32_t c, bool up)
-{
-	static const struct {
-		uint16_t from, to, distance; /* upper case; 1: in pairs */
-	} ranges[] = {{0xc0, 0xd6, 32}, {0xd8, 0xde, 32}, {0x100, 0x12e, 1},
-	    {0x132, 0x136, 1}, {0x139, 0x147, 1}, {0x14a, 0x176, 1},
-	    {0x179, 0x17d, 1}, {0x386, 0x386, 38}, {0x388, 0x38a, 37},
-	    {0x38c, 0x38c, 64}, {0x38e, 0x38f, 63}, {0x391, 0x3a1, 32},
-	    {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80}, {0x410, 0x42f, 32},
-	    {0x460, 0x480, 1}, {0x48a, 0x4be, 1}};
-
-	if (c < 0x80 && up)
-		return c >= 'a' && c <= 'z' ? c - 32 : c;
-	if (c < 0x80)
-		return c >= 'A' && c <= 'Z' ? c + 32 : c;
-	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
-		uint32_t d = ranges[i].distance, upper = up ? c - d : c;
-
-		if (upper < ranges[i].from || upper > ranges[i].to)
-			continue;
-		if (d == 1 && (upper - ranges[i].from) % 2 != 0)
-			continue;
-		return up ? upper : c + d;
-	}
-	return c;
-}
-
 static void
-write_folded(struct render *r, const char *s, size_t len, bool up)
+write_case(struct render *r, const char *s, size_t len, bool upper)
 {
-	size_t n;
+	for (const char *end = s + len; s < end;) {
+		char other[UTF8_CASE_MAX];
+		size_t used, n = utf8_case(s, end, upper, other, &used);
 
-	for (; len > 0; s += n, len -= n) {
-		uint32_t c;
-		char two[2];
-
-		n = utf8_next(s, len);
-		if (n > 2 || (n == 1 && (*s & 0x80) != 0)) {
-			render_write(r, s, n);
-			continue;
-		}
-		c = fold(decode(s, n), up);
-		two[0] = (char)(n == 1 ? c : 0xc0 | c >> 6);
-		two[1] = (char)(0x80 | (c & 63));
-		render_write(r, two, n);
+		render_write(r, other, n);
+		s += used;
 	}
 }
 
@@ -115,7 +67,7 @@ filter_upcase(struct render *r, struct value v, const struct value *args, int n)
 
 	v = filter_text(r, v);
 	mark = render_mark(r);
-	write_folded(r, v.text, v.len, true);
+	write_case(r, v.text, v.len, true);
 	return render_take(r, mark);
 }
 
@@ -127,7 +79,7 @@ filter_downcase(
 
 	v = filter_text(r, v);
 	mark = render_mark(r);
-	write_folded(r, v.text, v.len, false);
+	write_case(r, v.text, v.len, false);
 	return render_take(r, mark);
 }
 
@@ -140,8 +92,8 @@ filter_capitalize(
 	v = filter_text(r, v);
 	mark = render_mark(r);
 	first = utf8_next(v.text, v.len);
-	write_folded(r, v.text, first, true);
-	write_folded(r, v.text + first, v.len - first, false);
+	write_case(r, v.text, first, true);
+	write_case(r, v.text + first, v.len - first, false);
 	return render_take(r, mark);
 }
 
@@ -156,7 +108,7 @@ filter_titlecase(
 	mark = render_mark(r);
 	for (size_t i = 0; i < v.len; i += len) {
 		len = utf8_next(v.text + i, v.len - i);
-		write_folded(r, v.text + i, len, begins);
+		write_case(r, v.text + i, len, begins);
 		begins = is_space(v.text[i]) || v.text[i] == '-';
 	}
 	return render_take(r, mark);
@@ -231,18 +183,20 @@ struct value
 filter_truncate(
     struct render *r, struct value v, const struct value *args, int n)
 {
-	struct value end =
-	    n > 1 ? filter_text(r, args[1]) : value_text("...", 3);
-	int64_t length =
-	    n > 0 ? filter_integer(r, args[0], "the length to truncate to")
-		  : 50;
-	int64_t keep = length - (int64_t)utf8_count(end.text, end.len);
+	struct value end = value_text("...", 3);
+	int64_t length = 50, keep;
 
 	if (v.type == VALUE_NIL)
 		return v;
+	if (n > 0)
+		length =
+		    filter_integer(r, args[0], "the length to truncate to");
+	if (n > 1)
+		end = filter_text(r, args[1]);
 	v = filter_text(r, v);
 	if ((int64_t)utf8_count(v.text, v.len) <= length)
 		return v;
+	keep = length - (int64_t)utf8_count(end.text, end.len);
 	v.len =
 	    (uint32_t)utf8_prefix(v.text, v.len, keep > 0 ? (size_t)keep : 0);
 	return joined(r, v, end);
@@ -266,16 +220,17 @@ struct value
 filter_truncatewords(
     struct render *r, struct value v, const struct value *args, int n)
 {
-	struct value end =
-	    n > 1 ? filter_text(r, args[1]) : value_text("...", 3);
-	int64_t words =
-	    n > 0 ? filter_integer(r, args[0], "the number of words") : 15;
-	struct value word;
+	struct value end = value_text("...", 3), word;
+	int64_t words = 15;
 	uint32_t at = 0;
 	size_t mark;
 
 	if (v.type == VALUE_NIL)
 		return v;
+	if (n > 0)
+		words = filter_integer(r, args[0], "the number of words");
+	if (n > 1)
+		end = filter_text(r, args[1]);
 	v = filter_text(r, v);
 	if (words <= 0)
 		words = 1;
@@ -288,8 +243,7 @@ filter_truncatewords(
 			render_write(r, " ", 1);
 		render_write(r, word.text, word.len);
 	}
-	word = next_word(v, &at);
-	if (word.len == 0) {
+	if (at == v.len) { /* white space at the end counts, as in Ruby */
 		buf_truncate(r->out, mark);
 		return v;
 	}
@@ -302,10 +256,10 @@ filter_slice(struct render *r, struct value v, const struct value *args, int n)
 {
 	int64_t from = filter_integer(r, args[0], "the start of a slice");
 	int64_t length =
-	    n > 1 && args[1].type != VALUE_NIL
+	    n > 1 && value_truth(args[1])
 		? filter_integer(r, args[1], "the length of a slice")
 		: 1;
-	bool is_array = value_is_array(v);
+	bool is_array = value_is_array(v) && v.type != VALUE_RANGE;
 	int64_t size;
 	struct value *items;
 	size_t start;

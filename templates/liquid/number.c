@@ -3,12 +3,15 @@
  * Arithmetic on whole numbers with a check for overflow, and on decimals as 128
  * bit integers with a power of ten. What does not fit there is done in double.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "templates/liquid/number.h"
+
+#define TINY 1e-18 /* smaller ones are no decimals */
 
 struct decimal {
 	__int128 units; /* the value is units / 10^scale */
@@ -21,6 +24,7 @@ number_of_text(struct value v)
 	char digits[64];
 	size_t i = 0, n = 0;
 	bool fraction = false;
+	long long whole;
 
 	while (i < v.len && is_space(v.text[i]))
 		i++;
@@ -38,9 +42,11 @@ number_of_text(struct value v)
 	digits[n] = '\0';
 	while (i < v.len && is_space(v.text[i]))
 		i++;
-	if (fraction && i == v.len && digits[n - 1] != '.')
+	errno = 0;
+	whole = strtoll(digits, NULL, 10);
+	if (errno == ERANGE || (fraction && i == v.len && digits[n - 1] != '.'))
 		return value_float(strtod(digits, NULL));
-	return value_int(strtoll(digits, NULL, 10));
+	return value_int(whole);
 }
 
 struct value
@@ -94,7 +100,7 @@ number_print(double real, char out[NUMBER_SIZE])
 				: "-Infinity");
 	e = split_digits(real, digits);
 	n = (int)strlen(digits);
-	if (e < -4 || e >= 16)
+	if (e < -4 || e >= 15)
 		return (size_t)snprintf(out, NUMBER_SIZE, "%s%c.%se%c%02d",
 		    sign, digits[0], n > 1 ? digits + 1 : "0",
 		    e < 0 ? '-' : '+', abs(e));
@@ -119,7 +125,7 @@ decimal_of(struct value v, struct decimal *d)
 		return true;
 	}
 	if (!isfinite(v.real) || fabs(v.real) >= 1e17 ||
-	    (v.real != 0 && fabs(v.real) < 1e-12))
+	    (v.real != 0 && fabs(v.real) < TINY))
 		return false;
 	e = split_digits(v.real, digits);
 	d->units = strtoll(digits, NULL, 10);
@@ -161,20 +167,39 @@ same_scale(struct decimal *a, struct decimal *b)
 	return true;
 }
 
-/* Exactly, in decimals; false when the digits do not fit. */
+/* To some twenty digits: as many as the 128 bits have room for. */
+static struct decimal
+decimal_divide(struct decimal a, struct decimal b)
+{
+	__int128 more = a.units;
+
+	while (!__builtin_mul_overflow(more, 10, &more)) {
+		a.units = more;
+		a.scale++;
+	}
+	return (struct decimal){a.units / b.units, a.scale - b.scale};
+}
+
+/* In decimals; false when the digits do not fit. */
 static bool
 apply_decimal(char op, struct decimal a, struct decimal b, struct value *out)
 {
 	struct decimal d;
 
-	if (op == '*') {
-		d.scale = a.scale + b.scale;
-		if (__builtin_mul_overflow(a.units, b.units, &d.units))
+	/* a zero has a sign, which decimals do not keep */
+	if ((a.units == 0 || b.units == 0) &&
+	    (a.units == b.units || (op != '+' && op != '-')))
+		return false;
+	if (op == '*' || op == '/') {
+		d = (struct decimal){0, a.scale + b.scale};
+		if (op == '/')
+			d = decimal_divide(a, b);
+		else if (__builtin_mul_overflow(a.units, b.units, &d.units))
 			return false;
 		*out = decimal_value(d);
 		return true;
 	}
-	if (op == '/' || !same_scale(&a, &b))
+	if (!same_scale(&a, &b))
 		return false;
 	d = a;
 	if (op == '%') {
@@ -206,7 +231,9 @@ apply_real(char op, double a, double b)
 		return a / b;
 	default:
 		rest = fmod(a, b);
-		return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+		if (rest == 0)
+			return 0; /* not -0 */
+		return (rest < 0) != (b < 0) ? rest + b : rest;
 	}
 }
 
@@ -243,12 +270,10 @@ number_apply(char op, struct value a, struct value b, struct value *out)
 	b = number_of(b);
 	if (a.type == VALUE_INT && b.type == VALUE_INT)
 		return apply_whole(op, a.number, b.number, out);
-	if (op == '%' && b.type == VALUE_INT && b.number == 0)
-		return "divided by 0";
-	if (op == '/' && b.type == VALUE_INT && b.number == 0)
-		return "divided by 0";
+	if (op == '%' && value_compare(b, value_int(0)) == 0)
+		return "divided by 0"; /* `/` gives Infinity */
 	if (decimal_of(a, &x) && decimal_of(b, &y) &&
-	    !(op == '%' && y.units == 0) && apply_decimal(op, x, y, out))
+	    apply_decimal(op, x, y, out))
 		return NULL;
 	*out = value_float(
 	    apply_real(op, a.type == VALUE_INT ? (double)a.number : a.real,
@@ -288,6 +313,8 @@ number_round(struct value v, char mode, int digits)
 			       : mode == '-' ? floor(v.real)
 					     : round(v.real);
 
+		if (digits > 0 && fabs(v.real) < TINY)
+			return value_float(0);
 		if (digits > 0 || !(fabs(whole) < 9.2e18))
 			return v;
 		return value_int((int64_t)whole);

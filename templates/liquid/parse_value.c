@@ -3,6 +3,7 @@
  * Expressions, filter chains and conditions by recursive descent. Two entry
  * points: what has a value (no operators) and what has a truth (no filters).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,6 @@ parse_steps(struct parser *p, struct expr *e)
 		    s.key->literal.type == VALUE_STRING) {
 			s.name.text = s.key->literal.text;
 			s.name.len = s.key->literal.len;
-			s.key = NULL;
 		}
 		steps[n++] = s;
 	}
@@ -109,12 +109,12 @@ path_text(struct parser *p, const struct expr *e)
 	size_t len = root.len;
 	char *path, *to;
 
-	for (int i = 0; i < e->n_steps && e->steps[i].key == NULL; i++)
+	for (int i = 0; i < e->n_steps && e->steps[i].name.text != NULL; i++)
 		len += 1 + e->steps[i].name.len;
 	to = path = parse_alloc(p, len + 1);
 	memcpy(to, root.text, root.len);
 	to += root.len;
-	for (int i = 0; i < e->n_steps && e->steps[i].key == NULL; i++) {
+	for (int i = 0; i < e->n_steps && e->steps[i].name.text != NULL; i++) {
 		*to++ = '.';
 		memcpy(to, e->steps[i].name.text, e->steps[i].name.len);
 		to += e->steps[i].name.len;
@@ -215,13 +215,19 @@ static struct value
 number_literal(struct parser *p)
 {
 	char digits[64];
+	long long n;
 
 	if (p->lex.len >= sizeof digits)
 		parse_fail(p, p->lex.text, "the number is too long");
 	memcpy(digits, p->lex.text, p->lex.len);
 	digits[p->lex.len] = '\0';
-	return p->lex.type == TOKEN_INT ? value_int(strtoll(digits, NULL, 10))
-					: value_float(strtod(digits, NULL));
+	if (p->lex.type == TOKEN_FLOAT)
+		return value_float(strtod(digits, NULL));
+	errno = 0;
+	n = strtoll(digits, NULL, 10);
+	if (errno == ERANGE)
+		parse_fail(p, p->lex.text, "the number is too large");
+	return value_int(n);
 }
 
 /* What an author wrote is safe, but in JSON a quote must be escaped anyway. */
@@ -315,7 +321,19 @@ at_keyword(const struct parser *p)
 }
 
 static void
-parse_arguments(struct parser *p, struct filter_call *call)
+check_arguments(struct parser *p, const char *at, const struct filter *f, int n)
+{
+	if (n >= f->min && n <= f->max)
+		return;
+	if (f->min == f->max)
+		parse_fail(p, at, "%s takes %d argument%s, not %d", f->name,
+		    f->min, f->min == 1 ? "" : "s", n);
+	parse_fail(p, at, "%s takes %d to %d arguments, not %d", f->name,
+	    f->min, f->max, n);
+}
+
+static void
+parse_arguments(struct parser *p, const char *at, struct filter_call *call)
 {
 	const struct expr *args[ARGUMENTS_MAX + 1], *keyword = NULL;
 	const struct expr **copy;
@@ -338,7 +356,7 @@ parse_arguments(struct parser *p, struct filter_call *call)
 			parse_fail(p, p->lex.text, "too many arguments");
 		}
 	} while (parse_accept(p, ','));
-	call->n_args = n;
+	check_arguments(p, at, call->filter, n);
 	if (keyword != NULL) {
 		while (n < call->filter->max)
 			args[n++] = literal_new(p, p->lex.text, value_nil());
@@ -347,23 +365,7 @@ parse_arguments(struct parser *p, struct filter_call *call)
 	copy = parse_alloc(p, (size_t)n * sizeof *copy);
 	memcpy(copy, args, (size_t)n * sizeof *copy);
 	call->args = copy;
-	if (call->n_args <= call->filter->max && keyword != NULL)
-		call->n_args = n;
-}
-
-static void
-check_arguments(struct parser *p, const char *at, struct filter_call *call)
-{
-	const struct filter *f = call->filter;
-	int max = f->max + (f->keyword != NULL);
-
-	if (call->n_args >= f->min && call->n_args <= max)
-		return;
-	if (f->min == f->max)
-		parse_fail(p, at, "%s takes %d argument%s, not %d", f->name,
-		    f->min, f->min == 1 ? "" : "s", call->n_args);
-	parse_fail(p, at, "%s takes %d to %d arguments, not %d", f->name,
-	    f->min, f->max, call->n_args);
+	call->n_args = n;
 }
 
 static struct filter_call
@@ -374,8 +376,9 @@ parse_filter(struct parser *p)
 
 	parse_where(p, at, &call.line, &call.column);
 	if (parse_accept(p, ':'))
-		parse_arguments(p, &call);
-	check_arguments(p, at, &call);
+		parse_arguments(p, at, &call);
+	else
+		check_arguments(p, at, call.filter, 0);
 	return call;
 }
 

@@ -236,7 +236,10 @@ render_text(struct render *r, struct value v)
 
 	if (v.type == VALUE_STRING)
 		return v;
-	render_print(r, v);
+	if (v.type == VALUE_ARRAY || v.type == VALUE_LIST)
+		print_inspected(r, v, 1);
+	else
+		render_print(r, v);
 	return render_take(r, mark);
 }
 

@@ -82,7 +82,8 @@ void render_print(struct render *, struct value); /* as {{ }} in plain text */
 size_t render_mark(const struct render *);
 struct value render_take(struct render *, size_t mark);
 
-/* As text: a string itself, all else printed. */
+/* As text, for a filter: a string itself, an array as ["a", 1], all else as it
+ * is printed. */
 struct value render_text(struct render *, struct value);
 
 enum flow render_body(struct render *, const struct body *);

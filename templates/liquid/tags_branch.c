@@ -115,12 +115,22 @@ tag_unless(struct parser *p)
 	return parse_if(p, "elsif else endunless", "endunless", true);
 }
 
+/* The subject is looked at each time: a body may have assigned it. */
+static bool
+is_match(struct render *r, const struct expr *subject, const struct expr *value)
+{
+	struct value v = eval_expr(r, subject);
+
+	if (v.type == VALUE_EMPTY || v.type == VALUE_BLANK)
+		v = value_text("", 0);
+	return value_equal(v, eval_expr(r, value));
+}
+
 /* Every `when` that matches runs; `else` if nothing before it did. */
 static enum flow
 render_case(struct render *r, const struct node *node)
 {
 	const struct branch_node *n = (const struct branch_node *)node;
-	struct value subject = eval_expr(r, n->subject);
 	bool matched = false;
 	enum flow flow = FLOW_ON;
 
@@ -129,7 +139,7 @@ render_case(struct render *r, const struct node *node)
 		if (b->n_values == 0 && !matched)
 			flow = render_body(r, &b->body);
 		for (int i = 0; i < b->n_values && flow == FLOW_ON; i++)
-			if (value_equal(subject, eval_expr(r, b->values[i]))) {
+			if (is_match(r, n->subject, b->values[i])) {
 				matched = true;
 				flow = render_body(r, &b->body);
 			}

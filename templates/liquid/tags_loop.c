@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "templates/liquid/number.h"
 #include "templates/liquid/tags.h"
 
 struct loop_node {
@@ -45,17 +46,16 @@ static struct segment
 cut_segment(struct render *r, struct items items, int64_t from, int64_t limit)
 {
 	struct segment s = {.items = items, .n = items.n};
+	int64_t to;
 
 	if (items.of.type == VALUE_STRING) /* one item, whatever is asked */
 		return s;
-	if (limit < 0)
-		limit = from + limit > 0 ? from + limit : 0;
+	if (__builtin_add_overflow(from, limit, &to) || to > (int64_t)items.n)
+		to = (int64_t)items.n;
 	if (from < 0)
 		from = 0;
-	s.from = (uint64_t)from > items.n ? items.n : (size_t)from;
-	s.n = items.n - s.from;
-	if ((uint64_t)limit < s.n)
-		s.n = (size_t)limit;
+	s.n = from < to ? (size_t)(to - from) : 0;
+	s.from = (size_t)from;
 	return s;
 }
 
@@ -247,7 +247,9 @@ render_tablerow(struct render *r, const struct node *node)
 	    optional_integer(r, n->limit, "limit", INT64_MAX));
 	*loop =
 	    (struct loop){.is_table = true, .length = (int64_t)s.n, .row = 1};
-	loop->cols = optional_integer(r, n->cols, "cols", loop->length);
+	loop->cols = loop->length;
+	if (n->cols != NULL)
+		loop->cols = number_round(eval_expr(r, n->cols), '-', 0).number;
 	slots[n->loop_slot].scoped =
 	    (struct value){.type = VALUE_LOOP, .loop = loop};
 	render_write(r, "<tr class=\"row1\">\n", 18);
@@ -330,18 +332,18 @@ tag_cycle(struct parser *p)
 	struct cycle_node *n = node_new(p, sizeof *n, render_cycle);
 	const char *from = p->lex.text - (p->lex.type == TOKEN_STRING);
 	const struct expr *values[64];
-	bool literal;
+	bool literal = true;
 
 	values[0] = parse_value(p);
 	if (parse_accept(p, ':')) {
 		n->name = values[0];
 		values[0] = parse_value(p);
 	}
-	literal = values[n->n++]->kind == EXPR_LITERAL;
-	while (parse_accept(p, ',') && n->n < 64) {
-		values[n->n] = parse_value(p);
-		literal = literal && values[n->n++]->kind == EXPR_LITERAL;
-	}
+	n->n = 1;
+	while (parse_accept(p, ',') && n->n < 64)
+		values[n->n++] = parse_value(p);
+	for (int i = 0; i < n->n; i++)
+		literal = literal && values[i]->kind == EXPR_LITERAL;
 	parse_tag_end(p);
 	n->place = parse_place(p);
 	/* with a variable in it, each tag counts for itself */

@@ -84,17 +84,19 @@ last_part(struct span name)
 /* ----------------------------------------------------------------- render */
 
 static enum flow
-run_render(struct render *r, const struct partial_node *n, struct value *values,
-    int *slots, int given)
+run_render(struct render *r, const struct partial_node *n, struct value bound,
+    struct value *values, int *slots, int given)
 {
-	struct items items;
+	struct items items = items_of(r, bound);
 	struct loop *loop;
 
-	items = items_of(r, values[0]);
+	slots[given] = n->bound_slot;
+	values[given++] = bound;
 	if (!n->is_loop || items.of.type == VALUE_STRING ||
 	    (items.n == 0 && !value_is_array(items.of) &&
 		items.of.type != VALUE_HASH)) {
-		render_unit(r, n->unit, values, slots, given);
+		render_unit(r, n->unit, values, slots,
+		    given - (bound.type == VALUE_NIL));
 		return FLOW_ON;
 	}
 	loop = render_alloc(r, sizeof *loop);
@@ -105,7 +107,7 @@ run_render(struct render *r, const struct partial_node *n, struct value *values,
 	slots[given] = n->loop_slot;
 	for (size_t i = 0; i < items.n; i++) {
 		loop->index0 = (int64_t)i;
-		values[0] = items_at(&items, i);
+		values[given - 1] = items_at(&items, i);
 		render_step(r, 0);
 		render_unit(r, n->unit, values, slots, given + 1);
 	}
@@ -119,10 +121,6 @@ render_render(struct render *r, const struct node *node)
 	struct value values[ARGUMENTS_MAX + 2];
 	int slots[ARGUMENTS_MAX + 2], given = 0;
 
-	if (n->bound != NULL) {
-		slots[given] = n->bound_slot;
-		values[given++] = eval_expr(r, n->bound);
-	}
 	for (int i = 0; i < n->n_args; i++) {
 		if (n->args[i].slot < 0)
 			continue;
@@ -130,7 +128,8 @@ render_render(struct render *r, const struct node *node)
 		values[given++] = eval_expr(r, n->args[i].value);
 	}
 	if (n->bound != NULL)
-		return run_render(r, n, values, slots, given);
+		return run_render(
+		    r, n, eval_expr(r, n->bound), values, slots, given);
 	render_unit(r, n->unit, values, slots, given);
 	return FLOW_ON;
 }
@@ -204,7 +203,7 @@ run_include(
 	if (n->bound == NULL)
 		return render_body(r, &c->body);
 	v = eval_expr(r, n->bound);
-	if (!value_is_array(v)) {
+	if (!value_is_array(v) || v.type == VALUE_RANGE) {
 		slots[slot].scoped = v;
 		flow = render_body(r, &c->body);
 	} else {

@@ -28,10 +28,10 @@ struct span {
 	uint32_t len;
 };
 
-/* One step of user.tags[0]: a name, or an expression in brackets. */
+/* One step of user.tags[0]: a name, or what stands in brackets. */
 struct step {
-	struct span name;
-	const struct expr *key; /* NULL: the name */
+	struct span name;	/* also of ["name"] */
+	const struct expr *key; /* NULL: .name */
 };
 
 enum expr_kind { EXPR_LITERAL, EXPR_PATH, EXPR_RANGE };

@@ -386,6 +386,10 @@ value_member(struct value v, const char *text, size_t len, struct value pair[2])
 		return size_of(v);
 	if (value_is(name, "first") && v.type == VALUE_HASH)
 		return first_pair(v, pair);
+	if (value_is(name, "first") && v.type == VALUE_RANGE)
+		return value_int(v.range->from);
+	if (value_is(name, "last") && v.type == VALUE_RANGE)
+		return value_int(v.range->to);
 	if (value_count(v) != 0 && value_is(name, "first"))
 		return value_at(v, 0);
 	if (value_count(v) != 0 && value_is(name, "last"))
@@ -394,12 +398,15 @@ value_member(struct value v, const char *text, size_t len, struct value pair[2])
 }
 
 struct value
-value_index(struct value v, struct value key, struct value pair[2])
+value_index(struct value v, struct value key)
 {
 	int64_t n = (int64_t)value_count(v), i;
 
-	if (key.type == VALUE_STRING && (v.type == VALUE_HASH || n == 0))
-		return value_member(v, key.text, key.len, pair);
+	if (key.type == VALUE_STRING && v.type == VALUE_HASH)
+		return value_of_json(
+		    json_object_getn(v.json, key.text, key.len));
+	if (key.type == VALUE_STRING && v.type == VALUE_LOOP)
+		return loop_member(v.loop, key);
 	if (key.type != VALUE_INT || v.type == VALUE_RANGE)
 		return value_undefined();
 	i = key.number < 0 ? key.number + n : key.number;

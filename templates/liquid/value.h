@@ -90,12 +90,14 @@ size_t value_count(struct value);
 struct value value_at(struct value, size_t i);
 bool value_is_array(struct value); /* array, list or range */
 
-/* `v.name` and `v[key]`; undefined when there is none. A hash's own key wins
- * over size, first and last. `pair` is room for what `first` of a hash gives.
+/*
+ * `v.name` and `v[key]`; undefined when there is none. A hash's own key wins
+ * over size, first and last, which only a dot asks for. `pair` is room for what
+ * `first` of a hash gives.
  */
 struct value value_member(
     struct value, const char *name, size_t len, struct value pair[2]);
-struct value value_index(struct value, struct value key, struct value pair[2]);
+struct value value_index(struct value, struct value key);
 
 /* A whole number as `limit:` and `slice:` take it: 2 or "2". 0 or -1. */
 int value_integer(struct value, int64_t *out);

@@ -440,7 +440,7 @@ filters(void **state)
 	    {"{{ 3 | pluralize: 'item', 'items' }}", "3 items"},
 	    {"{{ 1 | pluralize: 'item' }}", "1 item"},
 	    {"{{ 'ada lovelace-king' | titlecase }}", "Ada Lovelace-King"},
-	    {"{{ 'é ÿ ж ω' | upcase }}", "É ÿ Ж Ω"},
+	    {"{{ 'é ÿ ж ω ß ệ' | upcase }}", "É Ÿ Ж Ω SS Ệ"},
 	    {"{{ 'ÉŽЖ' | downcase }}", "éžж"},
 	    {"{{ 'a,b,c' | split: ',' | sentence }}", "a, b and c"},
 	    {"{{ '  a \n b ' | squish }}", "a b"},
