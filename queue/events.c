@@ -54,6 +54,82 @@ queue_events_dedupe(struct queue *q, const char *const *message_ids, int n,
 	return 0;
 }
 
+/* ------------------------------------------------------- chain */
+
+static int
+set_last(struct queue *q, int64_t subject, int64_t id)
+{
+	sqlite3_stmt *st = statement(q, EVENT_SET_LAST);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, subject);
+	put_optional(st, 2, id);
+	return statement_run(q, st);
+}
+
+/* One step back; 0: the chain ends, or what comes before has been trimmed. */
+static int
+step_back(struct queue *q, int64_t *id)
+{
+	return statement_number(q, EVENT_BEFORE, *id, id);
+}
+
+static int
+link_event(struct queue *q, int64_t id, int64_t subject, int64_t previous)
+{
+	sqlite3_stmt *st = statement(q, EVENT_LINK);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, id);
+	put_int(st, 2, subject);
+	put_optional(st, 3, previous);
+	return statement_run(q, st);
+}
+
+/* Two chains, newest first, become one: each time the newer end goes on. */
+int
+events_move(struct queue *q, int64_t from, int64_t into)
+{
+	int64_t a, b, newer, older;
+
+	if (statement_number(q, EVENT_LAST, from, &a) != 0 ||
+	    statement_number(q, EVENT_LAST, into, &b) != 0 ||
+	    set_last(q, into, a > b ? a : b) != 0)
+		return -1;
+	while (a != 0) {
+		newer = older = a > b ? a : b;
+		if (step_back(q, &older) != 0)
+			return -1;
+		if (newer == a)
+			a = older;
+		else
+			b = older;
+		if (link_event(q, newer, into, a > b ? a : b) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+events_forget(struct queue *q, int64_t subject)
+{
+	int64_t id, before;
+
+	if (statement_number(q, EVENT_LAST, subject, &id) != 0)
+		return -1;
+	for (; id != 0; id = before) {
+		before = id;
+		if (step_back(q, &before) != 0 ||
+		    statement_run_with(q, EVENT_FORGET, id) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------ events */
+
 int
 queue_events_add(struct queue *q, struct queue_event *events, int n)
 {
@@ -63,6 +139,11 @@ queue_events_add(struct queue *q, struct queue_event *events, int n)
 		return -1;
 	for (int i = 0; i < n; i++) {
 		struct queue_event *e = &events[i];
+		int64_t last;
+
+		if (statement_number(q, EVENT_LAST, e->subject, &last) != 0)
+			return -1;
+		put_optional(st, 9, last);
 		put_text(st, 1, e->message_id);
 		put_int(st, 2, e->subject);
 		put_text(st, 3, e->type);
@@ -74,56 +155,50 @@ queue_events_add(struct queue *q, struct queue_event *events, int n)
 		if (statement_run(q, st) != 0)
 			return -1;
 		e->id = sqlite3_last_insert_rowid(q->db);
+		if (set_last(q, e->subject, e->id) != 0)
+			return -1;
 	}
 	return 0;
 }
 
-static int
-get_events(struct queue *q, sqlite3_stmt *st, struct queue_event *out, int max)
+static void
+get_event(struct queue *q, sqlite3_stmt *st, struct queue_event *e)
 {
-	int n = 0, more = 0;
-
-	while (n < max && (more = statement_step(q, st)) == 1)
-		out[n++] = (struct queue_event){
-		    .id = get_int(st, 0),
-		    .message_id = get_text(q, st, 1),
-		    .subject = get_int(st, 2),
-		    .type = get_text(q, st, 3),
-		    .name = get_text(q, st, 4),
-		    .body = get_text(q, st, 5),
-		    .at_ms = get_int(st, 6),
-		    .received_ms = get_int(st, 7),
-		    .account = sqlite3_column_type(st, 8) == SQLITE_NULL
-				   ? -1
-				   : get_int(st, 8),
-		};
-	sqlite3_reset(st);
-	return more < 0 ? -1 : n;
+	*e = (struct queue_event){
+	    .id = get_int(st, 0),
+	    .message_id = get_text(q, st, 1),
+	    .subject = get_int(st, 2),
+	    .type = get_text(q, st, 3),
+	    .name = get_text(q, st, 4),
+	    .body = get_text(q, st, 5),
+	    .at_ms = get_int(st, 6),
+	    .received_ms = get_int(st, 7),
+	    .account =
+		sqlite3_column_type(st, 8) == SQLITE_NULL ? -1 : get_int(st, 8),
+	};
 }
 
 int
 queue_events_of(struct queue *q, int64_t subject, int64_t before,
     struct queue_event *out, int max)
 {
-	sqlite3_stmt *st = statement(q, EVENTS_OF);
+	sqlite3_stmt *st = statement(q, EVENT_LOAD);
+	int64_t id = before;
+	int n = 0, found = 1;
 
-	if (st == NULL)
+	if (st == NULL ||
+	    (before != 0 ? step_back(q, &id)
+			 : statement_number(q, EVENT_LAST, subject, &id)) != 0)
 		return -1;
-	put_int(st, 1, subject);
-	put_int(st, 2, before != 0 ? before : INT64_MAX);
-	put_int(st, 3, max);
-	return get_events(q, st, out, max);
-}
-
-int
-queue_events_after(
-    struct queue *q, int64_t after, struct queue_event *out, int max)
-{
-	sqlite3_stmt *st = statement(q, EVENTS_AFTER);
-
-	if (st == NULL)
-		return -1;
-	put_int(st, 1, after);
-	put_int(st, 2, max);
-	return get_events(q, st, out, max);
+	for (; n < max && id != 0; n++) {
+		put_int(st, 1, id);
+		found = statement_step(q, st);
+		if (found != 1)
+			break;
+		get_event(q, st, &out[n]);
+		sqlite3_reset(st);
+		if (step_back(q, &id) != 0)
+			return -1;
+	}
+	return found < 0 ? -1 : n;
 }

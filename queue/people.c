@@ -210,14 +210,13 @@ queue_subject_merge(struct queue *q, int64_t from, int64_t into)
 	static const enum statement moves[] = {
 	    NAMES_MOVE,
 	    MEMBERS_MOVE,
-	    EVENTS_MOVE,
 	    MESSAGES_MOVE,
 	    DECISIONS_MOVE,
 	};
 
 	if (from == into)
 		return 0;
-	if (move_events(q, from, into) != 0)
+	if (move_events(q, from, into) != 0 || events_move(q, from, into) != 0)
 		return -1;
 	for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
 		sqlite3_stmt *st = statement(q, moves[i]);
@@ -236,13 +235,12 @@ queue_subject_forget(struct queue *q, int64_t subject)
 	static const enum statement parts[] = {
 	    NAMES_FORGET,
 	    MEMBERS_RELEASE,
-	    EVENTS_FORGET,
 	    MESSAGES_FORGET,
 	    DECISIONS_FORGET,
 	    SUBJECT_DELETE,
 	};
 
-	if (move_events(q, subject, 0) != 0)
+	if (move_events(q, subject, 0) != 0 || events_forget(q, subject) != 0)
 		return -1;
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (statement_run_with(q, parts[i], subject) != 0)

@@ -186,12 +186,9 @@ struct queue_event {
 int queue_events_dedupe(struct queue *, const char *const *message_ids, int n,
     int64_t now_ms, int64_t since_ms, bool *seen);
 int queue_events_add(struct queue *, struct queue_event *, int n);
-/* One subject's, newest first, with id < before (0: from the newest). */
+/* One subject's, newest first: those before the event `before` (0: all). */
 int queue_events_of(struct queue *, int64_t subject, int64_t before,
     struct queue_event *out, int max);
-/* Everybody's, in order of id, with id > after. For rebuilding metrics. */
-int queue_events_after(
-    struct queue *, int64_t after, struct queue_event *out, int max);
 
 /* --------------------------------------------------------------- messages */
 

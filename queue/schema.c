@@ -90,12 +90,22 @@ static const char version_1[] =
     " PRIMARY KEY (hash, topic)) WITHOUT ROWID;";
 
 /*
- * The account that an event was for, which need not be its user's of today:
- * 0 is none, NULL an event from before this column. Users are walked by their ids; for the accounts
- * that are spread among them there is an index.
+ * The account that an event was for, which need not be its user's of today: 0
+ * is none, NULL an event from before this column. Users are walked by their
+ * ids; for the accounts that are spread among them there is an index.
+ *
+ * A subject's events are a chain, each naming the one before: with hundreds of
+ * thousands of people, an index would cost every event a page of its own.
  */
 static const char version_2[] =
     "ALTER TABLE events ADD COLUMN account INTEGER;"
+    "ALTER TABLE events ADD COLUMN previous INTEGER;"
+    "ALTER TABLE subjects ADD COLUMN last_event INTEGER;"
+    "UPDATE events SET previous = (SELECT max(e.id) FROM events AS e"
+    " WHERE e.subject = events.subject AND e.id < events.id);"
+    "UPDATE subjects SET last_event = (SELECT max(id) FROM events"
+    " WHERE events.subject = subjects.id);"
+    "DROP INDEX events_subject;"
     "CREATE INDEX subjects_accounts ON subjects (kind) WHERE kind = 2;";
 
 const char *const schema_migrations[] = {version_1, version_2};
@@ -117,7 +127,6 @@ const char *const schema_probes[] = {
     "subject) FROM names",
     "hash) FROM seen",
     "id) FROM events",
-    "subject) FROM events",
     "id) FROM messages",
     "key) FROM messages",
     "channel) FROM messages INDEXED BY messages_due WHERE state = 0",

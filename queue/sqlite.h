@@ -49,11 +49,13 @@ enum statement {
 	SEEN_SLICE,
 	SEEN_TRIM,
 	EVENT_ADD,
-	EVENTS_OF,
-	EVENTS_AFTER,
-	EVENTS_MOVE,
+	EVENT_LAST,
+	EVENT_SET_LAST,
+	EVENT_BEFORE,
+	EVENT_LOAD,
+	EVENT_LINK,
+	EVENT_FORGET,
 	EVENTS_MOVE_ACCOUNT,
-	EVENTS_FORGET,
 	EVENTS_TRIM,
 	MESSAGE_ADD,
 	MESSAGE_UPDATE,
@@ -134,6 +136,10 @@ int error_say(struct queue_error *, enum queue_failure, const char *fmt, ...)
 int queue_fail(struct queue *, int code);
 
 void *queue_alloc(size_t size); /* zeroed; out of memory ends the process */
+
+/* A subject's chain of events: becomes another one's, in order; or goes. */
+int events_move(struct queue *, int64_t from, int64_t into);
+int events_forget(struct queue *, int64_t subject);
 
 /* An open connection (pragmas set, nothing read yet), or NULL. */
 sqlite3 *store_connect(const char *path, int flags, struct queue_error *);

@@ -100,13 +100,16 @@ const char *const statement_text[STATEMENTS] = {
 
     [EVENT_ADD] =
 	"INSERT INTO events (message_id, subject, type, name, body, at,"
-	" received, account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [EVENTS_OF] = EVENT "WHERE subject = ?1 AND id < ?2"
-			" ORDER BY id DESC LIMIT ?3",
-    [EVENTS_AFTER] = EVENT "WHERE id > ?1 ORDER BY id LIMIT ?2",
-    [EVENTS_MOVE] = "UPDATE events SET subject = ?2 WHERE subject = ?1",
+	" received, account, previous)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [EVENT_LAST] = "SELECT last_event FROM subjects WHERE id = ?1",
+    [EVENT_SET_LAST] = "UPDATE subjects SET last_event = ?2 WHERE id = ?1",
+    [EVENT_BEFORE] = "SELECT previous FROM events WHERE id = ?1",
+    [EVENT_LOAD] = EVENT "WHERE id = ?1",
+    [EVENT_LINK] =
+	"UPDATE events SET subject = ?2, previous = ?3 WHERE id = ?1",
+    [EVENT_FORGET] = "DELETE FROM events WHERE id = ?1",
     [EVENTS_MOVE_ACCOUNT] = "UPDATE events SET account = ?2 WHERE account = ?1",
-    [EVENTS_FORGET] = "DELETE FROM events WHERE subject = ?1",
     [EVENTS_TRIM] = TRIM("events", "received"),
 
     [MESSAGE_ADD] =

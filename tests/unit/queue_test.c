@@ -370,22 +370,24 @@ static void
 test_events_are_listed_both_ways(void **state)
 {
 	struct fixture *f = *state;
+	int64_t ada = add_subject(f->q, "ada", 0);
+	int64_t bob = add_subject(f->q, "bob", 0);
 	struct queue_event events[3] = {
 	    {.message_id = "m1",
-		.subject = 1,
+		.subject = ada,
 		.account = 9,
 		.type = "track",
 		.name = "Up",
 		.body = "{\"n\":1}",
 		.at_ms = 7,
 		.received_ms = 8},
-	    {.message_id = "m2", .subject = 2, .type = "identify"},
-	    {.message_id = "m3", .subject = 1, .type = "track"},
+	    {.message_id = "m2", .subject = bob, .type = "identify"},
+	    {.message_id = "m3", .subject = ada, .type = "track"},
 	};
 	struct queue_event out[4];
 
 	assert_int_equal(queue_events_add(f->q, events, 3), 0);
-	assert_int_equal(queue_events_of(f->q, 1, 0, out, 4), 2);
+	assert_int_equal(queue_events_of(f->q, ada, 0, out, 4), 2);
 	assert_int_equal(out[0].id, events[2].id);
 	assert_string_equal(out[1].message_id, "m1");
 	assert_string_equal(out[1].type, "track");
@@ -395,12 +397,38 @@ test_events_are_listed_both_ways(void **state)
 	assert_int_equal(out[1].received_ms, 8);
 	assert_int_equal(out[1].account, 9);
 	assert_int_equal(out[0].account, 0);
-	assert_int_equal(queue_events_of(f->q, 1, out[0].id, out, 4), 1);
-	assert_int_equal(out[0].id, events[0].id);
-	assert_int_equal(queue_events_after(f->q, 0, out, 2), 2);
-	assert_int_equal(queue_events_after(f->q, out[1].id, out, 2), 1);
-	assert_string_equal(out[0].message_id, "m3");
 	assert_string_equal(out[0].name, ""); /* was NULL */
+	assert_int_equal(queue_events_of(f->q, ada, out[0].id, out, 4), 1);
+	assert_int_equal(out[0].id, events[0].id);
+}
+
+/* Two people's events, in turn, and more than one each at the ends. */
+static void
+test_merged_events_stay_in_order(void **state)
+{
+	struct fixture *f = *state;
+	int64_t ada = add_subject(f->q, "ada", 0);
+	int64_t bob = add_subject(f->q, "bob", 0);
+	const int64_t whose[] = {bob, bob, ada, bob, ada, ada, bob, bob};
+	struct queue_event out[9];
+	int64_t ids[8];
+
+	for (int i = 0; i < 8; i++) {
+		struct queue_event e = {.subject = whose[i], .type = "track"};
+
+		assert_int_equal(queue_events_add(f->q, &e, 1), 0);
+		ids[i] = e.id;
+	}
+	assert_int_equal(queue_subject_merge(f->q, bob, ada), 0);
+	assert_int_equal(queue_events_of(f->q, ada, 0, out, 9), 8);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(out[i].id, ids[7 - i]);
+		assert_int_equal(out[i].subject, ada);
+	}
+	assert_int_equal(queue_events_of(f->q, ada, ids[3], out, 9), 3);
+	assert_int_equal(queue_subject_forget(f->q, ada), 0);
+	assert_int_equal(queue_events_of(f->q, ada, 0, out, 9), 0);
+	assert_int_equal(queue_events_of(f->q, ada, ids[5], out, 9), 0);
 }
 
 /* --------------------------------------------------------------- messages */
@@ -815,6 +843,7 @@ main(void)
 	    TEST(test_dedupe_within_set_and_window),
 	    TEST(test_rollback_forgets_what_was_seen),
 	    TEST(test_events_are_listed_both_ways),
+	    TEST(test_merged_events_stay_in_order),
 	    TEST(test_message_comes_back_as_added),
 	    TEST(test_data_is_written_alone),
 	    TEST(test_same_key_is_one_message),

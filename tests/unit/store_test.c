@@ -441,7 +441,7 @@ test_noise_in_a_tree_is_noticed(void **state)
 {
 	static const char *const trees[] = {"settings", "subjects",
 	    "subjects_wake", "subjects_account", "subjects_email", "names",
-	    "names_subject", "seen", "events", "events_subject", "messages",
+	    "names_subject", "seen", "events", "subjects_accounts", "messages",
 	    "messages_due", "messages_state", "messages_subject",
 	    "messages_sequence", "messages_settled", "message_counts",
 	    "decisions", "decisions_subject", "suppressions"};
