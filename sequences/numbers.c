@@ -55,3 +55,18 @@ numbers_take(struct numbers *n, const char *what, const char *text)
 	buf_free(&key);
 	return taken;
 }
+
+void
+numbers_end(struct numbers *n)
+{
+	const char *key;
+	json_t *number;
+	bool is_gone = false;
+
+	json_object_foreach(n->known, key, number)
+	{
+		is_gone |= json_object_get(n->now, key) == NULL;
+	}
+	n->is_new |= is_gone;
+	n->last += is_gone;
+}

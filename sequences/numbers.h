@@ -28,5 +28,10 @@ void numbers_free(struct numbers *);
 
 /* `what` ("metric tasks") says what it is, `text` is what it says. */
 int numbers_take(struct numbers *, const char *what, const char *text);
+/*
+ * All are taken. If one that was known is gone, that has a number, too:
+ * subjects must forget what it left behind.
+ */
+void numbers_end(struct numbers *);
 
 #endif

@@ -205,6 +205,7 @@ number_all(struct rules *rules, const struct rules_context *context,
 	metrics_number(rules->metrics, &rules->numbers);
 	for (int i = 0; i < rules->n_sequences; i++)
 		number_sequence(rules, &rules->sequences[i]);
+	numbers_end(&rules->numbers);
 	load_versions(
 	    rules, json_object_get(known, "versions"), context, problems);
 	rules->is_settled = known == NULL || !rules->numbers.is_new;
