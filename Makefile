@@ -9,6 +9,7 @@ ROUNDS ?= 1000
 FUZZ_SECONDS ?= 60
 TEMPLATES ?= 200000
 SEED ?= 1
+HISTORIES ?= 20000
 SHARED ?= $(or $(NUDGE_SHARED),../shared)
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2 -Wno-unused-parameter \
@@ -77,6 +78,11 @@ $(BUILD)/tests/liquid_cases: tests/liquid_cases.c $(BUILD)/libnudge.a
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -rdynamic -o $@ $< $(BUILD)/libnudge.a \
 		$(LDFLAGS) $(LIBS)
 
+$(BUILD)/tests/play: tests/model/play.c $(BUILD)/libnudge.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libnudge.a \
+		$(LDFLAGS) $(LIBS)
+
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libnudge.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libnudge.a \
@@ -90,8 +96,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnudge.a
 test: ## unit, end-to-end and crash tests, as on a fresh machine
 	@.ci/packages build test
 	@$(MAKE) -s -j$(JOBS) all $(UNIT)
-	@$(MAKE) -s -j1 rules unit golden differential e2e crash ROUNDS=100 \
-		TEMPLATES=5000
+	@$(MAKE) -s -j1 rules unit golden differential model e2e crash \
+		ROUNDS=100 TEMPLATES=5000 HISTORIES=2000
 
 unit: $(UNIT) ## the unit tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
@@ -102,6 +108,10 @@ golden: $(BUILD)/tests/liquid_cases ## Liquid as Shopify's: the cases in SHARED 
 
 differential: $(BUILD)/tests/liquid_cases ## TEMPLATES (200000) by chance, as ruby-liquid has them
 	@tests/differential/run $< $(TEMPLATES) $(SEED)
+
+model: $(BUILD)/tests/play ## HISTORIES (20000) by chance, as a slow model has them
+	NUDGE_PLAY=$(abspath $<) node tests/model/run.mjs --count $(HISTORIES) \
+		--from $(SEED)
 
 e2e: all tests/node_modules ## real clients, servers and parsers against the program
 	cd tests && NUDGE=$(abspath $(BUILD)/nudge) node --test e2e/*.test.mjs
@@ -154,7 +164,7 @@ help: ## this list
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
-.PHONY: all run test unit golden differential e2e crash rules check bench \
-	fuzz fuzz-run install clean help
+.PHONY: all run test unit golden differential model e2e crash rules check \
+	bench fuzz fuzz-run install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -128,6 +128,7 @@ class Rules {
 		this.sequences = Object.entries(definitions.sequences)
 			.map(([name, q]) => new Sequence(name, q)).sort(byName)
 		this.numbers = new Map()
+		this.allSources = new Map()
 		this.newest = before?.newest ?? 0
 		this.hasNew = false
 		this.versions = new Map(before?.versions)
@@ -139,12 +140,21 @@ class Rules {
 					(t.reads === undefined ? '' : this.sourceText(t.reads)), before)
 			if (q.isPinned) this.versions.set(`${q.name} ${q.number}`, q)
 		}
+		this.noteGone(before)
 		this.watched = { user: new Set(), account: new Set() }
 		for (const m of this.metrics.filter((metric) => metric.overMembers))
 			for (const name of m.needs) this.watched.user.add(name)
 		for (const q of this.sequences)
 			for (const t of q.enters.filter((trigger) => trigger.reads))
 				this.watched[q.forAccount ? 'account' : 'user'].add(t.reads)
+	}
+
+	// What is gone is something new to whoever still has a trace of it.
+	noteGone(before) {
+		if ([...before?.numbers.keys() ?? []].every((k) => this.numbers.has(k)))
+			return
+		this.hasNew = true
+		this.newest++
 	}
 
 	take(key, before) {
@@ -172,12 +182,15 @@ class Rules {
 	}
 
 	// The metric and all that it is worked out of.
-	sources(name, found = new Set()) {
-		if (!found.has(name)) {
-			found.add(name)
-			for (const need of this.metric(name).needs) this.sources(need, found)
+	sources(name) {
+		if (!this.allSources.has(name)) {
+			const found = new Set([name])
+			for (const one of found)
+				for (const need of this.metric(one).needs) found.add(need)
+			this.allSources.set(name,
+				[...found].sort().map((one) => this.metric(one)))
 		}
-		return [...found].sort().map((n) => this.metric(n))
+		return this.allSources.get(name)
 	}
 
 	sourceText(name) {

@@ -100,7 +100,7 @@ function shrink(history) {
 	let { steps } = history
 	for (let size = steps.length >> 1; size > 0; size >>= 1)
 		for (let i = 0; i + size <= steps.length;) {
-			const fewer = steps.toSpliced(i, size)
+			const fewer = steps.filter((_, k) => k < i || k >= i + size)
 			if (fails(fewer)) steps = fewer
 			else i += size
 		}
