@@ -44,23 +44,35 @@ known_person(const struct invocation *in, const char *id, json_t **scope)
 	return 0;
 }
 
-/* Every metric that the rules know, as nobody has any values yet. */
-static json_t *
-no_metrics(const struct workspace *w)
+/* Adds every metric of users or of accounts, as nobody has any values yet. */
+static void
+add_no_metrics(
+    const struct workspace *w, enum subject_kind kind, json_t *metrics)
 {
 	struct subject nobody;
 	struct engine_scope scope = {.rules = w->rules, .subject = &nobody};
 	struct clock clock = {0};
 	struct error e;
-	json_t *metrics;
 
-	if (subject_load(&nobody, SUBJECT_USER, "nobody", NULL, NULL, &e) != 0)
-		return json_object();
+	if (subject_load(&nobody, kind, "nobody", NULL, NULL, &e) != 0)
+		return;
+	nobody.known = rules_newest(w->rules); /* nothing is left to count */
 	scope.now_ms = clock_now_ms(&clock);
-	metrics = json_incref(engine_scope_lookup(&scope, "metric"));
+	json_object_update_missing(
+	    metrics, engine_scope_lookup(&scope, "metric"));
 	engine_scope_free(&scope);
 	subject_free(&nobody);
-	return metrics != NULL ? metrics : json_object();
+}
+
+/* A message may be a user's or an account's: those of both. */
+static json_t *
+no_metrics(const struct workspace *w)
+{
+	json_t *metrics = json_object();
+
+	add_no_metrics(w, SUBJECT_USER, metrics);
+	add_no_metrics(w, SUBJECT_ACCOUNT, metrics);
+	return metrics;
 }
 
 static void
