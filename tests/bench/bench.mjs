@@ -8,8 +8,8 @@ import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { program, root, smtpChannel, until, Worker, workspace, writeJson, writeKey }
-	from '../e2e/lib.mjs'
+import { keepSequence, program, root, smtpChannel, until, Worker, workspace, writeJson,
+	writeKey } from '../e2e/lib.mjs'
 
 const SECONDS = 5, CONNECTIONS = 64, PORT = 2599, MAILS = 20000
 const PEOPLE = Number(process.env.PEOPLE ?? 1e6)
@@ -30,6 +30,7 @@ const round = (n) => Math.round(n).toLocaleString('en')
 const HOUR = 3600000
 const signedUp = Date.now() - 2 * HOUR
 const steps = (after) => (settings, dir) => {
+	keepSequence(dir, 'self-serve-onboarding')
 	writeJson(path.join(dir, 'sequences/self-serve-onboarding.json'), { for: 'user',
 		topic: 'onboarding', enter: { on: 'Signed Up' },
 		steps: [{ id: 'welcome', after, send: 'day-00-welcome' }] })
@@ -111,7 +112,7 @@ const benches = {
 			socket.on('error', () => done(false)).on('connect', () => socket.end('QUIT\r\n'))
 		}))
 		const dir = await filled(MAILS, '1h', (settings) => {
-			settings.channels = { email: smtpChannel({ port: PORT }, { connections: 4 }) }
+			settings.channels.email = smtpChannel({ port: PORT }, { connections: 4 })
 		})
 		const size = JSON.parse(execFileSync(program, ['preview', 'day-00-welcome', '-C', dir,
 			'--json'], { encoding: 'utf8' }))

@@ -6,8 +6,8 @@
 //	node crash.mjs [ROUNDS [SEED]]
 import assert from 'node:assert/strict'
 import http from 'node:http'
-import { basic, identify, smtpChannel, smtpSink, track, until, Worker, workspace, writeKey }
-	from '../e2e/lib.mjs'
+import { basic, identify, keepSequence, smtpChannel, smtpSink, track, until, Worker,
+	workspace, writeKey } from '../e2e/lib.mjs'
 
 const rounds = Number(process.argv[2] ?? 100)
 const seed = Number(process.argv[3] ?? Date.now() % 1e9)
@@ -28,10 +28,11 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 const cleanups = []
 const context = { after: (fn) => cleanups.push(fn) }
 const sink = await smtpSink(context)
-const dir = await workspace(context, (settings) => {
+const dir = await workspace(context, (settings, folder) => {
+	keepSequence(folder, 'self-serve-onboarding')
 	settings.retry = { first: '1s', longest: '1s', attempts: 1000 }
-	settings.channels = { email: smtpChannel(sink,
-		{ connections: CONNECTIONS, unsettled: UNSETTLED }) }
+	settings.channels.email = smtpChannel(sink,
+		{ connections: CONNECTIONS, unsettled: UNSETTLED })
 })
 
 // A client keeps a batch until it is acknowledged, as Segment's do; some give

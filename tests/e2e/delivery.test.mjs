@@ -94,9 +94,9 @@ test('sandbox: only who matches is mailed', async (t) => {
 	assert.deepEqual(sink.mails.map((mail) => mail.to), [['gus@acme.example']])
 })
 
-test('a cap holds', async (t) => {
+test('a cap holds, and messages in the app count', async (t) => {
 	const { sink, worker } = await mailing(t, { clock: '2026-03-02T10:00:00Z',
-		edit: (settings) => { settings.caps = [{ max: 2, window: '30d' }] } })
+		edit: (settings) => { settings.caps = [{ max: 3, window: '30d' }] } })
 	await worker.events(...signUp('ada'))
 	await worker.moveTo('2026-03-20T00:00:00Z')
 	assert.equal(sink.mails.length, 2)

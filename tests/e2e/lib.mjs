@@ -74,6 +74,12 @@ export async function workspace(t, edit = () => {}) {
 	return dir
 }
 
+// Of the shipped sequences only this one: for counting its messages.
+export function keepSequence(dir, name) {
+	for (const file of fs.readdirSync(path.join(dir, 'sequences')))
+		if (file !== `${name}.json`) fs.rmSync(path.join(dir, 'sequences', file))
+}
+
 export class Worker {
 	// Starts it and waits until it listens.
 	static async start(t, dir, options) {
@@ -262,7 +268,7 @@ export async function webSink(t, answer = () => 200) {
 export async function mailing(t, { clock, channel = {}, edit = () => {}, ...sinkOptions } = {}) {
 	const sink = await smtpSink(t, sinkOptions)
 	const dir = await workspace(t, (settings, folder) => {
-		settings.channels = { email: smtpChannel(sink, channel) }
+		settings.channels.email = smtpChannel(sink, channel)
 		edit(settings, folder)
 	})
 	const worker = await Worker.start(t, dir, { clock })

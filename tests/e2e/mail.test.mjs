@@ -89,7 +89,7 @@ test('names in any script arrive, and cannot forge headers', async (t) => {
 
 test('a capturing channel writes the same mail to a file', async (t) => {
 	const { dir, worker } = await mailing(t, { edit: (settings) => {
-		settings.channels = { email: { type: 'capture' } }
+		settings.channels.email = { type: 'capture' }
 	} })
 	await worker.events(identify('ada', { email: 'ada@example.com', plan: 'free' }),
 		track('ada', 'Signed Up'))
