@@ -58,15 +58,20 @@ save_position(const struct sweep *s, struct queue *q)
 	return rc;
 }
 
+/* Returns 0, or -1; `is_new` says whether any is new to the store. */
 static int
-keep_definitions(struct queue *q, const struct rules *rules, const char *known)
+keep_definitions(struct queue *q, const struct rules *rules, bool *is_new)
 {
 	struct buf text = {0};
-	int rc = 0;
+	const char *known;
+	int rc = sweep_known(q, &known);
 
 	rules_definitions(rules, &text);
-	if (known == NULL || strcmp(known, buf_str(&text)) != 0)
+	*is_new = known == NULL;
+	if (rc == 0 && (*is_new || strcmp(known, buf_str(&text)) != 0)) {
+		*is_new |= !rules_is_settled(rules);
 		rc = queue_setting_put(q, DEFINITIONS, buf_str(&text));
+	}
 	buf_free(&text);
 	return rc;
 }
@@ -83,15 +88,12 @@ sweep_prepare(struct sweep *s, struct turn *t)
 {
 	struct rules *rules = t->workspace->rules;
 	int64_t last = queue_subjects_last(t->queue);
-	const char *known;
 	bool is_new, is_there;
 
 	*s = (struct sweep){0};
-	if (last < 0 || sweep_known(t->queue, &known) != 0 ||
-	    keep_definitions(t->queue, rules, known) != 0 ||
+	if (last < 0 || keep_definitions(t->queue, rules, &is_new) != 0 ||
 	    load_position(s, t->queue, &is_there) != 0)
 		return -1;
-	is_new = known == NULL || !rules_is_settled(rules);
 	s->is_on = last > 0 && (is_new || is_there);
 	if (!s->is_on || (!is_new && s->kind == QUEUE_ACCOUNT))
 		rules_settle(rules);

@@ -33,7 +33,10 @@ message_value(const struct queue_message *m)
 	json_object_set_new(v, "reason", text_value(m->reason));
 	json_object_set_new(v, "template", json_string(m->template_name));
 	json_object_set_new(v, "channel", json_string(m->channel));
-	json_object_set_new(v, "recipient", json_string(m->recipient));
+	json_object_set_new(v, "recipient",
+	    json_string(strcmp(m->channel, CHANNEL_MEMBERS) == 0
+			    ? CHANNEL_MEMBERS
+			    : m->recipient));
 	json_object_set_new(v, "address", text_value(m->address));
 	json_object_set_new(v, "sequence", text_value(m->sequence));
 	json_object_set_new(v, "step", text_value(m->step));

@@ -48,7 +48,7 @@ print_subject(const json_t *p)
 	static const char *const places[] = {
 	    "sequence", "next_step", "due_at", NULL};
 	static const char *const messages[] = {"created_at", "state",
-	    "template", "address", "reason", "key", NULL};
+	    "template", "recipient", "address", "reason", "key", NULL};
 	static const char *const decisions[] = {
 	    "at", "what", "sequence", "step", "reason", NULL};
 

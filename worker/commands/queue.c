@@ -38,10 +38,11 @@ print_list(const json_t *reply)
 		const char *when = member_text(m, "next_at")[0] != '\0'
 				       ? member_text(m, "next_at")
 				       : member_text(m, "settled_at");
+		bool has_address = member_text(m, "address")[0] != '\0';
 
 		say("%s  %-8s %-24.24s  %-24s %s%s%s\n", member_text(m, "key"),
 		    member_text(m, "state"), when, member_text(m, "template"),
-		    member_text(m, "address"),
+		    member_text(m, has_address ? "address" : "recipient"),
 		    member_text(m, "reason")[0] ? "  " : "",
 		    member_text(m, "reason"));
 	}

@@ -62,11 +62,12 @@ add(struct fan_out *f, struct person *member, const char *data)
 	f->count++;
 }
 
+/* The reason is kept by the caller. */
 static void
 end(struct fan_out *f, enum queue_state state, const char *reason)
 {
 	f->row->state = state;
-	f->row->reason = turn_keep(f->turn, reason);
+	f->row->reason = reason;
 	f->row->settled_at_ms = f->turn->now_ms;
 	if (state != QUEUE_SENT)
 		turn_note(f->turn, f->account, f->row->sequence, f->row->entry,
@@ -117,23 +118,29 @@ keep_position(struct fan_out *f)
 	return rc;
 }
 
+static const char *
+went_to(const struct fan_out *f, const char *so_far)
+{
+	char text[60];
+
+	snprintf(text, sizeof text, "went to %lld member%s%s",
+	    (long long)f->count, f->count == 1 ? "" : "s", so_far);
+	return turn_keep(f->turn, text);
+}
+
 static int
 advance(struct fan_out *f, int max)
 {
-	char reason[60];
 	int n = walk(f, max);
 
 	if (n < 0 || f->row->state != QUEUE_QUEUED)
 		return n;
-	snprintf(reason, sizeof reason, "went to %lld member%s so far",
-	    (long long)f->count, f->count == 1 ? "" : "s");
-	if (n == max) {
-		f->row->reason = turn_keep(f->turn, reason);
-		return keep_position(f) != 0 ? -1 : n;
+	if (n < max) {
+		end(f, QUEUE_SENT, went_to(f, ""));
+		return n;
 	}
-	*strstr(reason, " so far") = '\0';
-	end(f, QUEUE_SENT, reason);
-	return n;
+	f->row->reason = went_to(f, " so far");
+	return keep_position(f) != 0 ? -1 : n;
 }
 
 /* Is it still wanted, as for any message of the account's? */
@@ -161,6 +168,7 @@ fan_out(struct fan_out *f, int max)
 {
 	const struct place *place;
 	struct engine_answer answer;
+	const char *reason;
 
 	if (turn_load_ids(f->turn, &f->row->subject, 1) != 0)
 		return -1;
@@ -174,14 +182,15 @@ fan_out(struct fan_out *f, int max)
 	answer = gate(f);
 	if (answer.gate == ENGINE_GO)
 		return advance(f, max);
+	reason = turn_keep(f->turn, answer.reason);
 	if (answer.gate == ENGINE_SKIP) {
 		bool is_late = f->row->expires_at_ms != 0 &&
 			       f->turn->now_ms >= f->row->expires_at_ms;
 
-		end(f, is_late ? QUEUE_EXPIRED : QUEUE_SKIPPED, answer.reason);
+		end(f, is_late ? QUEUE_EXPIRED : QUEUE_SKIPPED, reason);
 	} else {
 		f->row->next_at_ms = answer.until_ms;
-		f->row->reason = turn_keep(f->turn, answer.reason);
+		f->row->reason = reason;
 	}
 	return 0;
 }
