@@ -179,26 +179,68 @@ get_event(struct queue *q, sqlite3_stmt *st, struct queue_event *e)
 }
 
 int
+queue_events_load(
+    struct queue *q, const int64_t *ids, int n, struct queue_event *out)
+{
+	sqlite3_stmt *st = statement(q, EVENT_LOAD);
+	int loaded = 0, found = 1;
+
+	if (st == NULL)
+		return -1;
+	for (int i = 0; i < n && found >= 0; i++) {
+		put_int(st, 1, ids[i]);
+		found = statement_step(q, st);
+		if (found == 1)
+			get_event(q, st, &out[loaded++]);
+		sqlite3_reset(st);
+	}
+	return found < 0 ? -1 : loaded;
+}
+
+int
+queue_event_ids(struct queue *q, int64_t subject, int64_t **ids)
+{
+	int64_t id, *list = NULL, swap;
+	int n = 0, room = 0;
+
+	*ids = NULL;
+	if (statement_number(q, EVENT_LAST, subject, &id) != 0)
+		return -1;
+	while (id != 0) {
+		if (n == room) {
+			room = room == 0 ? 64 : 2 * room;
+			list = queue_resize(list, (size_t)room * sizeof *list);
+		}
+		list[n++] = id;
+		if (step_back(q, &id) != 0) {
+			free(list);
+			return -1;
+		}
+	}
+	for (int i = 0; i < n / 2; i++) {
+		swap = list[i];
+		list[i] = list[n - 1 - i];
+		list[n - 1 - i] = swap;
+	}
+	*ids = list;
+	return n;
+}
+
+int
 queue_events_of(struct queue *q, int64_t subject, int64_t before,
     struct queue_event *out, int max)
 {
-	sqlite3_stmt *st = statement(q, EVENT_LOAD);
 	int64_t id = before;
-	int n = 0, found = 1;
+	int n = 0, loaded = 1;
 
-	if (st == NULL ||
-	    (before != 0 ? step_back(q, &id)
+	if ((before != 0 ? step_back(q, &id)
 			 : statement_number(q, EVENT_LAST, subject, &id)) != 0)
 		return -1;
-	for (; n < max && id != 0; n++) {
-		put_int(st, 1, id);
-		found = statement_step(q, st);
-		if (found != 1)
-			break;
-		get_event(q, st, &out[n]);
-		sqlite3_reset(st);
+	while (n < max && id != 0 &&
+	       (loaded = queue_events_load(q, &id, 1, &out[n])) == 1) {
+		n++;
 		if (step_back(q, &id) != 0)
 			return -1;
 	}
-	return found < 0 ? -1 : n;
+	return loaded < 0 ? -1 : n;
 }

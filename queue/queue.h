@@ -186,6 +186,14 @@ struct queue_event {
 int queue_events_dedupe(struct queue *, const char *const *message_ids, int n,
     int64_t now_ms, int64_t since_ms, bool *seen);
 int queue_events_add(struct queue *, struct queue_event *, int n);
+/*
+ * The ids of one subject's, oldest first: *ids is the caller's to free. Count
+ * or -1.
+ */
+int queue_event_ids(struct queue *, int64_t subject, int64_t **ids);
+/* In the order of ids; those that have been trimmed are left out. Count. */
+int queue_events_load(
+    struct queue *, const int64_t *ids, int n, struct queue_event *out);
 /* One subject's, newest first: those before the event `before` (0: all). */
 int queue_events_of(struct queue *, int64_t subject, int64_t before,
     struct queue_event *out, int max);

@@ -30,6 +30,18 @@ queue_alloc(size_t size)
 	return p;
 }
 
+void *
+queue_resize(void *old, size_t size)
+{
+	void *p = realloc(old, size);
+
+	if (p == NULL) {
+		fprintf(stderr, "nudge: out of memory (%zu bytes)\n", size);
+		abort();
+	}
+	return p;
+}
+
 static void
 add_block(struct queue *q, size_t needed)
 {

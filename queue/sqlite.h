@@ -135,7 +135,9 @@ int error_say(struct queue_error *, enum queue_failure, const char *fmt, ...)
 /* The same, and rolls back. For good, unless the store was only locked. */
 int queue_fail(struct queue *, int code);
 
-void *queue_alloc(size_t size); /* zeroed; out of memory ends the process */
+/* Zeroed; what grows is not. Out of memory ends the process. */
+void *queue_alloc(size_t size);
+void *queue_resize(void *, size_t size);
 
 /* A subject's chain of events: becomes another one's, in order; or goes. */
 int events_move(struct queue *, int64_t from, int64_t into);

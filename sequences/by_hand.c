@@ -127,9 +127,10 @@ look_again(struct look *l, const struct sequence *q, struct place *p)
 {
 	const struct step *next = place_next(q, p);
 
-	if (next == NULL)
+	if (next == NULL && p->paused_until_ms == 0)
 		place_finish(l, q, p, NULL);
-	else if (next->when == STEP_WAIT && !place_waits_at(p, next))
+	else if (next == NULL ||
+		 (next->when == STEP_WAIT && !place_waits_at(p, next)))
 		place_wait(l, p, NULL, l->now_ms);
 	else
 		place_wait(l, p, next, l->now_ms);

@@ -341,6 +341,23 @@ pass_over(struct look *l, const struct sequence *q, struct place *p,
 	return true;
 }
 
+/*
+ * Nothing is decided during a pause, not even that no step is left or that a
+ * wait begins; only what a wait waits for may come.
+ */
+static void
+wait_for_resume(struct look *l, const struct sequence *q, struct place *p)
+{
+	const struct step *step = place_next(q, p);
+
+	engine_scope_look_at(&l->scope, NULL, p);
+	if (step == NULL ||
+	    (step->when == STEP_WAIT && !place_waits_at(p, step)))
+		place_wait(l, p, NULL, p->paused_until_ms);
+	else
+		place_wait(l, p, step, step_moment(l, q, p, step).due_ms);
+}
+
 void
 place_advance(struct look *l, const struct sequence *q, struct place *p)
 {
@@ -348,17 +365,19 @@ place_advance(struct look *l, const struct sequence *q, struct place *p)
 
 	if (p->paused_until_ms != 0 && p->paused_until_ms <= l->now_ms)
 		place_resume(l, q, p, "the pause is over");
+	if (p->paused_until_ms != 0) {
+		wait_for_resume(l, q, p);
+		return;
+	}
 	while ((step = place_next(q, p)) != NULL) {
-		bool is_paused = p->paused_until_ms != 0;
 		struct moment m;
 
 		engine_scope_look_at(&l->scope, NULL, p);
 		if (pass_over(l, q, p, step))
 			continue;
 		m = step_moment(l, q, p, step);
-		if (m.due_ms == 0 || is_paused ||
-		    (m.at_ms > l->now_ms && !m.is_late)) {
-			place_wait(l, p, step, is_paused ? m.due_ms : m.at_ms);
+		if (m.due_ms == 0 || (m.at_ms > l->now_ms && !m.is_late)) {
+			place_wait(l, p, step, m.at_ms);
 			return;
 		}
 		if (!step_decide(l, q, p, step, &m))

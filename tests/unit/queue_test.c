@@ -411,7 +411,7 @@ test_merged_events_stay_in_order(void **state)
 	int64_t bob = add_subject(f->q, "bob", 0);
 	const int64_t whose[] = {bob, bob, ada, bob, ada, ada, bob, bob};
 	struct queue_event out[9];
-	int64_t ids[8];
+	int64_t ids[8], *oldest_first;
 
 	for (int i = 0; i < 8; i++) {
 		struct queue_event e = {.subject = whose[i], .type = "track"};
@@ -426,6 +426,11 @@ test_merged_events_stay_in_order(void **state)
 		assert_int_equal(out[i].subject, ada);
 	}
 	assert_int_equal(queue_events_of(f->q, ada, ids[3], out, 9), 3);
+	assert_int_equal(queue_event_ids(f->q, ada, &oldest_first), 8);
+	assert_memory_equal(oldest_first, ids, sizeof ids);
+	free(oldest_first);
+	assert_int_equal(queue_events_load(f->q, ids + 6, 2, out), 2);
+	assert_int_equal(out[1].id, ids[7]);
 	assert_int_equal(queue_subject_forget(f->q, ada), 0);
 	assert_int_equal(queue_events_of(f->q, ada, 0, out, 9), 0);
 	assert_int_equal(queue_events_of(f->q, ada, ids[5], out, 9), 0);

@@ -415,6 +415,48 @@ test_wait_in_a_pause(void **state)
 	world_end(&w);
 }
 
+/* Nothing is decided in a pause, not even that no step is left. */
+static void
+test_the_end_waits_for_the_pause(void **state)
+{
+	static const char *const pause =
+	    "{'enter': {'on': 'Go'}, 'pause': {'on': 'Hush', 'for': '4d'},"
+	    "'steps': [%s]}";
+	char last[600], unasked[600], shorter[600];
+	struct world w;
+
+	snprintf(last, sizeof last, pause, WAIT(""));
+	w = world_begin(last);
+	event(&w, "03-02 10:00", "Go");
+	event(&w, "03-03 10:00", "Hush");
+	event(&w, "03-04 10:00", "Done");
+	run_until(&w, "03-20 10:00");
+	expect(&w, "03-02 10:00 entered\n03-03 10:00 paused\n"
+		   "03-04 10:00 waited w\n03-07 10:00 resumed\n"
+		   "03-07 10:00 finished\n");
+	world_end(&w);
+
+	snprintf(unasked, sizeof unasked, pause,
+	    THANKS ", {'id': 'v', 'if': 'user.asked',"
+		   " 'wait': {'for': 'Done', 'until': '3d'}}");
+	w = world_begin(unasked);
+	event(&w, "03-02 10:00", "Go");
+	event(&w, "03-02 10:30", "Hush");
+	world_edit(&w, unasked);
+	wake(&w, "03-02 11:00");
+	/* by a reload the steps that were left are gone */
+	snprintf(shorter, sizeof shorter, pause, WAIT(", 'else': 'stop'"));
+	event(&w, "03-03 10:00", "Done");
+	world_edit(&w, shorter);
+	wake(&w, "03-03 11:00");
+	event(&w, "03-03 12:00", "Done");
+	run_until(&w, "03-20 10:00");
+	expect(&w, "03-02 10:00 entered\n03-02 10:30 paused\n"
+		   "03-03 12:00 waited w\n03-06 10:30 resumed\n"
+		   "03-06 10:30 finished\n");
+	world_end(&w);
+}
+
 /* Nobody was there: the stop is done, the stale message is not. */
 static void
 test_wait_late(void **state)
@@ -924,6 +966,7 @@ main(void)
 	    cmocka_unit_test(test_wait_if),
 	    cmocka_unit_test(test_wait_exit_wins),
 	    cmocka_unit_test(test_wait_in_a_pause),
+	    cmocka_unit_test(test_the_end_waits_for_the_pause),
 	    cmocka_unit_test(test_wait_late),
 	    cmocka_unit_test(test_wait_window),
 	    cmocka_unit_test(test_wait_by_hand),

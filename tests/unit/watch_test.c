@@ -436,6 +436,15 @@ test_edit_while_counting(void **state)
 	expect(&w, "");
 	assert_int_equal(w.user.n_watches, 1); /* the old one's is gone */
 	world_end(&w);
+
+	w = world_begin(FIRE("'dwell': '1h'"), NULL);
+	score(&w, "03-02 10:00", 38);
+	world_load(&w, WITH("{'on': 'Signed Up'}"));
+	wake_at(&w, "03-02 11:00");
+	expect(&w, "");
+	assert_int_equal(w.user.n_watches, 0);
+	assert_int_equal(w.user.wake_at_ms, 0);
+	world_end(&w);
 }
 
 #define POINTS "{'metrics': {'score': {'latest': 'Scored', 'of': 'points'}}}"

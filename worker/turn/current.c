@@ -19,67 +19,84 @@
 
 /* ----------------------------------------------------------------- replay */
 
-/* The account of a stored event; the user's own where that was not kept. */
-static struct person *
-account_of(struct turn *t, struct person *user, const struct queue_event *event)
-{
-	return event->account < 0 ? user->joined
-				  : people_by_id(&t->people, event->account);
-}
-
-static void
-replay_event(struct turn *t, struct person *user, const struct queue_event *row)
-{
-	struct person *account = account_of(t, user, row);
-	struct event event = {
-	    .name = row->name,
-	    .at_ms = row->at_ms,
-	    .properties = json_text_read(row->body, strlen(row->body)),
-	};
-
-	engine_replay(t->workspace->rules, &user->subject,
-	    account != NULL ? &account->subject : NULL, &event, t->now_ms);
-	json_decref(event.properties);
-	user->subject.state_changed = true;
-	if (account != NULL)
-		account->subject.state_changed = true;
-}
-
+/*
+ * Oldest first, as they came; a clock that ran ahead when an event came did not
+ * count then, and does not now.
+ */
 static int
-replay_set(
-    struct turn *t, struct person *user, const struct queue_event *rows, int n)
+history_set(struct turn *t, const struct queue_event *rows, int n,
+    struct person *person, history_fn *take)
 {
-	int64_t accounts[SET] = {0};
+	int64_t old_ms = t->workspace->settings->max_event_age_ms;
+	int rc = 0;
 
-	for (int i = 0; i < n; i++)
-		accounts[i] = rows[i].account > 0 ? rows[i].account : 0;
-	if (people_load_ids(&t->people, accounts, n) != 0)
-		return -1;
-	for (int i = 0; i < n; i++)
-		if (rows[i].name[0] != '\0') /* identify and group count not */
-			replay_event(t, user, &rows[i]);
-	return 0;
+	for (int i = 0; rc == 0 && i < n; i++) {
+		const struct queue_event *row = &rows[i];
+		struct event event = {
+		    .name = row->name,
+		    .at_ms = row->at_ms < row->received_ms ? row->at_ms
+							   : row->received_ms,
+		    .properties = json_text_read(row->body, strlen(row->body)),
+		    .is_history = row->received_ms - row->at_ms > old_ms,
+		};
+
+		rc = take(t, person, row, &event);
+		json_decref(event.properties);
+	}
+	return rc;
 }
 
-static int
-replay(struct turn *t, struct person *user)
+int
+turn_history(
+    struct turn *t, int64_t subject, struct person *person, history_fn *take)
 {
 	struct queue_event *rows = xcalloc(SET, sizeof *rows);
 	struct queue_mark mark = queue_mark(t->queue);
-	int64_t before = 0;
-	int n;
+	int64_t *ids;
+	int total = queue_event_ids(t->queue, subject, &ids), rc = 0;
 
-	while (
-	    (n = queue_events_of(t->queue, user->id, before, rows, SET)) > 0) {
-		if (replay_set(t, user, rows, n) != 0) {
-			n = -1;
-			break;
-		}
-		before = rows[n - 1].id;
+	for (int at = 0; rc == 0 && at < total; at += SET) {
+		int n = queue_events_load(t->queue, ids + at,
+		    total - at < SET ? total - at : SET, rows);
+
+		rc = n < 0 ? -1 : history_set(t, rows, n, person, take);
 		queue_release(t->queue, mark);
 	}
+	free(ids);
 	free(rows);
-	return n;
+	return total < 0 ? -1 : rc;
+}
+
+/* The account of a stored event; the user's own where that was not kept. */
+static int
+account_of(struct turn *t, struct person *user, const struct queue_event *row,
+    struct person **account)
+{
+	int64_t id = row->account;
+
+	if (id > 0 && people_load_ids(&t->people, &id, 1) != 0)
+		return -1;
+	*account = id < 0 ? user->joined : people_by_id(&t->people, id);
+	return 0;
+}
+
+/* identify and group calls count for nothing. */
+static int
+replay_event(struct turn *t, struct person *user, const struct queue_event *row,
+    const struct event *event)
+{
+	struct person *account;
+
+	if (event->name[0] == '\0')
+		return 0;
+	if (account_of(t, user, row, &account) != 0)
+		return -1;
+	engine_replay(t->workspace->rules, &user->subject,
+	    account != NULL ? &account->subject : NULL, event, t->now_ms);
+	user->subject.state_changed = true;
+	if (account != NULL)
+		account->subject.state_changed = true;
+	return 0;
 }
 
 static bool
@@ -97,7 +114,7 @@ turn_replay(struct turn *t)
 		if (person->id != 0 && is_here(person) &&
 		    engine_wants_replay(
 			t->workspace->rules, &person->subject) &&
-		    replay(t, person) != 0)
+		    turn_history(t, person->id, person, replay_event) != 0)
 			return -1;
 	}
 	return 0;

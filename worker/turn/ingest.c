@@ -12,8 +12,6 @@
 #include "templates/json_text.h"
 #include "worker/turn/turn.h"
 
-#define TAKE_OVER_SET 256 /* events read at a time */
-
 static void
 want(struct turn *t, const struct segment_event *e)
 {
@@ -286,35 +284,22 @@ fresh(struct turn *t, const struct segment_event *const *events, int n,
  * of old: they start nothing.
  */
 static int
+take_over_event(struct turn *t, struct person *into,
+    const struct queue_event *row, const struct event *event)
+{
+	struct event old = *event;
+
+	old.is_history = true;
+	engine_apply(t->workspace->rules, &into->subject, NULL, &old, t->now_ms,
+	    &t->decisions);
+	return 0;
+}
+
+static int
 take_over(struct turn *t, struct person *from)
 {
-	struct person *into = person_now(from);
-	struct queue_event *rows = xcalloc(TAKE_OVER_SET, sizeof *rows);
-	struct queue_mark mark = queue_mark(t->queue);
-	int64_t before = 0;
-	int n;
-
-	while ((n = queue_events_of(
-		    t->queue, from->id, before, rows, TAKE_OVER_SET)) > 0) {
-		for (int i = 0; i < n; i++) {
-			struct event event = {
-			    .name = rows[i].name,
-			    .at_ms = rows[i].at_ms,
-			    .properties = json_text_read(
-				rows[i].body, strlen(rows[i].body)),
-			    .is_history = true,
-			};
-
-			engine_apply(t->workspace->rules, &into->subject, NULL,
-			    &event, t->now_ms, &t->decisions);
-			json_decref(event.properties);
-		}
-		before = rows[n - 1].id;
-		queue_release(t->queue, mark);
-	}
-	free(rows);
 	from->is_taken_over = true;
-	return n;
+	return turn_history(t, from->id, person_now(from), take_over_event);
 }
 
 static int

@@ -85,6 +85,14 @@ int turn_wake(struct turn *, int max);
  * for the turn's own files.
  */
 int turn_load_ids(struct turn *, const int64_t *ids, int n);
+
+/*
+ * Calls it with each stored event of that subject, oldest first, and with
+ * `person`; anything but 0 ends it and is returned.
+ */
+typedef int history_fn(struct turn *, struct person *,
+    const struct queue_event *, const struct event *);
+int turn_history(struct turn *, int64_t subject, struct person *, history_fn *);
 int turn_replay(struct turn *);	 /* stored events of those just loaded */
 int turn_current(struct turn *); /* and all else */
 void turn_catch_up(struct turn *, struct person *);
