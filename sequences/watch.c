@@ -17,12 +17,12 @@
  * it was due. What holds at once is due at once. Each kind makes some of these
  * moves (a row below); any other is a bug.
  *
- *	             begins                renews           ceases, rearms
- *	threshold    past it               -                not past it; at
- *rearm stagnant     a first value         a new best       - missing      after
- *a later after    the event, later idle         event or since, known a later
- *one      since is not known date         it is known           it is another
- *it is not known
+ *	           begins          renews       ceases, rearms
+ *	threshold  past it         -            not past it; at rearm
+ *	stagnant   a first value   a new best   -
+ *	missing    after           a later one  the event, later
+ *	idle       event or since  a later one  since is not known
+ *	date       it is known     another one  it is not known
  *
  *	what a record keeps:
  *	due_ms       counting: when it fires; its period before that is the
