@@ -387,6 +387,7 @@ date_parse(const char *text, size_t len, const struct zone *zone,
 	}
 	out->ms = reader_ms(&r, zone_utc()) - (int64_t)r.offset_s * 1000;
 	out->offset_s = r.offset_s;
+	out->locale = NULL;
 	snprintf(
 	    out->abbreviation, sizeof out->abbreviation, "%s", r.abbreviation);
 	return 0;

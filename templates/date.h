@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "templates/buf.h"
+#include "templates/locale.h"
 #include "templates/zone.h"
 
 /* date - reading and writing moments as text. */
@@ -13,6 +14,7 @@ struct date {
 	int64_t ms;	      /* since the epoch */
 	int offset_s;	      /* east of UTC, as it is to be shown */
 	char abbreviation[8]; /* "CEST", "UTC"; "" if an offset is all */
+	const struct locale *locale; /* of the names; NULL: English */
 };
 
 /* English names, from January and from Monday. */
@@ -33,8 +35,8 @@ int date_parse(const char *text, size_t len, const struct zone *zone,
 int date_parse_rfc3339(const char *text, size_t len, int64_t *ms);
 
 /*
- * strftime in Ruby's reading (flags - 0 ^ # _ : and widths up to 64), English
- * names. Returns 0, or -1 when the result would pass 1 KB or the format asks
+ * strftime in Ruby's reading (flags - 0 ^ # _ : and widths up to 64), with the
+ * names of the date's locale. Returns 0, or -1 when the result would pass 1 KB or the format asks
  * for a width over 64.
  */
 int date_format(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * date - writing moments: strftime as Ruby reads it, and the formats of RFC
- * 3339 and RFC 5322. No locale has a say: names are English. What is no
- * conversion is written as it stands.
+ * 3339 and RFC 5322. The process's locale has no say. What is no conversion is
+ * written as it stands.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "templates/date.h"
+#include "templates/utf8.h"
 
 #define FORMAT_MAX 1024 /* bytes that a format may give */
 #define WIDTH_MAX  64
@@ -152,10 +153,16 @@ read_spec(const char *p, const char *end, struct spec *spec)
 }
 
 static void
+put_padding(struct buf *out, size_t len, char pad, int width)
+{
+	for (; pad != '-' && len < (size_t)width; len++)
+		buf_addc(out, pad == '0' ? '0' : ' ');
+}
+
+static void
 put_padded(struct buf *out, const char *text, size_t len, char pad, int width)
 {
-	for (size_t n = len; pad != '-' && n < (size_t)width; n++)
-		buf_addc(out, pad == '0' ? '0' : ' ');
+	put_padding(out, len, pad, width);
 	buf_add(out, text, len);
 }
 
@@ -184,15 +191,18 @@ put_text(struct buf *out, const struct spec *spec, const char *text, size_t len)
 {
 	bool is_lower =
 	    spec->is_swapped && strchr("pZ", spec->conversion) != NULL;
-	size_t start = out->len;
+	const char *end = text + len;
+	char other[UTF8_CASE_MAX];
+	size_t used;
 
-	put_padded(out, text, len, spec->pad, spec->width);
-	for (char *s = out->data + start; start < out->len; s++, start++) {
-		if (is_lower)
-			*s = (char)tolower((unsigned char)*s);
-		else if (spec->is_upper || spec->is_swapped)
-			*s = (char)toupper((unsigned char)*s);
+	if (!is_lower && !spec->is_upper && !spec->is_swapped) {
+		put_padded(out, text, len, spec->pad, spec->width);
+		return;
 	}
+	put_padding(out, len, spec->pad, spec->width);
+	for (; text < end; text += used)
+		buf_add(
+		    out, other, utf8_case(text, end, !is_lower, other, &used));
 }
 
 /* %L, %N: the width is how many digits of the fraction are shown. */
@@ -229,16 +239,21 @@ put_offset(struct buf *out, const struct spec *spec, int offset_s)
 static const char *
 text_value(const struct parts *p, char conversion)
 {
+	const struct locale_names *names =
+	    (p->date->locale != NULL ? p->date->locale : locale_find("en"))
+		->names;
 	bool is_morning = p->c.hour < 12;
 
 	switch (conversion) {
 	case 'A':
+		return names->days[civil_weekday(p->days)];
 	case 'a':
-		return date_days[civil_weekday(p->days)];
+		return names->short_days[civil_weekday(p->days)];
 	case 'B':
+		return names->months[p->c.month - 1];
 	case 'b':
 	case 'h':
-		return date_months[p->c.month - 1];
+		return names->short_months[p->c.month - 1];
 	case 'p':
 		return is_morning ? "AM" : "PM";
 	case 'P':
@@ -266,8 +281,7 @@ put_conversion(const struct parts *p, const struct spec *spec, struct buf *out)
 	const char *text = text_value(p, spec->conversion);
 
 	if (text != NULL) {
-		put_text(out, spec, text,
-		    strchr("abh", spec->conversion) != NULL ? 3 : strlen(text));
+		put_text(out, spec, text, strlen(text));
 		return true;
 	}
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

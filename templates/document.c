@@ -374,9 +374,10 @@ add(const char *bytes, size_t len, void *out)
 
 int
 template_render_document(const struct template *t,
-    const struct liquid_scope *scope, struct buf *json, struct error *e)
+    const struct liquid_scope *outer, struct buf *json, struct error *e)
 {
-	struct rendering r = {t->document->slots, scope, e, 0};
+	struct liquid_scope scope = template_scope(t, outer);
+	struct rendering r = {t->document->slots, &scope, e, 0};
 	json_t *body = render_node(&r, t->document->body);
 
 	if (r.result == 0 && json_dump_callback(body, add, json,

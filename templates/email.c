@@ -450,19 +450,20 @@ add_footer(const struct liquid_scope *scope, struct buf *text)
 
 int
 template_render_email(const struct template *t,
-    const struct liquid_scope *scope, struct email *m, struct error *e)
+    const struct liquid_scope *outer, struct email *m, struct error *e)
 {
+	struct liquid_scope scope = template_scope(t, outer);
 	struct buf content = {0};
 	int r;
 
 	*m = (struct email){0};
-	r = render_head(t, scope, m, e);
+	r = render_head(t, &scope, m, e);
 	if (r == 0)
-		r = render_body(t, scope, &content, e);
+		r = render_body(t, &scope, &content, e);
 	if (r == 0) {
 		html_text(buf_str(&content), content.len, &m->text);
-		add_footer(scope, &m->text);
-		r = render_layout(t, scope, &content, m, e);
+		add_footer(&scope, &m->text);
+		r = render_layout(t, &scope, &content, m, e);
 	}
 	buf_free(&content);
 	if (r != 0)

@@ -53,8 +53,8 @@ disarm_links(const struct buf *in, struct buf *out)
 	buf_adds(out, s);
 }
 
-int
-markdown_html(const char *source, size_t len, struct buf *out)
+static int
+convert(const char *source, size_t len, unsigned flags, struct buf *out)
 {
 	struct buf html = {0};
 	int r = -1;
@@ -62,12 +62,24 @@ markdown_html(const char *source, size_t len, struct buf *out)
 	buf_reserve(&html, len + len / 2);
 	buf_reserve(out, len + len / 2);
 	if (len <= INT_MAX &&
-	    md_html(source, (MD_SIZE)len, add, &html, FLAGS, 0) == 0) {
+	    md_html(source, (MD_SIZE)len, add, &html, flags, 0) == 0) {
 		disarm_links(&html, out);
 		r = 0;
 	}
 	buf_free(&html);
 	return r;
+}
+
+int
+markdown_html(const char *source, size_t len, struct buf *out)
+{
+	return convert(source, len, FLAGS, out);
+}
+
+int
+markdown_html_plain(const char *source, size_t len, struct buf *out)
+{
+	return convert(source, len, FLAGS | MD_FLAG_NOHTML, out);
 }
 
 int

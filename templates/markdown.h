@@ -12,6 +12,8 @@
  * up.
  */
 int markdown_html(const char *source, size_t len, struct buf *out);
+/* The same, but tags in the source are text: for what strangers wrote. */
+int markdown_html_plain(const char *source, size_t len, struct buf *out);
 
 /*
  * Readable plain text: links as "text (url)" or the bare url, lists with "- "

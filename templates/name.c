@@ -86,3 +86,41 @@ name_is_plain(const char *s, size_t len)
 	}
 	return true;
 }
+
+static bool
+is_among(const char *word, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(word, *list) == 0)
+			return true;
+	return false;
+}
+
+bool
+name_is_given(const char *root, size_t root_len, const char *last, size_t len)
+{
+	static const char *const always[] = {"firstname", "lastname",
+	    "middlename", "fullname", "givenname", "familyname", "nickname",
+	    "displayname", "username", "companyname", "teamname",
+	    "organizationname", NULL};
+	static const char *const ours[] = {
+	    "name", "company", "team", "organization", "organisation", NULL};
+	char word[20];
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("_- ", last[i]) != NULL)
+			continue;
+		if (n + 1 == sizeof word)
+			return false;
+		word[n++] = last[i] >= 'A' && last[i] <= 'Z'
+				? (char)(last[i] | 32)
+				: last[i];
+	}
+	word[n] = '\0';
+	if (is_among(word, always))
+		return true;
+	return ((root_len == 4 && memcmp(root, "user", 4) == 0) ||
+		   (root_len == 7 && memcmp(root, "account", 7) == 0)) &&
+	       is_among(word, ours);
+}

@@ -12,4 +12,12 @@
  */
 bool name_is_plain(const char *, size_t len);
 
+/*
+ * Is root.….last what somebody called himself, or his company? first_name,
+ * lastName, company_name and the like are, wherever they stand; name, company
+ * and team are in `user` and `account`.
+ */
+bool name_is_given(
+    const char *root, size_t root_len, const char *last, size_t len);
+
 #endif

@@ -62,6 +62,13 @@ void email_compile(
 void document_compile(
     struct template *, const char *path, const struct loading *);
 
+/*
+ * The scope with the language that the template is written in: that of the
+ * person where it is the same ("de-AT" for welcome.de.md), else the variant's.
+ */
+struct liquid_scope template_scope(
+    const struct template *, const struct liquid_scope *);
+
 /* "hold" or "retry" into the info. False: neither. */
 bool set_unsure(struct template_info *, const char *word);
 

@@ -39,6 +39,7 @@ struct templates {
 struct folder {
 	struct templates *set;
 	struct problems *problems;
+	const json_t *keys;
 	const char *dir;   /* where it is */
 	const char *shown; /* its last part, for errors */
 	struct partial *partials;
@@ -146,7 +147,7 @@ make_loading(struct folder *f)
 	    .problems = f->problems,
 	    .layouts = f->set->layouts,
 	    .n_layouts = f->set->n_layouts,
-	    .options = {.partial = find_partial, .arg = f}};
+	    .options = {.partial = find_partial, .arg = f, .keys = f->keys}};
 }
 
 /* ---------------------------------------------------------------- layouts */
@@ -371,8 +372,16 @@ find_roots(struct templates *set, struct template *t)
 struct templates *
 templates_load(const char *dir, struct problems *problems)
 {
+	return templates_load_with(dir, NULL, problems);
+}
+
+struct templates *
+templates_load_with(
+    const char *dir, const json_t *keys, struct problems *problems)
+{
 	struct folder f = {.set = xcalloc(1, sizeof *f.set),
 	    .problems = problems,
+	    .keys = keys,
 	    .dir = dir,
 	    .shown = last_part(dir)};
 	int errors = problems->errors;
@@ -465,6 +474,25 @@ const struct template_info *
 template_info(const struct template *t)
 {
 	return &t->info;
+}
+
+struct liquid_scope
+template_scope(const struct template *t, const struct liquid_scope *scope)
+{
+	struct liquid_scope own = *scope;
+	size_t len = strcspn(t->info.locale, "-");
+	const char *locale = scope->locale;
+
+	if (len == 0)
+		return own;
+	if (locale == NULL && scope->lookup != NULL)
+		locale = json_string_value(json_object_get(
+		    scope->lookup(scope->arg, "user"), "locale"));
+	if (locale == NULL || strncasecmp(locale, t->info.locale, len) != 0 ||
+	    (locale[len] != '\0' && locale[len] != '-' && locale[len] != '_'))
+		locale = t->info.locale;
+	own.locale = locale;
+	return own;
 }
 
 struct path_filter {

@@ -30,6 +30,9 @@ struct template;
  * Never NULL; use the set only when problems->errors did not grow.
  */
 struct templates *templates_load(const char *dir, struct problems *);
+/* The same with keys for hmac_sha256, name to secret: liquid_options. */
+struct templates *templates_load_with(
+    const char *dir, const json_t *keys, struct problems *);
 void templates_free(struct templates *);
 
 /*

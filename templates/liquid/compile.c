@@ -62,6 +62,12 @@ slot_of(struct parser *p, struct span name)
 }
 
 void
+parse_uses_locale(struct parser *p)
+{
+	p->c->liquid->user_atom = atom_of(p->c, (struct span){"user", 4});
+}
+
+void
 slot_bind(struct parser *p, int slot)
 {
 	p->names->list[slot].bound++;
@@ -250,6 +256,7 @@ compile(enum what what, const char *text, size_t len,
 	const char *name = options->name != NULL ? options->name : "";
 
 	l->context = options->context;
+	l->user_atom = -1;
 	l->name = arena_strndup(&l->arena, name, strlen(name));
 	p.file = l->name;
 	if (compile_guarded(&p, what, text, len) != 0) {

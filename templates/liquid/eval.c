@@ -32,6 +32,42 @@ ask_scope(struct render *r, const char *name)
 }
 
 static struct value
+global(struct render *r, int atom)
+{
+	if (r->globals[atom].type == VALUE_UNSET)
+		r->globals[atom] = ask_scope(r, r->liquid->atoms[atom]);
+	return r->globals[atom];
+}
+
+/* The scope's language, or else that of the person. */
+const struct locale *
+render_locale(struct render *r)
+{
+	struct value v = value_nil();
+
+	if (r->locale != NULL)
+		return r->locale;
+	if (r->scope->locale != NULL)
+		return r->locale = locale_find(r->scope->locale);
+	if (r->liquid->user_atom >= 0)
+		v = value_member(
+		    global(r, r->liquid->user_atom), "locale", 6, NULL);
+	return r->locale = render_locale_named(r, v);
+}
+
+const struct locale *
+render_locale_named(struct render *r, struct value tag)
+{
+	char text[32];
+
+	if (tag.type != VALUE_STRING || tag.len >= sizeof text)
+		return locale_find(NULL);
+	memcpy(text, tag.text, tag.len);
+	text[tag.len] = '\0';
+	return locale_find(text);
+}
+
+static struct value
 counted(struct render *r, const char *name)
 {
 	struct value key = value_text(name, strlen(name));
@@ -58,9 +94,7 @@ lookup_slot(struct render *r, int i)
 		if (v.type != VALUE_UNSET)
 			return v;
 	}
-	if (r->globals[atom].type == VALUE_UNSET)
-		r->globals[atom] = ask_scope(r, r->liquid->atoms[atom]);
-	return r->globals[atom];
+	return global(r, atom);
 }
 
 /* `[expr]` as a root: a name that is known only now. */
@@ -110,7 +144,7 @@ eval_path(struct render *r, const struct expr *e)
 		v = step_into(r, v, &e->steps[i]);
 	if (e->n_steps == 0)
 		v.flags |= safe;
-	return v;
+	return e->is_name && v.type == VALUE_STRING ? render_name(r, v) : v;
 }
 
 static int64_t
@@ -148,8 +182,9 @@ defined(struct render *r, struct value v, const struct expr *e, bool lenient)
 	if ((v.flags & VALUE_UNDEFINED) != 0 && !lenient &&
 	    !r->scope->undefined_is_nil)
 		render_fail_at(r, e->line, e->column,
-		    "%.*s has no value (give it one with `| default: ...`)",
-		    (int)e->source.len, e->source.text);
+		    "%.*s has no value%s (give it one with `| default: ...`)",
+		    (int)e->source.len, e->source.text,
+		    e->is_name ? ", or one that looks like a link" : "");
 	return v;
 }
 

@@ -18,10 +18,11 @@ filter_fn filter_append, filter_prepend, filter_capitalize, filter_downcase,
 filter_fn filter_escape, filter_escape_once, filter_newline_to_br,
     filter_strip_html, filter_raw, filter_json, filter_url_encode,
     filter_url_decode, filter_url_param_escape, filter_base64_encode,
-    filter_base64_decode, filter_base64_url_encode, filter_base64_url_decode;
+    filter_base64_decode, filter_base64_url_encode, filter_base64_url_decode,
+    filter_markdown, filter_md5, filter_sha256, filter_hmac_sha256;
 filter_fn filter_abs, filter_at_least, filter_at_most, filter_ceil,
     filter_floor, filter_round, filter_plus, filter_minus, filter_times,
-    filter_divided_by, filter_modulo;
+    filter_divided_by, filter_modulo, filter_number, filter_currency;
 filter_fn filter_compact, filter_concat, filter_find, filter_find_index,
     filter_first, filter_has, filter_join, filter_last, filter_map,
     filter_reject, filter_reverse, filter_sentence, filter_size, filter_sort,

@@ -372,13 +372,14 @@ filter_join(struct render *r, struct value v, const struct value *args, int n)
 	return joined(r, list_of(r, v), glue, glue);
 }
 
-/* "a, b and c"; the argument stands for "and". */
+/* "a, b and c" in the reader's language; the argument stands for "and". */
 struct value
 filter_sentence(
     struct render *r, struct value v, const struct value *args, int n)
 {
+	const char *and = render_locale(r)->names->and;
 	struct value word =
-	    n > 0 ? render_text(r, args[0]) : value_text("and", 3);
+	    n > 0 ? render_text(r, args[0]) : value_text(and, strlen(and));
 	size_t mark = render_mark(r);
 	struct value last;
 

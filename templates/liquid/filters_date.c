@@ -48,19 +48,24 @@ read_date(struct render *r, struct value v, struct date *d)
 	       date_parse(v.text, v.len, zone_of(r), r->scope->now_ms, d) == 0;
 }
 
-/* `date: format`, or `date: format, zone`. What is no date stays as it is. */
+/*
+ * `date: format`, `date: format, zone`, both also with `locale: "de"`. What is
+ * no date stays as it is.
+ */
 struct value
 filter_date(struct render *r, struct value v, const struct value *args, int n)
 {
-	const struct zone *zone = n > 1 ? zone_named(r, args[1]) : NULL;
+	const struct zone *zone =
+	    n > 1 && args[1].type != VALUE_NIL ? zone_named(r, args[1]) : NULL;
 	struct value format = filter_text(r, args[0]);
-	struct date d;
+	struct date d = {0};
 	size_t mark;
 
 	if (format.len == 0 || !read_date(r, v, &d))
 		return v;
 	if (zone != NULL)
 		d = date_in_zone(d.ms, zone);
+	d.locale = n > 2 ? render_locale_named(r, args[2]) : render_locale(r);
 	mark = render_mark(r);
 	if (date_format(&d, format.text, format.len, r->out) != 0)
 		render_fail(r, "the date format '%.*s' gives too long a text",
@@ -90,6 +95,20 @@ filter_time_zone(
 	return read_date(r, v, &d) ? moment(r, d.ms, zone) : v;
 }
 
+/* "days", "day", and "-day" for backwards. */
+static int64_t
+read_unit(struct value *unit, int64_t n)
+{
+	if (unit->len > 1 && unit->text[unit->len - 1] == 's')
+		unit->len--;
+	if (unit->len > 0 && *unit->text == '-') {
+		unit->text++;
+		unit->len--;
+		return -n;
+	}
+	return n;
+}
+
 /* Days and longer are of the local calendar, so they keep the time of day. */
 static bool
 add_units(const struct zone *zone, int64_t n, struct value unit, int64_t *ms)
@@ -98,8 +117,6 @@ add_units(const struct zone *zone, int64_t n, struct value unit, int64_t *ms)
 	struct civil c = zone_civil(zone, unix_s);
 	int months = c.year * 12 + c.month - 1 + (int)n, day, y, m, d;
 
-	if (unit.len > 1 && unit.text[unit.len - 1] == 's')
-		unit.len--;
 	if (value_is(unit, "second") || value_is(unit, "minute") ||
 	    value_is(unit, "hour")) {
 		*ms += n * (value_is(unit, "second")	  ? 1000
@@ -141,6 +158,7 @@ filter_add_time(
 		return v;
 	if (count > 100000 || count < -100000)
 		render_fail(r, "the time to add must be at most 100000");
+	count = read_unit(&unit, count);
 	if (!add_units(zone_of(r), count, unit, &d.ms) ||
 	    !is_moment(d.ms / 1000))
 		render_fail(r,

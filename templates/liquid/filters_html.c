@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "templates/liquid/filters.h"
+#include "templates/markdown.h"
 
 /* In these contexts `escape` means: for this context, and so no second time. */
 static bool
@@ -182,6 +183,38 @@ filter_json(struct render *r, struct value v, const struct value *args, int n)
 	if (rc != 0)
 		render_fail(r, "the value is too large to be printed as JSON");
 	return render_take(r, mark);
+}
+
+/*
+ * A text in Markdown as HTML: its marks count, tags in it do not. Between blank
+ * lines the Markdown of a body would begin anew, so there are none.
+ */
+struct value
+filter_markdown(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	struct buf html = {0};
+	size_t mark;
+	int rc;
+
+	if (v.type == VALUE_NIL)
+		return v;
+	v = render_text(r, v);
+	render_step(r, v.len);
+	rc = markdown_html_plain(v.text, v.len, &html);
+	mark = render_mark(r);
+	for (size_t i = 0; i < html.len && i < RENDER_OUTPUT_MAX; i++)
+		if (r->context == LIQUID_MARKDOWN && html.data[i] == '\n' &&
+		    i > 0 && html.data[i - 1] == '\n')
+			buf_adds(r->out, "&#10;");
+		else
+			buf_addc(r->out, html.data[i]);
+	buf_free(&html); /* before anything leaves by longjmp */
+	if (rc != 0 || r->out->len - r->out_start > RENDER_OUTPUT_MAX)
+		render_fail(r, "the text is too much for the Markdown reader");
+	v = render_take(r, mark);
+	v.flags = escapes_itself(r) ? VALUE_SAFE : 0;
+	return v;
 }
 
 /* -------------------------------------------------------------------- URLs */

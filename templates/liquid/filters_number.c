@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Filters on numbers. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "templates/liquid/filters.h"
 
@@ -106,4 +109,132 @@ filter_round(struct render *r, struct value v, const struct value *args, int n)
 	if (!(to <= 15))
 		return number_of(v);
 	return to < -18 ? value_int(0) : rounded(r, v, '~', (int)to);
+}
+
+/* ---------------------------------------------------- as people write them */
+
+/* A number, also as text; anything else must not become 0 before a reader. */
+static struct value
+real_number(struct render *r, struct value v, const char *filter)
+{
+	struct value number = number_of(v), text;
+	char *end;
+
+	text = render_text(r, v);
+	if (v.type == VALUE_STRING) {
+		char *copy = render_alloc(r, text.len + 1);
+
+		memcpy(copy, text.text, text.len);
+		copy[text.len] = '\0';
+		strtod(copy, &end);
+		end += strspn(end, " \t\r\n");
+		if (end == copy || *end != '\0')
+			number.type = VALUE_NIL;
+	} else if (v.type != VALUE_INT && v.type != VALUE_FLOAT) {
+		number.type = VALUE_NIL;
+	}
+	if (number.type == VALUE_NIL)
+		render_fail(r, "%s needs a number, not '%.*s'", filter,
+		    (int)(text.len < 60 ? text.len : 60), text.text);
+	return number;
+}
+
+/* "1234567.5" with the language's marks. Digits and a point, no sign. */
+static void
+write_grouped(struct render *r, const char *text, const struct locale *l)
+{
+	size_t whole = strspn(text, "0123456789");
+
+	for (size_t i = 0; i < whole; i++) {
+		if (i > 0 && (whole - i) % 3 == 0 &&
+		    whole >= (size_t)l->group_from)
+			render_write(r, l->group, strlen(l->group));
+		render_write(r, text + i, 1);
+	}
+	if (text[whole] != '.')
+		return;
+	render_write(r, l->decimal, strlen(l->decimal));
+	render_write(r, text + whole + 1, strlen(text + whole + 1));
+}
+
+/* 1234.5 | number gives "1,234.5"; the argument is a language, as "de". */
+struct value
+filter_number(struct render *r, struct value v, const struct value *args, int n)
+{
+	const struct locale *l =
+	    n > 0 ? render_locale_named(r, args[0]) : render_locale(r);
+	char text[NUMBER_SIZE], *digits = text;
+	size_t mark;
+
+	if (v.type == VALUE_NIL)
+		return v;
+	v = real_number(r, v, "number");
+	if (v.type == VALUE_INT)
+		snprintf(text, sizeof text, "%lld", (long long)v.number);
+	else
+		number_print(v.real, text);
+	if (v.type == VALUE_FLOAT && strcmp(text + strlen(text) - 2, ".0") == 0)
+		text[strlen(text) - 2] = '\0';
+	if (strspn(text, "-0123456789.") != strlen(text))
+		return value_text(
+		    memcpy(render_alloc(r, sizeof text), text, sizeof text),
+		    strlen(text)); /* 1.0e+20 */
+	mark = render_mark(r);
+	if (*digits == '-')
+		render_write(r, digits++, 1);
+	write_grouped(r, digits, l);
+	return render_take(r, mark);
+}
+
+static struct locale_currency
+currency_named(struct render *r, struct value code)
+{
+	static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	const struct locale_currency *known;
+	char *text = render_alloc(r, 4);
+
+	code = filter_text(r, code);
+	snprintf(text, 4, "%.*s", code.len > 3 ? 0 : (int)code.len, code.text);
+	if (strspn(text, capitals) != 3)
+		render_fail(r, "'%.*s' is not a currency, such as EUR",
+		    code.len < 20 ? (int)code.len : 20, code.text);
+	known = locale_currency(text);
+	return known != NULL ? *known : (struct locale_currency){text, text, 2};
+}
+
+/* 9.5 | currency: "EUR" gives "€9.50", and with "de" behind it "9,50 €". */
+struct value
+filter_currency(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	const struct locale *l =
+	    n > 1 ? render_locale_named(r, args[1]) : render_locale(r);
+	struct locale_currency money = currency_named(r, args[0]);
+	const char *gap = l->money_gap;
+	char text[64], *digits = text;
+	size_t mark;
+
+	if (v.type == VALUE_NIL)
+		return v;
+	v = real_number(r, v, "currency");
+	if (v.type == VALUE_FLOAT && !(fabs(v.real) < 1e15))
+		render_fail(r, "the amount is too large");
+	v = number_round(v, '~', money.digits);
+	snprintf(text, sizeof text, "%.*f", money.digits,
+	    v.type == VALUE_INT ? (double)v.number : v.real);
+	if (l->money_first && money.symbol[0] == money.code[0] && *gap == '\0')
+		gap = "\xc2\xa0"; /* "CHF 5.00", but "$5.00" */
+	mark = render_mark(r);
+	if (*digits == '-')
+		render_write(r, digits++, 1);
+	if (l->money_first) {
+		render_write(r, money.symbol, strlen(money.symbol));
+		render_write(r, gap, strlen(gap));
+	}
+	write_grouped(r, digits, l);
+	if (!l->money_first) {
+		render_write(r, gap, strlen(gap));
+		render_write(r, money.symbol, strlen(money.symbol));
+	}
+	return render_take(r, mark);
 }

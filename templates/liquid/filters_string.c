@@ -474,10 +474,16 @@ filter_pluralize(
 }
 
 struct value
-filter_plain_name(
-    struct render *r, struct value v, const struct value *args, int n)
+render_name(struct render *r, struct value v)
 {
 	v = filter_squish(r, v, NULL, 0);
 	return v.len > 0 && name_is_plain(v.text, v.len) ? v
 							 : value_undefined();
+}
+
+struct value
+filter_plain_name(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	return render_name(r, v);
 }

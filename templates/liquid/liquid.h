@@ -54,6 +54,12 @@ struct liquid_options {
 	 * NULL makes such an `include` an error.
 	 */
 	const char *const *partial_names;
+
+	/*
+	 * For hmac_sha256: name to secret; may be NULL. A template names the
+	 * key and has no other way to it; what is compiled has the secret.
+	 */
+	const json_t *keys;
 };
 
 struct liquid *liquid_compile(const char *source, size_t len,
@@ -71,6 +77,7 @@ struct liquid_scope {
 	void *arg;
 	int64_t now_ms;		 /* "now" */
 	const struct zone *zone; /* for dates; NULL: UTC */
+	const char *locale; /* for dates, numbers; NULL: that in user.locale */
 	/*
 	 * Else printing what is not defined, or is null in the data, without
 	 * `default` is an error.

@@ -314,12 +314,14 @@ number_round(struct value v, char mode, int digits)
 					     : round(v.real);
 
 		if (digits > 0 && fabs(v.real) < TINY)
-			return value_float(0);
+			return value_float(copysign(0, v.real));
 		if (digits > 0 || !(fabs(whole) < 9.2e18))
 			return v;
 		return value_int((int64_t)whole);
 	}
 	d = decimal_round(d, mode, digits);
+	if (digits > 0 && d.units == 0)
+		return value_float(copysign(0, v.real));
 	if (digits > 0)
 		return decimal_value(d);
 	for (; d.scale > 0; d.scale--)

@@ -314,7 +314,7 @@ is_among(struct span word, const char *words)
 _Noreturn static void
 unknown_tag(struct parser *p, const char *stops)
 {
-	const char *names[64], *near;
+	const char *names[64], *near, *hint;
 	char word[64];
 	int n = 0;
 
@@ -333,6 +333,10 @@ unknown_tag(struct parser *p, const char *stops)
 		parse_fail(p, p->tag.text, "unexpected '%s': '%s' is expected",
 		    word, close != NULL ? close + 1 : stops);
 	}
+	hint = hint_for_tag(p->tag);
+	if (hint != NULL)
+		parse_fail(
+		    p, p->tag.text, "there is no tag '%s': %s", word, hint);
 	if (near != NULL)
 		parse_fail(p, p->tag.text,
 		    "there is no tag '%s': did you mean '%s'?", word, near);

@@ -69,6 +69,14 @@ extern const struct tag tags[]; /* name NULL at the end */
 const struct filter *filter_named(struct span name);
 const char *filter_suggest(const char *word);
 
+/*
+ * What to write in place of a word of Braze's, Customer.io's or Shopify's own
+ * dialect, or NULL: hints.c.
+ */
+const char *hint_for_tag(struct span name);
+const char *hint_for_filter(struct span name);
+const char *hint_for_name(struct span root);
+
 _Noreturn void parse_fail(struct parser *, const char *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void parse_where(struct parser *, const char *at, int *line, int *column);
@@ -102,6 +110,7 @@ void body_drop_text(struct body *); /* of a block that prints nothing */
 struct span parse_verbatim(struct parser *, const char *name, bool nests);
 
 int slot_of(struct parser *, struct span name);
+void parse_uses_locale(struct parser *);
 void slot_bind(struct parser *, int slot);
 void slot_unbind(struct parser *, int slot);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "templates/liquid/parse.h"
+#include "templates/name.h"
 
 #define DEPTH_MAX     100
 #define ARGUMENTS_MAX 16
@@ -68,9 +69,31 @@ literal_word(struct span name, struct value *v)
 	return false;
 }
 
+/* Braze's ${name}, bare or behind `root.`: what it is called here. */
+_Noreturn static void
+braze_name(struct parser *p, struct span root)
+{
+	const char *at = p->lex.text, *from = at + 2, *end = from;
+	const char *here = "user.";
+
+	while (end < p->lex.end && *end != '}' && *end != ' ')
+		end++;
+	if (root.len > 0 &&
+	    memcmp(root.text, "custom_attribute", root.len) != 0)
+		here = "event.";
+	if (end - from == 28 &&
+	    memcmp(from, "set_user_to_unsubscribed_url", 28) == 0)
+		parse_fail(p, at, "write {{ unsubscribe_url }}");
+	if (root.len == 14 && memcmp(root.text, "content_blocks", 14) == 0)
+		parse_fail(p, at, "write {%% render \"%.*s\" %%}",
+		    (int)(end - from), from);
+	parse_fail(p, at, "'${' is not Liquid: write {{ %s%.*s }}", here,
+	    end > from ? (int)(end - from) : 4, end > from ? from : "name");
+}
+
 /* .name and [key], as many as there are. */
 static void
-parse_steps(struct parser *p, struct expr *e)
+parse_steps(struct parser *p, struct expr *e, struct span root)
 {
 	struct step steps[DEPTH_MAX], *copy;
 	int n = 0;
@@ -81,6 +104,8 @@ parse_steps(struct parser *p, struct expr *e)
 		if (n == DEPTH_MAX)
 			parse_fail(p, p->lex.text, "the path is too long");
 		if (parse_accept(p, '.')) {
+			if (p->lex.text[0] == '$')
+				braze_name(p, root);
 			s.name = parse_name(p, "a name behind the dot");
 		} else {
 			lexer_next(&p->lex);
@@ -135,28 +160,55 @@ is_tested(const struct parser *p, const char *path)
 }
 
 static void
-path_used(struct parser *p, const struct expr *e)
+note_use(struct parser *p, const char *path, int line, bool guarded)
 {
 	struct use **at = &p->c->uses;
-	bool guarded;
-	char *path;
 
-	if (p->names->list[e->slot].bound > 0)
-		return;
-	path = path_text(p, e);
-	if (p->in_test && p->n_tested < 32)
-		p->tested[p->n_tested++] =
-		    (struct span){path, (uint32_t)strlen(path)};
-	guarded = p->in_test || is_tested(p, path);
 	while (*at != NULL && strcmp((*at)->path, path) != 0)
 		at = &(*at)->next;
 	if (*at == NULL) {
 		*at = parse_alloc(p, sizeof **at);
-		**at = (struct use){path, e->line, guarded, NULL};
+		**at = (struct use){path, line, guarded, NULL};
 	} else if ((*at)->guarded && !guarded) {
-		(*at)->line = e->line;
+		(*at)->line = line;
 		(*at)->guarded = false;
 	}
+}
+
+static void
+path_used(struct parser *p, const struct expr *e)
+{
+	const struct scope_name *root = &p->names->list[e->slot];
+	const char *hint;
+	char *path;
+
+	if (root->bound > 0)
+		return;
+	hint = parse_is_strict(p) ? hint_for_name(root->name) : NULL;
+	if (hint != NULL)
+		parse_fail(p, e->source.text, "%s", hint);
+	path = path_text(p, e);
+	if (p->in_test && p->n_tested < 32)
+		p->tested[p->n_tested++] =
+		    (struct span){path, (uint32_t)strlen(path)};
+	note_use(p, path, e->line, p->in_test || is_tested(p, path));
+}
+
+/* Is it a name that somebody gave, and the place one where mail shows it? */
+static bool
+is_name(struct parser *p, const struct expr *e)
+{
+	enum liquid_context context = p->c->options->context;
+	const struct step *last = &e->steps[e->n_steps - 1];
+	struct span root;
+
+	if ((context != LIQUID_HTML && context != LIQUID_MARKDOWN &&
+		context != LIQUID_HEADER) ||
+	    e->n_steps == 0 || e->slot < 0 || last->name.text == NULL)
+		return false;
+	root = p->names->list[e->slot].name;
+	return name_is_given(
+	    root.text, root.len, last->name.text, last->name.len);
 }
 
 static const struct expr *
@@ -184,10 +236,11 @@ parse_path(struct parser *p)
 			return literal_new(p, from, v);
 		e->slot = slot_of(p, name);
 	}
-	parse_steps(p, e);
+	parse_steps(p, e, name);
 	e->source.len = (uint32_t)(p->lex.text - from);
 	while (is_space(from[e->source.len - 1]))
 		e->source.len--;
+	e->is_name = is_name(p, e);
 	if (e->slot >= 0)
 		path_used(p, e);
 	return e;
@@ -272,9 +325,12 @@ parse_expr(struct parser *p)
 	case TOKEN_END:
 		parse_fail(p, from, "a value is expected");
 	default:
-		if (*from == '$' || *from == '{')
+		if (*from == '$')
+			braze_name(p, (struct span){from, 0});
+		if (*from == '{')
 			parse_fail(p, from,
-			    "'%c' is not Liquid: write {{ name }}", *from);
+			    "within {{ }} and {%% %%} names stand alone, "
+			    "without braces");
 		if (*from == '"' || *from == '\'')
 			parse_fail(p, from, "the string has no end");
 		parse_fail(p, from, "a value is expected, not '%.*s'",
@@ -301,6 +357,9 @@ parse_filter_name(struct parser *p)
 	if (f != NULL)
 		return f;
 	snprintf(word, sizeof word, "%.*s", (int)name.len, name.text);
+	near = hint_for_filter(name);
+	if (near != NULL)
+		parse_fail(p, at, "there is no filter '%s': %s", word, near);
 	near = filter_suggest(word);
 	if (near != NULL)
 		parse_fail(p, at, "there is no filter '%s': did you mean '%s'?",
@@ -332,10 +391,36 @@ check_arguments(struct parser *p, const char *at, const struct filter *f, int n)
 	    f->min, f->max, n);
 }
 
+/*
+ * The secret of the key that the argument names, in its place: no path, no
+ * scope and no other filter leads to it.
+ */
+static const struct expr *
+key_argument(struct parser *p, const char *at, const struct expr *name)
+{
+	const json_t *keys = p->c->options->keys;
+	const char *secret = NULL;
+	struct value v = name->literal;
+	char *copy;
+
+	if (name->kind != EXPR_LITERAL || v.type != VALUE_STRING)
+		parse_fail(p, at, "the name of a key is expected, in quotes");
+	if (keys != NULL)
+		secret =
+		    json_string_value(json_object_getn(keys, v.text, v.len));
+	if (secret == NULL)
+		parse_fail(p, at,
+		    "there is no key \"%.*s\" among the \"template_keys\" of "
+		    "nudge.json",
+		    (int)v.len, v.text);
+	copy = arena_strndup(&p->c->liquid->arena, secret, strlen(secret));
+	return literal_new(p, at, value_text(copy, strlen(secret)));
+}
+
 static void
 parse_arguments(struct parser *p, const char *at, struct filter_call *call)
 {
-	const struct expr *args[ARGUMENTS_MAX + 1], *keyword = NULL;
+	const struct expr *args[ARGUMENTS_MAX + 2], *keyword = NULL;
 	const struct expr **copy;
 	int n = 0;
 
@@ -362,6 +447,11 @@ parse_arguments(struct parser *p, const char *at, struct filter_call *call)
 			args[n++] = literal_new(p, p->lex.text, value_nil());
 		args[n++] = keyword;
 	}
+	if (call->filter->takes_key)
+		args[0] = key_argument(p, at, args[0]);
+	if (call->filter->with != NULL)
+		args[n++] = literal_new(p, at,
+		    value_text(call->filter->with, strlen(call->filter->with)));
 	copy = parse_alloc(p, (size_t)n * sizeof *copy);
 	memcpy(copy, args, (size_t)n * sizeof *copy);
 	call->args = copy;
@@ -375,6 +465,10 @@ parse_filter(struct parser *p)
 	struct filter_call call = {.filter = parse_filter_name(p)};
 
 	parse_where(p, at, &call.line, &call.column);
+	if (call.filter->is_local) {
+		parse_uses_locale(p);
+		note_use(p, "user.locale", call.line, true);
+	}
 	if (parse_accept(p, ':'))
 		parse_arguments(p, at, &call);
 	else

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 
 #include "templates/liquid/tree.h"
+#include "templates/locale.h"
 
 /*
  * render - one rendering of a tree: variables, scratch memory, output, limits.
@@ -58,6 +59,7 @@ struct render {
 	struct slot **slots;   /* by unit: one frame at a time is active */
 	struct value *globals; /* by atom; VALUE_UNSET: not asked yet */
 	const struct node *at; /* for errors */
+	const struct locale *locale; /* NULL: not asked yet */
 	int steps, depth;
 	struct loop *loop; /* innermost forloop of the frame */
 	struct error *error;
@@ -90,6 +92,12 @@ enum flow render_body(struct render *, const struct body *);
 /* Arguments go to the unit's slots; -1: it does not look at this one. */
 enum flow render_unit(struct render *, const struct unit *,
     const struct value *values, const int *slots, int n);
+
+/* The language of dates and numbers; by a tag such as "de-AT". */
+const struct locale *render_locale(struct render *);
+const struct locale *render_locale_named(struct render *, struct value tag);
+/* A name somebody gave, in one line; undefined when it looks like a link. */
+struct value render_name(struct render *, struct value);
 
 struct value eval_expr(struct render *, const struct expr *);
 /* Undefined values without `default` are errors, unless `lenient`. */

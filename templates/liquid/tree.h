@@ -41,6 +41,7 @@ struct expr {
 	int line, column;
 	struct span source; /* as written, for errors */
 	struct value literal;
+	bool is_name;		 /* of a person or company: see name.h */
 	int slot;		 /* of a path's root, or -1: `root` names it */
 	const struct expr *root; /* `[name]` */
 	const struct step *steps;
@@ -56,6 +57,9 @@ struct filter {
 	filter_fn *apply;
 	int min, max;	     /* arguments */
 	const char *keyword; /* the only one that it takes, as last argument */
+	const char *with;    /* a text that follows the arguments */
+	bool is_local;	     /* reads the language */
+	bool takes_key;	     /* its argument names one of the keys */
 };
 
 struct filter_call {
@@ -111,7 +115,7 @@ struct unit {
 };
 
 struct use { /* of the scope, for liquid_paths() */
-	char *path;
+	const char *path;
 	int line;
 	bool guarded;
 	struct use *next;
@@ -125,6 +129,7 @@ struct liquid {
 	int n_units;
 	const char *const *atoms; /* names */
 	int n_atoms;
+	int user_atom; /* for the language; -1: not read */
 	const struct use *uses;
 	const struct cond *cond; /* of a condition */
 	struct chain chain;	 /* of a value */

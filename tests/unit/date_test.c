@@ -162,8 +162,8 @@ static void
 formats_are_rubys(void **state)
 {
 	/* a Monday before ten, a Sunday in the week of the year before */
-	struct date a = {INT64_C(1457945523004), 7200, "CEST"};
-	struct date b = {INT64_C(1483228800000) + 50400000, 0, "UTC"};
+	struct date a = {INT64_C(1457945523004), 7200, "CEST", NULL};
+	struct date b = {INT64_C(1483228800000) + 50400000, 0, "UTC", NULL};
 	static const char *const cases[][3] = {
 	    {"%Y %C %y", "2016 20 16", "2017 20 17"},
 	    {"%m %-m %B %b %h %^B %^b %#a", "03 3 March Mar Mar MARCH MAR MON",
@@ -209,7 +209,7 @@ formats_are_rubys(void **state)
 static void
 formats_work_before_the_epoch(void **state)
 {
-	struct date d = {-1, -12600, ""};
+	struct date d = {-1, -12600, "", NULL};
 
 	assert_string_equal(format(&d, "%F %T.%L %z %:z[%Z] %s %05s %_5s"),
 	    "1969-12-31 20:29:59.999 -0330 -03:30[] -1 -0001    -1");
@@ -218,7 +218,7 @@ formats_work_before_the_epoch(void **state)
 static void
 formats_have_limits(void **state)
 {
-	struct date d = {0, 0, "UTC"};
+	struct date d = {0, 0, "UTC", NULL};
 	struct buf f = {0}, out = {0};
 
 	assert_int_equal(strlen(format(&d, "%64Y")), 64);

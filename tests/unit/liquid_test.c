@@ -3,18 +3,7 @@
  * Liquid: each context and place, the safe mark, undefined values, limits,
  * errors with their line, conditions, values, paths, and the golden cases.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "templates/liquid/liquid.h"
-#include "templates/mem.h"
+#include "tests/unit/liquid_fixture.h"
 
 static const char DATA[] =
     "{\"name\": \"<b>\\\"A\\\" & 'B'</b>\", \"plain\": \"Ada\","
@@ -29,16 +18,6 @@ static const char DATA[] =
     " \"metric\": {\"tasks\": 0, \"done\": 3, \"total\": 4},"
     " \"rows\": [{\"t\": \"one\"}, {\"t\": \"two\"}],"
     " \"content\": \"<p>body</p>\"}";
-
-static json_t *data;
-static int lookups;
-
-static json_t *
-lookup(void *arg, const char *name)
-{
-	lookups++;
-	return json_object_get(data, name);
-}
 
 static const char *
 partial(void *arg, const char *name, size_t *len)
@@ -62,63 +41,6 @@ partial(void *arg, const char *name, size_t *len)
 		}
 	return NULL;
 }
-
-static const char *const safe_names[] = {"content", NULL};
-static struct error error;
-static struct buf out;
-
-static int
-run(enum liquid_context context, const char *source)
-{
-	struct liquid_options options = {
-	    .name = "t.md", .context = context, .partial = partial};
-	struct liquid_scope scope = {.lookup = lookup,
-	    .now_ms = 1774605600000,
-	    .safe_names = safe_names};
-	struct liquid *l;
-	int rc = -1;
-
-	error = (struct error){0};
-	buf_truncate(&out, 0);
-	lookups = 0;
-	l = liquid_compile(source, strlen(source), &options, &error);
-	if (l != NULL)
-		rc = liquid_render(l, &scope, &out, &error);
-	liquid_free(l);
-	return rc;
-}
-
-/* Rows of template and output. */
-struct row {
-	const char *source, *result;
-};
-
-static void
-check(enum liquid_context context, const struct row *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (run(context, rows[i].source) != 0)
-			fail_msg("%s: %s", rows[i].source, error.text);
-		assert_string_equal(buf_str(&out), rows[i].result);
-	}
-}
-#define CHECK(context, rows) check(context, rows, sizeof rows / sizeof *rows)
-
-/* Rows of template and part of the error's text. */
-static void
-check_errors(enum liquid_context context, const struct row *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (run(context, rows[i].source) != -1)
-			fail_msg("no error: %.200s", rows[i].source);
-		if (strstr(error.text, rows[i].result) == NULL)
-			fail_msg("%.200s: '%s' is not in '%s'", rows[i].source,
-			    rows[i].result, error.text);
-		assert_int_equal(out.len, 0);
-	}
-}
-#define CHECK_ERRORS(context, rows) \
-	check_errors(context, rows, sizeof rows / sizeof *rows)
 
 static void
 html(void **state)
@@ -370,7 +292,7 @@ compile_errors(void **state)
 	    {"{{ x | append }}", "append takes 1 argument, not 0"},
 	    {"{{ x | truncate: 1, 'a', 2 }}", "truncate takes 0 to 2"},
 	    {"{{ x y }}", "unexpected 'y'"},
-	    {"{{ ${x} }}", "'$' is not Liquid"},
+	    {"{{ ${x} }}", "write {{ user.x }}"},
 	    {"{% if a = b %}{% endif %}", "write '=='"},
 	    {"{% if a %}", "'if' is never closed by 'endif'"},
 	    {"{% if a %}{% else if b %}{% endif %}", "'elsif'"},

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What tests of Liquid share: templates by the row, each with what comes out or
+ * with words of its error. The test has `partial` and sets `data`.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "templates/liquid/liquid.h"
+#include "templates/mem.h"
+
+static const char *partial(void *arg, const char *name, size_t *len);
+
+static json_t *data;
+static int lookups;
+
+static json_t *
+lookup(void *arg, const char *name)
+{
+	lookups++;
+	return json_object_get(data, name);
+}
+
+static const char *const safe_names[] = {"content", NULL};
+static json_t *keys; /* of hmac_sha256 */
+static const char *locale;
+static bool undefined_is_nil;
+static struct error error;
+static struct buf out;
+
+static int
+run(enum liquid_context context, const char *source)
+{
+	struct liquid_options options = {.name = "t.md",
+	    .context = context,
+	    .partial = partial,
+	    .keys = keys};
+	struct liquid_scope scope = {.lookup = lookup,
+	    .now_ms = 1774605600000, /* 27 March 2026, 10:00 UTC */
+	    .locale = locale,
+	    .undefined_is_nil = undefined_is_nil,
+	    .safe_names = safe_names};
+	struct liquid *l;
+	int rc = -1;
+
+	error = (struct error){0};
+	buf_truncate(&out, 0);
+	lookups = 0;
+	l = liquid_compile(source, strlen(source), &options, &error);
+	if (l != NULL)
+		rc = liquid_render(l, &scope, &out, &error);
+	liquid_free(l);
+	return rc;
+}
+
+/* Rows of template and output. */
+struct row {
+	const char *source, *result;
+};
+
+static void
+check(enum liquid_context context, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (run(context, rows[i].source) != 0)
+			fail_msg("%s: %s", rows[i].source, error.text);
+		assert_string_equal(buf_str(&out), rows[i].result);
+	}
+}
+#define CHECK(context, rows) check(context, rows, sizeof rows / sizeof *rows)
+
+/* Rows of template and part of the error's text. */
+static void
+check_errors(enum liquid_context context, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (run(context, rows[i].source) != -1)
+			fail_msg("no error: %.200s", rows[i].source);
+		if (strstr(error.text, rows[i].result) == NULL)
+			fail_msg("%.200s: '%s' is not in '%s'", rows[i].source,
+			    rows[i].result, error.text);
+		assert_int_equal(out.len, 0);
+	}
+}
+#define CHECK_ERRORS(context, rows) \
+	check_errors(context, rows, sizeof rows / sizeof *rows)
