@@ -46,6 +46,10 @@ static const struct setting worker_settings[] = {
 	NULL},
     {"variables", KIND_OBJECT, AT(variables), NULL, 0, 0,
 	"names for templates: app_url, product_name", NULL},
+    {"template_keys", KIND_OBJECT, AT(template_keys), NULL, 0, 0,
+	"secrets that templates sign with by name: {\"intercom\": "
+	"\"$INTERCOM_KEY\"} for {{ user.id | hmac_sha256: \"intercom\" }}",
+	NULL},
     {"quiet.from", KIND_TIME, AT(quiet_from_min), NULL, 0, 0,
 	"quiet hours, in the person's zone", NULL},
     {"quiet.to", KIND_TIME, AT(quiet_to_min), NULL, 0, 0,
