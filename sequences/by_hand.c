@@ -21,8 +21,8 @@ find_place(const struct rules *rules, const struct subject *s, const char *name,
 {
 	struct place *p = subject_place(s, name);
 
-	*q = known(
-	    p != NULL ? place_sequence(rules, p) : rules_sequence(rules, name),
+	*q = known(p != NULL ? place_sequence(rules, s, p)
+			     : rules_sequence(rules, name),
 	    name, e);
 	if (*q == NULL)
 		return NULL;

@@ -166,7 +166,8 @@ sequence_look(
 	struct place *p = subject_place(l->subject, q->name);
 
 	if (p != NULL)
-		place_look(l, place_sequence(l->rules, p), p, event);
+		place_look(
+		    l, place_sequence(l->rules, l->subject, p), p, event);
 	else if (event != NULL)
 		take_late_exits(l, q, event);
 	p = subject_place(l->subject, q->name);
@@ -175,7 +176,7 @@ sequence_look(
 	watch_look(l, q, event);
 	p = subject_place(l->subject, q->name);
 	if (p != NULL)
-		settle(l, place_sequence(l->rules, p), p);
+		settle(l, place_sequence(l->rules, l->subject, p), p);
 }
 
 /* Calls it for each sequence of the subject's kind, in the order of names. */
@@ -191,8 +192,8 @@ each_sequence(struct look *l, const struct event *event,
 }
 
 /*
- * Places whose sequence has no file any more: the older version that they are
- * pinned to goes on; others sleep, in case it comes back.
+ * Places whose sequence is not the subject's any more: the older version that
+ * they are pinned to goes on; others sleep, in case it comes back.
  */
 static void
 look_at_orphans(struct look *l, const struct event *event)
@@ -201,11 +202,14 @@ look_at_orphans(struct look *l, const struct event *event)
 
 	for (int i = 0; i < s->n_places; i++) {
 		struct place *p = &s->places[i];
-		const struct sequence *q = place_sequence(l->rules, p);
+		const struct sequence *q = place_sequence(l->rules, s, p);
+		const struct sequence *now =
+		    rules_sequence(l->rules, p->sequence);
 		int left = s->n_places;
 
-		if (rules_sequence(l->rules, p->sequence) != NULL)
-			continue;
+		if (now != NULL &&
+		    now->for_account == (s->kind == SUBJECT_ACCOUNT))
+			continue; /* each_sequence() looks at it */
 		if (q != NULL) {
 			place_look(l, q, p, event);
 			if (s->n_places == left)
@@ -345,7 +349,7 @@ begin_watches(
 	watch_baseline(l, q);
 	p = subject_place(l->subject, q->name);
 	if (p != NULL)
-		settle(l, place_sequence(l->rules, p), p);
+		settle(l, place_sequence(l->rules, l->subject, p), p);
 }
 
 static void

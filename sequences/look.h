@@ -143,9 +143,12 @@ void place_finish(struct look *, const struct sequence *, struct place *,
 void place_leave(
     struct look *, struct place *, int64_t at_ms, bool is_finished);
 
-/* The definition that the place goes by, or NULL when it is gone. */
+/*
+ * The definition that the place goes by, or NULL when it is gone. One for the
+ * other kind of subject is none.
+ */
 const struct sequence *place_sequence(
-    const struct rules *, const struct place *);
+    const struct rules *, const struct subject *, const struct place *);
 /*
  * A step by its id, in that version, or else as it is now, or else in the
  * newest older version that has it; *q is the definition. NULL: gone.

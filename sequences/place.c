@@ -137,12 +137,16 @@ find_version(const struct rules *rules, const char *name, int number)
 }
 
 const struct sequence *
-place_sequence(const struct rules *rules, const struct place *p)
+place_sequence(
+    const struct rules *rules, const struct subject *s, const struct place *p)
 {
-	const struct sequence *older =
-	    find_version(rules, p->sequence, p->version);
+	const struct sequence *q = find_version(rules, p->sequence, p->version);
 
-	return older != NULL ? older : rules_sequence(rules, p->sequence);
+	if (q == NULL)
+		q = rules_sequence(rules, p->sequence);
+	return q != NULL && q->for_account == (s->kind == SUBJECT_ACCOUNT)
+		   ? q
+		   : NULL;
 }
 
 static const struct step *

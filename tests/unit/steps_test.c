@@ -937,6 +937,21 @@ test_pin_without_a_file(void **state)
 	world_end(&w);
 }
 
+/* A file that is now about accounts is no user's sequence any more. */
+static void
+test_another_kind_of_subject(void **state)
+{
+	struct world w = world_begin(EDITION("follow", DAY_5));
+
+	event(&w, "03-02 10:00", "Go");
+	world_edit(&w, "{'for': 'account', 'enter': {'on': 'Go'}, 'steps': ["
+		       "{'id': 'a', 'send': 'a', 'to': 'cs-lead'}]}");
+	run_until(&w, "03-20 10:00");
+	assert_int_equal(w.user.wake_at_ms, 0);
+	expect(&w, "03-02 10:00 entered\n03-02 10:00 send a a\n");
+	world_end(&w);
+}
+
 /* A message of a step that only the older version has. */
 static void
 test_gate_of_a_version(void **state)
@@ -984,6 +999,7 @@ main(void)
 	    cmocka_unit_test(test_pin),
 	    cmocka_unit_test(test_pin_undone),
 	    cmocka_unit_test(test_pin_without_a_file),
+	    cmocka_unit_test(test_another_kind_of_subject),
 	    cmocka_unit_test(test_gate_of_a_version),
 	};
 
