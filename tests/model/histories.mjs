@@ -62,6 +62,7 @@ class Author {
 	constructor(seed, features) {
 		this.r = new Random(seed)
 		this.features = features
+		this.serial = 0
 	}
 
 	has(feature, p = 1) {
@@ -401,7 +402,7 @@ class Author {
 			return { ...q, steps }
 		default:
 			steps.splice(r.below(steps.length + 1), 0, this.step(metrics,
-				forAccount, `new-${r.below(1000)}`, r.between(0, 6)))
+				forAccount, `new-${++this.serial}`, r.between(0, 6)))
 			return { ...q, steps }
 		}
 	}
@@ -419,7 +420,8 @@ class Author {
 		const n = this.number(event)
 		const dirt = this.has('dirt', 0.15)
 		return {
-			n: dirt ? r.pick([String(n), 'high', null, true, '', [n], '1e3', '12x'])
+			n: dirt ? r.pick([String(n), 'high', null, true, '', [n], '1e3', '12x',
+				1e308, -1.7e308, '1e999', 9007199254740993])
 				: n,
 			...this.maybe(0.5, 'status', () => r.pick(['ok', 'failed'])),
 			...this.maybe(0.7, 'workflow', () =>
@@ -444,7 +446,7 @@ class Author {
 			...this.maybe(0.4, 'plan', () => r.pick(['free', 'pro', null])),
 			...this.maybe(0.5, 'seed', () => r.pick([true, true, false, null])),
 			...this.maybe(0.3, 'level', () => this.has('dirt', 0.2)
-				? r.pick(['3', 'top', null, true]) : r.between(0, 12) / 2),
+				? r.pick(['3', 'top', null, true, 1e300]) : r.between(0, 12) / 2),
 			...this.has('zones', 0.2) &&
 				{ timezone: r.pick([...ZONES, 'Mars/Olympus', null, 7]) },
 			...this.has('dates', 0.4) && { ends_at: this.dateTrait(now) },
@@ -464,7 +466,11 @@ class Author {
 		const { r } = this
 		const shape = r.next()
 		if (shape < 0.15) return 0
-		if (shape < 0.4) return r.between(1, 30 * 60) * 1000
+		// What definitions speak of, to the millisecond.
+		if (shape < 0.3)
+			return r.pick([30 * MINUTE, 2 * HOUR, 5 * HOUR, 6 * HOUR, DAY, 2 * DAY,
+				3 * DAY])
+		if (shape < 0.45) return r.between(1, 30 * 60) * 1000
 		if (shape < 0.8) return r.between(1, 24) * HOUR / 2 + r.below(1000)
 		return r.between(1, 4 * 24) * HOUR
 	}
@@ -509,10 +515,10 @@ class Author {
 			const down = this.has('down', 0.06) && { down: true }
 			now += this.gap() + (down ? r.between(0, 60) * HOUR : 0)
 			if (i === sweepAt) steps.push({ now, sweep: true })
-			if (this.has('reloads', 0.03)) {
+			if (this.has('reloads', 0.04)) {
 				definitions.push(this.edited(definitions.at(-1)))
 				steps.push({ now, reload: definitions.length - 1, ...down })
-				sweepAt = i + r.pick([1, 1, 4, 12])
+				sweepAt = i + r.pick([1, 1, 4, 12, 30])
 				continue
 			}
 			const step = { ...this.arrival(now, users, accounts, tracks), ...down }

@@ -517,13 +517,12 @@ class World {
 		const current = this.windowed(metric, samples)
 		const numbers = current.map((s) => numberOf(s.value))
 			.filter((n) => n !== undefined)
-		const total = numbers.reduce((a, b) => a + b, 0)
 		const time = (ms) => timeText(this.zone(subject), ms)
 
 		switch (metric.kind) {
 		case 'count': return current.length
-		case 'sum': return total
-		case 'avg': return numbers.length > 0 ? total / numbers.length : null
+		case 'sum': return this.total(metric, current).sum
+		case 'avg': return this.total(metric, current).mean
 		case 'min': return numbers.length > 0 ? Math.min(...numbers) : null
 		case 'max': return numbers.length > 0 ? Math.max(...numbers) : null
 		case 'first': return samples.length === 0 ? null
@@ -534,6 +533,25 @@ class World {
 			.filter(isScalar).map(String)).size
 		default: return this.latest(samples)
 		}
+	}
+
+	// What would bring the sum of a bucket beyond the largest double is ignored;
+	// a window whose buckets together do has no value.
+	total(metric, samples) {
+		const cells = new Map()
+		for (const { at, value } of samples) {
+			const n = numberOf(value)
+			const end = metric.window && this.bucketEnd(metric, at)
+			const { sum, count } = cells.get(end) ?? { sum: 0, count: 0 }
+			if (n !== undefined && Number.isFinite(sum + n))
+				cells.set(end, { sum: sum + n, count: count + 1 })
+		}
+		const ends = [...cells.keys()].sort((a, b) => a - b)
+		const sum = ends.reduce((total, end) => total + cells.get(end).sum, 0)
+		const count = ends.reduce((total, end) => total + cells.get(end).count, 0)
+		return Number.isFinite(sum)
+			? { sum, mean: count > 0 ? sum / count : null }
+			: { sum: null, mean: null }
 	}
 
 	// Of two at the same moment the one that came later.
@@ -996,11 +1014,14 @@ class World {
 		return !(applies && step.stops)
 	}
 
-	// While it is paused nothing is decided.
+	// While it is paused nothing is decided, and no wait begins.
 	rest(subject, q, place) {
 		const step = this.nextStep(q, place)
-		place.due = step === undefined ? place.pausedUntil
-			: this.stepMoment(subject, q, place, step).due
+		const hasBegun = step !== undefined &&
+			(step.wait === undefined || place.waitsAt === step.id)
+		place.waitsAt = hasBegun ? step.id : null
+		place.due = hasBegun ? this.stepMoment(subject, q, place, step).due
+			: place.pausedUntil
 	}
 
 	advance(subject, q, place) {

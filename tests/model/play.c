@@ -386,23 +386,27 @@ open_pair(struct world *w, struct person *p)
 	p->is_replayed = true;
 }
 
+/* A minimum or maximum that is not known is worked out in the same call. */
 static void
 recount(struct world *w, struct person *account)
 {
 	if (account == NULL ||
-	    !engine_wants_recount(w->rules, open_person(account)))
+	    !engine_wants_recount(w->rules, &account->subject))
 		return;
 	engine_recount_begin(w->rules, &account->subject);
-	for (int i = 0; i < w->n_people; i++)
-		if (w->people[i]->account == account && !w->people[i]->is_gone)
-			engine_recount(w->rules, &account->subject,
-			    open_person(w->people[i]));
+	for (int i = 0; i < w->n_people; i++) {
+		struct person *member = w->people[i];
+		bool was_open = member->is_open;
+
+		if (member->account != account || member->is_gone)
+			continue;
+		engine_recount(
+		    w->rules, &account->subject, open_person(member));
+		if (!was_open)
+			close_person(member);
+	}
 	engine_wake(
 	    w->rules, &account->subject, NULL, w->now_ms, &w->decisions);
-	for (int i = 0; i < w->n_people; i++)
-		if (w->people[i] != account)
-			close_person(w->people[i]);
-	show(w, "recount", account, NULL);
 }
 
 static void
@@ -413,8 +417,8 @@ wake(struct world *w, struct person *p, const char *call)
 	    p->account != NULL ? &p->account->subject : NULL, w->now_ms,
 	    &w->decisions);
 	p->subject.state_changed = true;
-	show(w, call, p, p->account);
 	recount(w, p->kind == SUBJECT_ACCOUNT ? p : p->account);
+	show(w, call, p, p->account);
 }
 
 /* Who is due first, by that time; of several the one who came first. */
@@ -490,9 +494,9 @@ leave(struct world *w, struct person *p)
 	engine_leave(
 	    w->rules, &p->subject, &account->subject, w->now_ms, &w->decisions);
 	p->account = NULL;
+	recount(w, account);
 	show(w, "leave", account, NULL);
 	close_person(p);
-	recount(w, account);
 }
 
 static void
@@ -532,8 +536,8 @@ arrive(struct world *w, json_t *step)
 	    &w->decisions);
 	if (name != NULL)
 		store_event(w, p, &e);
-	show(w, "apply", p, p->account);
 	recount(w, p->account);
+	show(w, "apply", p, p->account);
 }
 
 static void
