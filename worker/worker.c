@@ -47,6 +47,7 @@ struct worker {
 	struct event *turn_event, *gather, *timer, *signals[2], *reload;
 	struct server *server;
 	struct workspace *workspace;
+	char *store;	  /* its path, that of the start */
 	char *known;	  /* the definitions that the store has; NULL: none */
 	bool is_prepared; /* ... and they are those of the workspace */
 	struct sweep sweep;
@@ -610,11 +611,10 @@ know_store(struct worker *w)
 static int
 open_store(struct worker *w)
 {
-	const char *path = w->workspace->settings->store;
 	struct queue_error error;
 
-	folders_make(path, 0700); /* or opening it says what is wrong */
-	w->queue = queue_open(path, QUEUE_WORKER, &error);
+	folders_make(w->store, 0700); /* or opening it says what is wrong */
+	w->queue = queue_open(w->store, QUEUE_WORKER, &error);
 	if (w->queue == NULL) {
 		log_error("%s", error.text);
 		w->exit_code = exit_code_of(error.what);
@@ -632,7 +632,7 @@ open_store(struct worker *w)
 	}
 	w->exit_code = EX_OK;
 	w->must_recover = true;
-	w->checkpoint = checkpoint_start(path);
+	w->checkpoint = checkpoint_start(w->store);
 	look_ahead(w);
 	lanes_look(&w->lanes, w->queue);
 	want_turn(w);
@@ -807,6 +807,7 @@ stop(struct worker *w)
 		event_base_free(w->base);
 	workspace_release(w->workspace);
 	free(w->known);
+	free(w->store);
 }
 
 int
@@ -817,6 +818,7 @@ worker_run(const struct worker_options *options)
 	w.workspace = load(options, NULL, false);
 	if (w.workspace == NULL)
 		return EX_CONFIG;
+	w.store = xstrdup(w.workspace->settings->store);
 	log_open(w.workspace->settings->log_json, LOG_INFO);
 	if (options->test_clock_ms != 0)
 		w.clock = (struct clock){true, options->test_clock_ms};
