@@ -25,19 +25,50 @@ is_host_char(char c)
 
 /*
  * Would a mail client take this word for a top-level domain? All of two and
- * three letters may be one; of the longer ones, those seen in spam.
+ * three letters may be one; of the longer ones, the common words among them.
  */
 static bool
 is_domain(const char *word, size_t len)
 {
-	static const char *const known[] = {"info", "name", "mobi", "shop",
-	    "site", "store", "online", "club", "live", "link", "click", "life",
-	    "work", "world", "today", "space", "website", "tech", "cloud",
-	    "page", "blog", "news", "chat", "host", "fund", "bank", "loan",
-	    "game", "games", "bond", "quest", "monster", "example", "email",
-	    "digital", "agency", "company", "center", "support", "social",
-	    "network", "solutions", "services", "finance", "casino", "money",
-	    "rocks", "guru", "icu", "zone", "land", "house", "media"};
+	static const char *const known[] = {"academy", "accountant", "adult",
+	    "agency", "associates", "autos", "bank", "beauty", "best", "bingo",
+	    "blog", "boats", "bond", "business", "buzz", "cafe", "camp",
+	    "capital", "care", "cars", "casa", "cash", "casino", "center",
+	    "chat", "christmas", "church", "city", "click", "clinic", "cloud",
+	    "club", "coach", "codes", "coffee", "community", "company",
+	    "computer", "consulting", "coupons", "credit", "cricket", "cyou",
+	    "date", "dating", "deals", "delivery", "dental", "design",
+	    "digital", "direct", "directory", "discount", "download", "earth",
+	    "education", "email", "energy", "estate", "events", "example",
+	    "exchange", "expert", "express", "faith", "family", "fans", "farm",
+	    "fashion", "finance", "financial", "fish", "fitness", "football",
+	    "forex", "forsale", "foundation", "fund", "gallery", "game",
+	    "games", "garden", "gifts", "global", "gold", "graphics", "group",
+	    "guide", "guitars", "guru", "hair", "health", "help", "hockey",
+	    "holiday", "home", "homes", "host", "hosting", "house", "immo",
+	    "industries", "info", "institute", "insurance", "international",
+	    "invest", "investments", "jewelry", "jobs", "kitchen", "land",
+	    "lawyer", "lease", "legal", "life", "lighting", "limited", "limo",
+	    "link", "live", "loan", "loans", "love", "ltda", "makeup",
+	    "management", "market", "marketing", "media", "memorial", "mobi",
+	    "moda", "money", "monster", "mortgage", "motorcycles", "movie",
+	    "museum", "name", "network", "news", "online", "partners", "parts",
+	    "party", "pharmacy", "phone", "photo", "photography", "photos",
+	    "pics", "pictures", "pink", "pizza", "place", "plus", "poker",
+	    "porn", "press", "productions", "promo", "properties", "property",
+	    "quest", "racing", "realty", "recipes", "rent", "rentals", "repair",
+	    "report", "republican", "rest", "restaurant", "rich", "review",
+	    "reviews", "rocks", "sale", "salon", "school", "science",
+	    "security", "services", "sexy", "shoes", "shop", "shopping", "show",
+	    "singles", "site", "skin", "social", "software", "solar",
+	    "solutions", "space", "sport", "stock", "store", "stream", "studio",
+	    "style", "supply", "support", "surf", "surgery", "systems",
+	    "tattoo", "tech", "technology", "tennis", "tips", "tires", "today",
+	    "tools", "tours", "town", "toys", "trade", "trading", "training",
+	    "travel", "university", "vacations", "ventures", "video", "villas",
+	    "vision", "vodka", "vote", "voyage", "watch", "webcam", "website",
+	    "wedding", "wiki", "wine", "work", "works", "world", "yachts",
+	    "yoga", "zone"};
 
 	if (len >= 4 && strncasecmp(word, "xn--", 4) == 0)
 		return true;

@@ -73,22 +73,23 @@ literal_word(struct span name, struct value *v)
 _Noreturn static void
 braze_name(struct parser *p, struct span root)
 {
-	const char *at = p->lex.text, *from = at + 2, *end = from;
-	const char *here = "user.";
+	const char *at = p->lex.text, *from = at + 2;
+	struct value name = value_text("name", 4);
+	struct value of = value_text(root.text, root.len);
+	const char *end = from;
 
-	while (end < p->lex.end && *end != '}' && *end != ' ')
+	while (end < p->lex.end && *end != '}' && !is_space(*end))
 		end++;
-	if (root.len > 0 &&
-	    memcmp(root.text, "custom_attribute", root.len) != 0)
-		here = "event.";
-	if (end - from == 28 &&
-	    memcmp(from, "set_user_to_unsubscribed_url", 28) == 0)
+	if (end > from)
+		name = value_text(from, (size_t)(end - from));
+	if (value_is(name, "set_user_to_unsubscribed_url"))
 		parse_fail(p, at, "write {{ unsubscribe_url }}");
-	if (root.len == 14 && memcmp(root.text, "content_blocks", 14) == 0)
+	if (value_is(of, "content_blocks"))
 		parse_fail(p, at, "write {%% render \"%.*s\" %%}",
-		    (int)(end - from), from);
-	parse_fail(p, at, "'${' is not Liquid: write {{ %s%.*s }}", here,
-	    end > from ? (int)(end - from) : 4, end > from ? from : "name");
+		    (int)name.len, name.text);
+	parse_fail(p, at, "'${' is not Liquid: write {{ %s.%.*s }}",
+	    of.len == 0 || value_is(of, "custom_attribute") ? "user" : "event",
+	    (int)name.len, name.text);
 }
 
 /* .name and [key], as many as there are. */

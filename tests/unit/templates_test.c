@@ -301,6 +301,40 @@ locales_fall_back(void **state)
 	assert_null(templates_names(w->set)[2]);
 }
 
+/* The variant's language, in the person's own way of it. */
+static void
+dates_are_in_the_templates_language(void **state)
+{
+	struct workspace *w = *state;
+	static const struct {
+		const char *person, *template, *date;
+	} cases[] = {{"de-CH", "de", "März 1’000"}, {"fr", "de", "März 1.000"},
+	    {"de", NULL, "März 1.000"}, {"xx", NULL, "March 1,000"},
+	    {NULL, "de", "März 1.000"}, {"den", "de", "März 1.000"}};
+
+	put(w, "a.md", "Subject: {{ '2026-03-01' | date: '%B' }}\n\nx");
+	put(w, "a.de.md",
+	    "Subject: {{ '2026-03-01' | date: '%B' }} {{ 1000 | number }}\n\n"
+	    "x");
+	put(w, "b.md",
+	    "Subject: {{ '2026-03-01' | date: '%B' }} {{ 1000 | number }}\n\n"
+	    "x");
+	load_clean(w);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct email m;
+		json_t *user = json_object_get(w->scope, "user");
+
+		json_object_del(user, "locale");
+		if (cases[i].person != NULL)
+			json_object_set_new(
+			    user, "locale", json_string(cases[i].person));
+		m = render(w, cases[i].template != NULL ? "a" : "b",
+		    cases[i].template);
+		assert_string_equal(buf_str(&m.subject), cases[i].date);
+		email_free(&m);
+	}
+}
+
 static void
 header_mistakes_are_named(void **state)
 {
@@ -575,6 +609,7 @@ main(void)
 	    TEST(the_footer_adds_what_is_missing),
 	    TEST(layouts_are_chosen),
 	    TEST(locales_fall_back),
+	    TEST(dates_are_in_the_templates_language),
 	    TEST(header_mistakes_are_named),
 	    TEST(names_must_be_one_template_each),
 	    TEST(lines_are_those_of_the_file),
