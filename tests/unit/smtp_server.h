@@ -4,8 +4,8 @@
 
 /*
  * smtp_server - an SMTP server in threads of the test, that does as it is told.
- * It accepts everything, except where a rule says otherwise. All functions are
- * static: a test includes the whole of it.
+ * It accepts everything, except where a rule says otherwise, and writes down
+ * what it was told. All functions are static: a test includes the whole of it.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <openssl/ssl.h>
 
@@ -27,10 +27,12 @@
 
 /*
  * `at` is how a line of the client begins, or "GREETING" or "BODY" (the final
- * dot). nth: which one of these, over all connections, from 1;
- * 0: each. The reply has its line ends; or it is something to do: "!close";
- * "!silent": read on, never answer; "!stall": answer 354, but read the data
- * only after server_resume().
+ * dot). nth: which one of these, over all connections, from 1; 0: each. The
+ * reply has its line ends; or it is something to do: "!close"; "!reset": the
+ * same with a RST; "!silent": read on, never answer; "!stall": answer 354, but
+ * read the data only after server_resume(); "!cut": answer 354 and hang up in
+ * the middle of the data; "!deaf": a good answer, and nothing after it (to
+ * STARTTLS: no handshake).
  */
 struct rule {
 	const char *at;
@@ -44,7 +46,7 @@ struct received {
 	int connection;
 };
 
-enum { MAX_RECEIVED = 20000, MAX_CONNECTIONS = 1000, MAX_RULES = 8 };
+enum { MAX_RECEIVED = 20000, MAX_CONNECTIONS = 1000, MAX_RULES = 16 };
 
 struct server {
 	const struct rule *rules; /* ends with an empty one; may be NULL */
@@ -64,6 +66,8 @@ struct server {
 	int n_connections, open, most_open, n_received, n_mails;
 	struct received *received;
 	char sni[100];
+	struct buf said; /* lines of the clients; "(message)" for one */
+	int segments;	 /* that carried data, of connections that ended */
 };
 
 struct peer {
@@ -110,14 +114,23 @@ peer_line(struct peer *p, struct buf *out)
 	return -1;
 }
 
+/* After 421 the server hangs up (RFC 5321 section 3.8). */
 static int
 peer_say(struct peer *p, const char *text)
 {
 	int len = strlen(text);
+	int sent = p->ssl != NULL ? SSL_write(p->ssl, text, len)
+				  : send(p->fd, text, len, MSG_NOSIGNAL);
 
-	if (p->ssl != NULL)
-		return SSL_write(p->ssl, text, len) == len ? 0 : -1;
-	return send(p->fd, text, len, MSG_NOSIGNAL) == len ? 0 : -1;
+	return sent == len && strncmp(text, "421", 3) != 0 ? 0 : -1;
+}
+
+static void
+server_note(struct server *s, const char *line)
+{
+	pthread_mutex_lock(&s->lock);
+	buf_addf(&s->said, "%.*s\n", (int)strcspn(line, "\r\n"), line);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static const char *
@@ -135,18 +148,28 @@ server_reply(struct server *s, const char *line, const char *usual)
 	return usual;
 }
 
+/* The connection is at its end, one way or the other. */
+static int
+peer_misbehave(struct peer *p, const char *how)
+{
+	struct linger at_once = {1, 0};
+
+	if (strcmp(how, "!silent") == 0)
+		while (peer_fill(p) == 0)
+			;
+	else if (strcmp(how, "!reset") == 0)
+		setsockopt(
+		    p->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	return -1;
+}
+
 /* Returns -1 when the connection is at its end. */
 static int
 peer_answer(struct peer *p, const char *line, const char *usual)
 {
 	const char *reply = server_reply(p->server, line, usual);
-	struct buf rest = {0};
 
-	if (strcmp(reply, "!silent") == 0)
-		while (peer_line(p, &rest) == 0)
-			;
-	buf_free(&rest);
-	return reply[0] == '!' ? -1 : peer_say(p, reply);
+	return reply[0] == '!' ? peer_misbehave(p, reply) : peer_say(p, reply);
 }
 
 static void
@@ -179,12 +202,10 @@ peer_body(struct peer *p, struct buf *data)
 	const char *usual = "250 2.0.0 Ok: queued as 4TEST\r\n";
 	const char *reply = server_reply(p->server, "BODY", usual);
 
+	server_note(p->server, "(message)");
 	if (strncmp(reply, "250", 3) == 0)
 		server_take(p, data);
-	if (strcmp(reply, "!silent") == 0)
-		while (peer_fill(p) == 0)
-			;
-	return reply[0] == '!' ? -1 : peer_say(p, reply);
+	return reply[0] == '!' ? peer_misbehave(p, reply) : peer_say(p, reply);
 }
 
 static int
@@ -197,13 +218,18 @@ peer_data(struct peer *p)
 	struct buf line = {0}, data = {0};
 	int rc = 0;
 
-	if (reply[0] == '!' && strcmp(reply, "!stall") != 0)
-		return -1;
+	bool stalls = strcmp(reply, "!stall") == 0;
+	bool cuts = strcmp(reply, "!cut") == 0;
+
+	if (reply[0] == '!' && !stalls && !cuts)
+		return peer_misbehave(p, reply);
 	if (peer_say(p, reply[0] == '!' ? usual : reply) < 0)
 		return -1;
-	if (reply[0] == '!')
+	if (stalls)
 		server_wait_resumed(p->server);
-	else if (reply[0] != '3')
+	else if (cuts)
+		return peer_line(p, &line), buf_free(&line), -1;
+	else if (strstr(reply, "354") == NULL)
 		return 0;
 	while (
 	    (rc = peer_line(p, &line)) == 0 && strcmp(line.data, ".\r\n") != 0)
@@ -235,9 +261,16 @@ peer_secure(struct peer *p)
 static int
 peer_starttls(struct peer *p)
 {
-	if (peer_answer(p, "STARTTLS", "220 go on\r\n") < 0)
+	static const char go[] = "220 go on\r\n";
+	const char *reply = server_reply(p->server, "STARTTLS", go);
+
+	if (strcmp(reply, "!deaf") == 0)
+		return peer_say(p, go), peer_misbehave(p, "!silent");
+	if (reply[0] == '!')
+		return peer_misbehave(p, reply);
+	if (peer_say(p, reply) < 0)
 		return -1;
-	return peer_secure(p);
+	return reply[0] == '2' ? peer_secure(p) : 0;
 }
 
 static int
@@ -269,7 +302,7 @@ peer_rcpt(struct peer *p, const char *line)
 	if (reply[0] == '2')
 		snprintf(p->to, sizeof p->to, "%.*s",
 		    (int)strcspn(line + 9, ">"), line + 9);
-	return reply[0] == '!' ? -1 : peer_say(p, reply);
+	return reply[0] == '!' ? peer_misbehave(p, reply) : peer_say(p, reply);
 }
 
 /* Before the client can know of it, and open another. */
@@ -293,6 +326,7 @@ peer_quit(struct peer *p)
 static int
 peer_command(struct peer *p, const char *line)
 {
+	server_note(p->server, line);
 	if (strncmp(line, "EHLO", 4) == 0)
 		return peer_ehlo(p);
 	if (strncmp(line, "STARTTLS", 8) == 0)
@@ -305,7 +339,9 @@ peer_command(struct peer *p, const char *line)
 		return peer_quit(p);
 	if (strncmp(line, "RCPT", 4) == 0)
 		return peer_rcpt(p, line);
-	return peer_answer(p, line, "250 2.1.5 Ok\r\n");
+	if (strncmp(line, "AUTH", 4) == 0)
+		return peer_answer(p, line, "235 2.7.0 welcome\r\n");
+	return peer_answer(p, line, "250 2.0.0 Ok\r\n");
 }
 
 static void *
@@ -313,6 +349,8 @@ peer_run(void *arg)
 {
 	struct peer *p = arg;
 	struct server *s = p->server;
+	struct tcp_info tcp = {0};
+	socklen_t tcp_len = sizeof tcp;
 	struct buf line = {0};
 
 	if ((!s->implicit || peer_secure(p) == 0) &&
@@ -323,7 +361,9 @@ peer_run(void *arg)
 	buf_free(&line);
 	SSL_free(p->ssl);
 	peer_leave(p);
+	getsockopt(p->fd, IPPROTO_TCP, TCP_INFO, &tcp, &tcp_len);
 	pthread_mutex_lock(&s->lock);
+	s->segments += (int)tcp.tcpi_data_segs_in;
 	s->fds[p->number] = -1;
 	pthread_mutex_unlock(&s->lock);
 	close(p->fd);
@@ -360,27 +400,47 @@ server_run(void *arg)
 	return NULL;
 }
 
-/* Has a port of 127.0.0.1, which refuses until the start. Small buffers: a
- * stall is soon felt. */
+/*
+ * A port of the loopback, which refuses until listen(). Small buffers: a stall
+ * is soon felt. Returns -1 when there is no such loopback.
+ */
+static int
+server_bind(struct server *s, int family)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in ip4;
+		struct sockaddr_in6 ip6;
+	} a = {.any.sa_family = (sa_family_t)family};
+	socklen_t len = family == AF_INET ? sizeof a.ip4 : sizeof a.ip6;
+	int bytes = 16 * 1024;
+
+	if (family == AF_INET)
+		a.ip4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		a.ip6.sin6_addr = in6addr_loopback;
+	if (s->listener > 0)
+		close(s->listener);
+	s->listener = socket(family, SOCK_STREAM, 0);
+	setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+	if (bind(s->listener, &a.any, len) < 0 ||
+	    getsockname(s->listener, &a.any, &len) < 0)
+		return -1;
+	s->port = ntohs(a.ip4.sin_port); /* at the same place in both */
+	return 0;
+}
+
 static struct server *
 server_open(const struct rule *rules)
 {
 	struct server *s = xcalloc(1, sizeof *s);
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof a;
-	int bytes = 16 * 1024;
 
 	s->rules = rules;
 	s->received = xcalloc(MAX_RECEIVED, sizeof *s->received);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->listener = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-	if (bind(s->listener, (struct sockaddr *)&a, sizeof a) < 0 ||
-	    getsockname(s->listener, (struct sockaddr *)&a, &len) < 0)
+	if (server_bind(s, AF_INET) < 0)
 		abort();
-	s->port = ntohs(a.sin_port);
 	return s;
 }
 
@@ -438,6 +498,7 @@ server_free(struct server *s)
 		free(s->received[i].data);
 	}
 	free(s->received);
+	buf_free(&s->said);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	SSL_CTX_free(s->tls);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 
@@ -42,6 +43,15 @@ struct session {
 	bool works;	   /* MAIL was answered */
 };
 
+/* How long an answer may take: so many of the channel's timeouts. */
+static void
+set_patience(struct session *s, int timeouts)
+{
+	long seconds = (long)timeouts * s->channel->timeout_ms / 1000;
+
+	curl_easy_setopt(s->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, seconds);
+}
+
 static size_t
 on_read(char *out, size_t size, size_t n, void *arg)
 {
@@ -53,6 +63,8 @@ on_read(char *out, size_t size, size_t n, void *arg)
 	s->eof = len == 0;
 	memcpy(out, s->mime.data + s->given, len);
 	s->given += len;
+	if (s->given == s->mime.len)
+		set_patience(s, SMTP_FINAL_TIMEOUTS);
 	return len;
 }
 
@@ -128,11 +140,10 @@ static void
 set_timeouts(struct session *s)
 {
 	long ms = s->channel->timeout_ms;
-	long final_s = SMTP_FINAL_TIMEOUTS * ms / 1000;
 
 	curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT_MS, ms);
-	curl_easy_setopt(s->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, final_s);
-	curl_easy_setopt(s->curl, CURLOPT_LOW_SPEED_TIME, final_s);
+	curl_easy_setopt(
+	    s->curl, CURLOPT_LOW_SPEED_TIME, SMTP_FINAL_TIMEOUTS * ms / 1000);
 	curl_easy_setopt(s->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 }
 
@@ -154,6 +165,7 @@ session_open(struct session *s)
 		curl_easy_setopt(curl, CURLOPT_USERNAME, s->channel->user);
 		curl_easy_setopt(curl, CURLOPT_PASSWORD, s->channel->password);
 	}
+	curl_easy_setopt(curl, CURLOPT_SASL_IR, 1L); /* saves a round trip */
 	curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(curl, CURLOPT_READDATA, s);
@@ -172,6 +184,7 @@ perform(struct session *s, const struct delivery *d)
 	struct curl_slist *to = curl_slist_append(NULL, d->address);
 	CURLcode rc;
 
+	set_patience(s, 1);
 	s->given = 0;
 	s->eof = false;
 	s->why[0] = '\0';
@@ -210,13 +223,17 @@ judge(const struct session *s, struct verdict *v)
 }
 
 static void
-blame_lane(struct session *s, bool login)
+blame_lane(struct session *s, CURLcode rc, bool login)
 {
-	const struct heard *h = &s->other;
+	const struct heard *h = s->mail.code >= 400 ? &s->mail : &s->other;
 	char text[400], words[200];
 
 	smtp_one_line(words, sizeof words, h->code >= 400 ? h->text : s->why);
-	if (h->code >= 400)
+	if (rc == CURLE_OPERATION_TIMEDOUT)
+		snprintf(text, sizeof text,
+		    "%.100s:%d does not answer within %d s", s->channel->host,
+		    s->channel->port, s->channel->timeout_ms / 1000);
+	else if (h->code >= 400)
 		snprintf(text, sizeof text, "%.100s:%d %s: %d %s",
 		    s->channel->host, s->channel->port,
 		    login ? "refuses the login" : "refuses", h->code, words);
@@ -240,10 +257,22 @@ send_one(struct session *s, struct delivery *d)
 		smtp_lane_works(s->slot->lane);
 	}
 	if (login || !s->works)
-		blame_lane(s, login);
+		blame_lane(s, rc, login);
 	buf_free(&s->mime);
 	smtp_lane_give(s->slot, d);
 	return o == SMTP_NEVER_TRIED || login ? -1 : 0;
+}
+
+/* QUIT is said; curl would wait two minutes for the answer, which is none. */
+static void
+session_close(struct session *s)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	curl_easy_getinfo(s->curl, CURLINFO_ACTIVESOCKET, &fd);
+	if (fd != CURL_SOCKET_BAD)
+		shutdown(fd, SHUT_RD);
+	curl_easy_cleanup(s->curl);
 }
 
 int
@@ -264,6 +293,6 @@ smtp_curl_run(struct smtp_slot *slot, struct delivery *first)
 		 (d = smtp_lane_take(slot, 0, SMTP_IDLE_MS)) != NULL);
 	if (s.works)
 		smtp_lane_closed(slot->lane);
-	curl_easy_cleanup(s.curl);
+	session_close(&s);
 	return rc == 0 || s.works ? 0 : -1;
 }

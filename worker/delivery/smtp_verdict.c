@@ -120,17 +120,6 @@ quote(const struct smtp_reply *r, struct verdict *v)
 	smtp_one_line(v->text, sizeof v->text, r->text);
 }
 
-/* RFC 5321 section 4.2.1: 4yz may be tried again, 5yz not. */
-static void
-refused(const struct smtp_reply *r, struct verdict *v)
-{
-	quote(r, v);
-	v->what = r->code / 100 == 5 ? VERDICT_REFUSED : VERDICT_RETRY;
-	v->slows_channel =
-	    r->code == 421 ||
-	    (r->code / 100 == 4 && strncmp(v->enhanced_status, "4.7.", 4) == 0);
-}
-
 /*
  * Replies that say nobody is there. Policy (the rest of 5.7.x) is about us, not
  * about the address, and a full mailbox (5.2.2) gets emptied.
@@ -147,31 +136,57 @@ is_dead_status(const char *status)
 	return false;
 }
 
+static bool
+mentions(const char *text, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strcasestr(text, *words) != NULL)
+			return true;
+	return false;
+}
+
 /* Without an enhanced code the words have to do. */
 static bool
-is_dead_text(int code, const char *text)
+is_policy(const struct verdict *v)
 {
-	static const char *const about_us[] = {"spam", "block", "black", "deny",
+	static const char *const words[] = {"spam", "block", "black", "deny",
 	    "denied", "policy", "reputation", "relay", "rcpthosts", "sender",
-	    "spf", "dkim", "dmarc", "auth", "quota", "full", "rate ", "limit",
-	    NULL};
+	    "spf", "dkim", "dmarc", "auth", "rate ", "limit", NULL};
 
-	if (code != 550 && code != 551 && code != 553)
-		return false;
-	for (int i = 0; about_us[i] != NULL; i++)
-		if (strcasestr(text, about_us[i]) != NULL)
-			return false;
-	return true;
+	if (v->enhanced_status[0] != '\0')
+		return strncmp(v->enhanced_status, "5.7.", 4) == 0 &&
+		       !is_dead_status(v->enhanced_status);
+	return mentions(v->text, words);
+}
+
+static bool
+is_dead(const struct verdict *v)
+{
+	static const char *const full[] = {"quota", "full", NULL};
+
+	if (v->enhanced_status[0] != '\0')
+		return is_dead_status(v->enhanced_status);
+	return (v->code == 550 || v->code == 551 || v->code == 553) &&
+	       !is_policy(v) && !mentions(v->text, full);
+}
+
+/* RFC 5321 section 4.2.1: 4yz may be tried again, 5yz not. */
+static void
+refused(const struct smtp_reply *r, struct verdict *v)
+{
+	quote(r, v);
+	v->what = r->code / 100 == 5 ? VERDICT_REFUSED : VERDICT_RETRY;
+	v->is_policy = v->what == VERDICT_REFUSED && is_policy(v);
+	v->slows_channel =
+	    r->code == 421 ||
+	    (r->code / 100 == 4 && strncmp(v->enhanced_status, "4.7.", 4) == 0);
 }
 
 static void
 recipient_refused(const struct smtp_reply *rcpt, struct verdict *v)
 {
 	refused(rcpt, v);
-	if (v->what == VERDICT_REFUSED)
-		v->address_is_dead = v->enhanced_status[0] != '\0'
-					 ? is_dead_status(v->enhanced_status)
-					 : is_dead_text(v->code, v->text);
+	v->address_is_dead = v->what == VERDICT_REFUSED && is_dead(v);
 }
 
 static void

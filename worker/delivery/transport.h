@@ -40,6 +40,7 @@ struct verdict {
 	int64_t retry_after_ms;	  /* asked for by the other side; 0: none */
 	bool slows_channel;   /* 421, 4.7.x, 429: the channel must wait too */
 	bool address_is_dead; /* hard bounce at RCPT: never again */
+	bool is_policy;	      /* refused for what we are, or what we say */
 };
 
 /* One claimed message on its way. The transport's until the verdict. */
