@@ -233,12 +233,25 @@ rules_definitions(const struct rules *rules, struct buf *out)
 		if (rules->sequences[i].is_pinned)
 			add_version(versions, &rules->sequences[i]);
 	for (int i = 0; i < rules->n_pinned; i++)
-		add_version(versions, &rules->pinned[i]);
+		if (!rules->pinned[i].is_unused)
+			add_version(versions, &rules->pinned[i]);
 	json_object_set_new(all, "versions", versions);
 	text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
 	buf_adds(out, text);
 	free(text);
 	json_decref(all);
+}
+
+void
+rules_keep_versions(struct rules *rules, const int *versions, int n)
+{
+	for (int i = 0; i < rules->n_pinned; i++) {
+		struct sequence *q = &rules->pinned[i];
+
+		q->is_unused = true;
+		for (int k = 0; k < n; k++)
+			q->is_unused &= q->number != versions[k];
+	}
 }
 
 int

@@ -56,6 +56,11 @@ void rules_free(struct rules *);
  * definitions of pinned sequences that people may still be in.
  */
 void rules_definitions(const struct rules *, struct buf *out);
+/*
+ * Everybody has been looked at, and these are the versions (place->version)
+ * that somebody is in: the text leaves out the other older ones from now on.
+ */
+void rules_keep_versions(struct rules *, const int *versions, int n);
 int rules_newest(const struct rules *); /* the highest number */
 
 /*

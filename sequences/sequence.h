@@ -135,6 +135,7 @@ struct sequence {
 	bool is_pinned; /* edits: people inside finish what they entered */
 	int number;	/* of this definition (rules.h) */
 	char *text;	/* canonical JSON of the file */
+	bool is_unused; /* an older version that nobody is in */
 	struct triggers enter, exit, pause, goal; /* goal: at most one */
 	struct hours hours;
 	int64_t grace_ms;

@@ -3,10 +3,12 @@
  * sweep - see the header. Accounts come only after all users: their metrics are
  * made of what users did and of what users are (rules.h, rules_is_settled()).
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "templates/buf.h"
 #include "templates/json_text.h"
+#include "templates/mem.h"
 #include "worker/log.h"
 #include "worker/sweep.h"
 
@@ -24,12 +26,32 @@ sweep_known(struct queue *q, const char **text)
 	return queue_setting_get(q, DEFINITIONS, text);
 }
 
+static void
+note_version(struct sweep *s, int version)
+{
+	for (int i = 0; i < s->n_versions; i++)
+		if (s->versions[i] == version)
+			return;
+	s->versions = list_room(
+	    s->versions, s->n_versions, &s->cap_versions, sizeof *s->versions);
+	s->versions[s->n_versions++] = version;
+}
+
+static void
+note_versions(struct sweep *s, const struct subject *subject)
+{
+	for (int i = 0; i < subject->n_places; i++)
+		if (subject->places[i].version != 0)
+			note_version(s, subject->places[i].version);
+}
+
 /* Returns 0, or -1; `is_there` says whether one is under way. */
 static int
 load_position(struct sweep *s, struct queue *q, bool *is_there)
 {
 	const char *text;
-	json_t *at;
+	json_t *at, *version;
+	size_t i;
 
 	if (queue_setting_get(q, SWEEP, &text) != 0)
 		return -1;
@@ -39,6 +61,11 @@ load_position(struct sweep *s, struct queue *q, bool *is_there)
 	s->after = json_integer_value(json_object_get(at, "after"));
 	s->users = json_integer_value(json_object_get(at, "users"));
 	s->accounts = json_integer_value(json_object_get(at, "accounts"));
+	s->n_versions = 0;
+	json_array_foreach(json_object_get(at, "versions"), i, version)
+	{
+		note_version(s, (int)json_integer_value(version));
+	}
 	json_decref(at);
 	return 0;
 }
@@ -50,9 +77,13 @@ save_position(const struct sweep *s, struct queue *q)
 	int rc;
 
 	buf_addf(&text,
-	    "{\"kind\":%d,\"after\":%lld,\"users\":%lld,\"accounts\":%lld}",
+	    "{\"kind\":%d,\"after\":%lld,\"users\":%lld,\"accounts\":%lld,"
+	    "\"versions\":[",
 	    s->kind, (long long)s->after, (long long)s->users,
 	    (long long)s->accounts);
+	for (int i = 0; i < s->n_versions; i++)
+		buf_addf(&text, "%s%d", i > 0 ? "," : "", s->versions[i]);
+	buf_adds(&text, "]}");
 	rc = queue_setting_put(q, SWEEP, text.data);
 	buf_free(&text);
 	return rc;
@@ -79,7 +110,9 @@ keep_definitions(struct queue *q, const struct rules *rules, bool *is_new)
 static int
 begin(struct sweep *s, struct queue *q)
 {
-	*s = (struct sweep){.is_on = true, .kind = QUEUE_USER};
+	sweep_free(s);
+	s->is_on = true;
+	s->kind = QUEUE_USER;
 	return save_position(s, q);
 }
 
@@ -90,7 +123,7 @@ sweep_prepare(struct sweep *s, struct turn *t)
 	int64_t last = queue_subjects_last(t->queue);
 	bool is_new, is_there;
 
-	*s = (struct sweep){0};
+	sweep_free(s);
 	if (last < 0 || keep_definitions(t->queue, rules, &is_new) != 0 ||
 	    load_position(s, t->queue, &is_there) != 0)
 		return -1;
@@ -106,6 +139,8 @@ sweep_prepare(struct sweep *s, struct turn *t)
 static int
 next_kind(struct sweep *s, struct turn *t)
 {
+	bool is_new;
+
 	if (s->kind == QUEUE_USER) {
 		rules_settle(t->workspace->rules);
 		s->kind = QUEUE_ACCOUNT;
@@ -113,6 +148,9 @@ next_kind(struct sweep *s, struct turn *t)
 		return save_position(s, t->queue);
 	}
 	s->has_ended = true;
+	rules_keep_versions(t->workspace->rules, s->versions, s->n_versions);
+	if (keep_definitions(t->queue, t->workspace->rules, &is_new) != 0)
+		return -1;
 	return queue_setting_put(t->queue, SWEEP, NULL);
 }
 
@@ -137,6 +175,8 @@ sweep_step(struct sweep *s, struct turn *t, int64_t now)
 		return next_kind(s, t);
 	if (turn_load_ids(t, ids, n) != 0 || turn_write(t) != 0)
 		return -1;
+	for (int i = 0; i < n; i++)
+		note_versions(s, &people_by_id(&t->people, ids[i])->subject);
 	s->after = ids[n - 1];
 	*(s->kind == QUEUE_USER ? &s->users : &s->accounts) += n;
 	return save_position(s, t->queue);
@@ -169,4 +209,11 @@ sweep_committed(struct sweep *s, int64_t now)
 		s->said_at = now;
 		say_progress(s);
 	}
+}
+
+void
+sweep_free(struct sweep *s)
+{
+	free(s->versions);
+	*s = (struct sweep){0};
 }

@@ -24,6 +24,8 @@ struct sweep {
 	int64_t after, last;	 /* ids: done up to, and the highest */
 	int64_t users, accounts; /* done */
 	int64_t started_at, said_at; /* monotonic ms */
+	int *versions; /* of pinned sequences that somebody is in */
+	int n_versions, cap_versions;
 };
 
 /* For workspace_load(). NULL: none yet. Returns 0 or -1. */
@@ -38,5 +40,6 @@ int sweep_prepare(struct sweep *, struct turn *);
 /* Last in a turn while is_on: the next few. */
 int sweep_step(struct sweep *, struct turn *, int64_t monotonic_ms);
 void sweep_committed(struct sweep *, int64_t monotonic_ms);
+void sweep_free(struct sweep *);
 
 #endif

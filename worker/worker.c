@@ -349,6 +349,7 @@ static void
 close_store(struct worker *w)
 {
 	turn_free(&w->turn);
+	sweep_free(&w->sweep);
 	checkpoint_stop(w->checkpoint);
 	w->checkpoint = NULL;
 	queue_close(w->queue);

@@ -289,6 +289,53 @@ a_sweep_that_had_all_users_goes_on_with_accounts(void **state)
 	assert_true(of_account("g", "all") == 3);
 }
 
+/* How many versions of pinned sequences the store keeps. */
+static size_t
+versions_kept(void)
+{
+	const char *text;
+	json_t *all;
+	size_t n;
+
+	assert_int_equal(queue_setting_get(b.queue, "definitions", &text), 0);
+	all = json_loads(text, 0, NULL);
+	n = json_object_size(json_object_get(all, "versions"));
+	json_decref(all);
+	return n;
+}
+
+static void
+pin(const char *days)
+{
+	char text[300];
+
+	snprintf(text, sizeof text,
+	    "{\"edits\":\"pin\",\"enter\":{\"on\":\"Go\"},\"steps\":[{\"id\":"
+	    "\"later\",\"after\":\"%s\",\"send\":\"later\"}]}",
+	    days);
+	write_file("sequences/pinned.json", text);
+	reload();
+	sweep();
+}
+
+static void
+versions_that_nobody_is_in_are_forgotten(void **state)
+{
+	pin("10d");
+	track("u", "Go");
+	pin("20d");
+	track("v", "Go");
+	pin("30d");
+	assert_int_equal(versions_kept(), 3);
+	b.now += 11 * 24 * HOUR; /* one is done */
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	assert_int_equal(turn_wake(&b.turn, 10), 1);
+	assert_int_equal(turn_write(&b.turn), 0);
+	assert_int_equal(turn_commit(&b.turn), 0);
+	pin("40d");
+	assert_int_equal(versions_kept(), 2);
+}
+
 static void
 another_change_on_the_way_begins_again(void **state)
 {
@@ -544,6 +591,8 @@ main(void)
 	    TEST(an_empty_store_is_not_swept),
 	    TEST(a_sweep_goes_on_where_it_was),
 	    TEST(a_sweep_that_had_all_users_goes_on_with_accounts),
+	    TEST(versions_that_nobody_is_in_are_forgotten),
+	    TEST(versions_that_nobody_is_in_are_forgotten),
 	    TEST(another_change_on_the_way_begins_again),
 	    TEST(members_come_move_and_go),
 	    TEST(a_move_within_a_batch_takes_the_part_along),

@@ -122,6 +122,7 @@ stop(void **state)
 {
 	char command[100];
 
+	sweep_free(&b.sweep);
 	turn_free(&b.turn);
 	queue_close(b.queue);
 	workspace_release(b.workspace);
