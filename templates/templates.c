@@ -67,7 +67,7 @@ stem(const char *file, const char *ending, struct arena *memory)
 
 /*
  * Calls `each` for the files in dir/sub that have the ending, in order of name.
- * A folder that is not there has none.
+ * A folder that is not there has none; a README is for people.
  */
 static void
 for_files(struct folder *f, const char *sub, const char *ending,
@@ -88,7 +88,7 @@ for_files(struct folder *f, const char *sub, const char *ending,
 		buf_truncate(&shown, 0);
 		buf_addf(&path, "%s%s/%s", f->dir, sub, file);
 		buf_addf(&shown, "%s%s/%s", f->shown, sub, file);
-		if (name != NULL)
+		if (name != NULL && strcmp(name, "README") != 0)
 			each(f, name, path.data,
 			    arena_strndup(
 				&f->set->memory, shown.data, shown.len));

@@ -17,6 +17,7 @@
  *	NAME.json		webhook, Slack, in-app
  *	layouts/NAME.html	around an email's HTML; has {{ content }}
  *	partials/NAME.liquid	for {% render "NAME" %}
+ *	README.md		is none of these
  *
  * A loaded set is immutable and shared by threads. It has no reference count:
  * whoever loaded it keeps it until nobody renders any more.

@@ -139,13 +139,18 @@ filter_named(struct span name)
 }
 
 const char *
+filter_name(size_t i)
+{
+	return i < N_FILTERS ? filters[i].name : NULL;
+}
+
+const char *
 filter_suggest(const char *word)
 {
 	const char *names[N_FILTERS + 1];
 
-	for (size_t i = 0; i < N_FILTERS; i++)
-		names[i] = filters[i].name;
-	names[N_FILTERS] = NULL;
+	for (size_t i = 0; i <= N_FILTERS; i++)
+		names[i] = filter_name(i);
 	return suggest(word, names);
 }
 

@@ -68,6 +68,7 @@ struct tag {
 extern const struct tag tags[]; /* name NULL at the end */
 const struct filter *filter_named(struct span name);
 const char *filter_suggest(const char *word);
+const char *filter_name(size_t i); /* NULL behind the last */
 
 /*
  * What to write in place of a word of Braze's, Customer.io's or Shopify's own

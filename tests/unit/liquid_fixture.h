@@ -65,7 +65,7 @@ struct row {
 	const char *source, *result;
 };
 
-static void
+static inline void
 check(enum liquid_context context, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -77,7 +77,7 @@ check(enum liquid_context context, const struct row *rows, size_t n)
 #define CHECK(context, rows) check(context, rows, sizeof rows / sizeof *rows)
 
 /* Rows of template and part of the error's text. */
-static void
+static inline void
 check_errors(enum liquid_context context, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
