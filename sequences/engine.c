@@ -378,18 +378,20 @@ engine_apply(const struct rules *rules, struct subject *user,
     struct subject *account, const struct event *event, int64_t now_ms,
     struct decisions *out)
 {
+	const struct event *its = event->is_elsewhere ? NULL : event;
 	int rc;
 
 	catch_up(rules, user, account, now_ms, out);
 	count_event(rules, user, account, event, now_ms, 0);
 	if (account != NULL) {
 		catch_up(rules, account, NULL, now_ms, out);
-		count_event(rules, account, NULL, event, now_ms, 0);
+		if (its != NULL)
+			count_event(rules, account, NULL, its, now_ms, 0);
 		join(rules, user, account, now_ms);
 	}
 	rc = subject_look(rules, user, account, event, now_ms, out);
 	if (account != NULL &&
-	    subject_look(rules, account, NULL, event, now_ms, out) != 0)
+	    subject_look(rules, account, NULL, its, now_ms, out) != 0)
 		rc = -1;
 	return rc;
 }

@@ -113,6 +113,10 @@ group_sets_the_account(void **state)
 	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":\"A\","
 	       "\"context\":{\"groupId\":\"h\"}}");
 	assert_int_equal(queue_members(b.queue, account, 0, members, 4), 1);
+	/* nor does it hide that their own account has a CSM */
+	ingest("{\"type\":\"track\",\"userId\":\"u\",\"event\":\"Signed Up\","
+	       "\"context\":{\"groupId\":\"h\"}}");
+	assert_null(claim());
 }
 
 static void

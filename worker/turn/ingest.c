@@ -213,17 +213,6 @@ apply_to(struct turn *t, struct person *who, struct person *account,
 	turn_take(t, who, account);
 }
 
-/* An account's metrics of its members change with members only. */
-static void
-apply_elsewhere(struct turn *t, struct person *user, struct person *account,
-    const struct event *event)
-{
-	apply_to(t, user, NULL, event);
-	if (account != NULL)
-		apply_to(t, account, NULL, event);
-	turn_look(t, user);
-}
-
 static void
 apply(struct turn *t, const struct arrival *a)
 {
@@ -243,10 +232,10 @@ apply(struct turn *t, const struct arrival *a)
 		turn_leave(t, user);
 		user->joined = a->joined;
 	}
-	if (a->account == user->joined)
-		apply_to(t, user, a->account, &event);
-	else
-		apply_elsewhere(t, user, a->account, &event);
+	event.is_elsewhere = a->account != user->joined;
+	apply_to(t, user, user->joined, &event);
+	if (event.is_elsewhere && a->account != NULL)
+		apply_to(t, a->account, NULL, &event);
 }
 
 static void
