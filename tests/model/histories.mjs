@@ -3,7 +3,8 @@
 // same history.
 //
 //	{ zone, definitions: [{ metrics, sequences }, ...], steps: [
-//	    { now, user, event, at, properties }	track
+//	    { now, user, event, at, properties,	track; of another account
+//	      account }					than the user's
 //	    { now, user, traits, at }			identify
 //	    { now, user, group, traits, at }		group: in and out of accounts
 //	    { now, forget: user }  { now, reload: index }  { now, sweep: true } ] }
@@ -498,7 +499,9 @@ class Author {
 			return { ...r.pick(earlier), now }
 		const event = r.pick(EVENTS)
 		return { now, user, event, at: this.moment(now),
-			properties: this.properties(event) }
+			properties: this.properties(event),
+			...accounts.length > 0 && this.has('moves', 0.08) &&
+				{ account: r.pick(accounts) } }
 	}
 
 	history(length) {

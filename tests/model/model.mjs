@@ -605,9 +605,8 @@ class World {
 	// Whether an event counts for a metric is seen when it comes, or, for a
 	// metric that is newer, when its user is brought up to date: then the event
 	// sees the account that it was for.
-	count(subject, event, above) {
-		const scope = this.scope(subject, { event: event.properties,
-			account: event.account })
+	count(subject, event, above, account) {
+		const scope = this.scope(subject, { event: event.properties, account })
 		for (const metric of this.rules.metrics)
 			if (metric.fedByEvents && metric.number > above &&
 				metric.forAccount === (subject.kind === 'account') &&
@@ -1152,7 +1151,7 @@ class World {
 		const account = []
 		for (const event of user.events.filter((e) => e.name !== '')) {
 			const clean = { ...event, isHistory: false }
-			this.count(user, event, user.known)
+			this.count(user, event, user.known, event.account)
 			for (const q of this.sequencesOf(user))
 				this.watchReplay(user, q, clean)
 			if (event.account === null) continue
@@ -1196,18 +1195,20 @@ class World {
 		subject.isReplayed = true
 	}
 
+	// The account of the user sees the event unless it is for another one.
 	apply(user, event) {
 		const { account } = user
+		const its = event.account === account ? event : null
 		this.bringUpToDate(user)
 		this.catchUp(user)
 		this.count(user, event, 0)
 		if (account) {
 			this.catchUp(account)
-			this.count(account, event, 0)
+			if (its) this.count(account, its, 0)
 			this.join(user)
 		}
 		this.look(user, event)
-		if (account) this.look(account, event)
+		if (account) this.look(account, its)
 		this.show('apply', user, account)
 	}
 
@@ -1289,20 +1290,25 @@ class World {
 	arrive(step) {
 		const user = this.findOrAdd('user', step.user)
 		const call = step.traits && { traits: step.traits, at: step.at }
-		if (step.group !== undefined) {
-			const account = this.findOrAdd('account', step.group)
-			if (call) account.calls.push(call)
+		let of = user.account
+		if (step.account !== undefined) {
+			of = this.findOrAdd('account', step.account)
+			user.account ??= of
+		} else if (step.group !== undefined) {
+			of = this.findOrAdd('account', step.group)
+			if (call) of.calls.push(call)
 			this.stamp++
-			if (user.account !== account) this.moveOut(user)
-			user.account = account
+			if (user.account !== of) this.moveOut(user)
+			user.account = of
 		} else if (call) {
 			user.calls.push(call)
 		}
 		this.stamp++
-		this.apply(user, { name: step.event ?? '',
-			at: Math.min(step.at, this.now), properties: step.properties ?? null,
-			isHistory: this.now - step.at > EVENT_AGE_MAX,
-			account: user.account, counts: new Map() })
+		const event = { name: step.event ?? '', at: Math.min(step.at, this.now),
+			properties: step.properties ?? null, account: of,
+			isHistory: this.now - step.at > EVENT_AGE_MAX, counts: new Map() }
+		this.apply(user, event)
+		if (of !== user.account) this.apply(of, event)
 	}
 
 	step(step) {

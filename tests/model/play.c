@@ -246,13 +246,14 @@ find_or_add(struct world *w, enum subject_kind kind, const char *name)
 }
 
 static void
-store_event(struct world *w, struct person *p, const struct event *e)
+store_event(struct world *w, struct person *p, struct person *account,
+    const struct event *e)
 {
 	p->events =
 	    xrealloc(p->events, (size_t)(p->n_events + 1) * sizeof *p->events);
 	p->events[p->n_events++] = (struct stored){e->name,
 	    e->at_ms < w->now_ms ? e->at_ms : w->now_ms, e->properties,
-	    p->account};
+	    account};
 }
 
 /* ------------------------------------------------------- output */
@@ -508,36 +509,65 @@ set_traits(struct person *p, json_t *traits, int64_t at_ms)
 	close_person(p);
 }
 
+static void
+apply(struct world *w, struct person *p, const struct event *e)
+{
+	open_pair(w, p);
+	engine_apply(w->rules, &p->subject,
+	    p->account != NULL ? &p->account->subject : NULL, e, w->now_ms,
+	    &w->decisions);
+	recount(w, p->account);
+	show(w, "apply", p, p->account);
+}
+
+static void
+track(struct world *w, struct person *p, struct event *e, const char *account)
+{
+	struct person *of = p->account;
+
+	if (account != NULL)
+		of = find_or_add(w, SUBJECT_ACCOUNT, account);
+	if (p->account == NULL)
+		p->account = of;
+	e->is_elsewhere = of != p->account;
+	apply(w, p, e);
+	if (e->is_elsewhere)
+		apply(w, of, e);
+	store_event(w, p, of, e);
+}
+
+static void
+group(struct world *w, struct person *p, struct event *e, json_t *step)
+{
+	struct person *account =
+	    find_or_add(w, SUBJECT_ACCOUNT, text_of(step, "group"));
+
+	set_traits(account, json_object_get(step, "traits"), e->at_ms);
+	if (p->account != account)
+		leave(w, p);
+	p->account = account;
+	apply(w, p, e);
+}
+
 /* An event, or an identify or group call, which are events without a name. */
 static void
 arrive(struct world *w, json_t *step)
 {
 	struct person *p = find_or_add(w, SUBJECT_USER, text_of(step, "user"));
 	const char *name = text_of(step, "event");
-	const char *group = text_of(step, "group");
 	struct event e = {.name = name != NULL ? name : "",
 	    .at_ms = ms_of(step, "at"),
 	    .properties = json_object_get(step, "properties")};
 
 	e.is_history = w->now_ms - e.at_ms > AGE_MAX_MS;
-	if (group != NULL) {
-		struct person *account = find_or_add(w, SUBJECT_ACCOUNT, group);
-
-		set_traits(account, json_object_get(step, "traits"), e.at_ms);
-		if (p->account != account)
-			leave(w, p);
-		p->account = account;
+	if (name != NULL) {
+		track(w, p, &e, text_of(step, "account"));
+	} else if (json_object_get(step, "group") != NULL) {
+		group(w, p, &e, step);
 	} else {
 		set_traits(p, json_object_get(step, "traits"), e.at_ms);
+		apply(w, p, &e);
 	}
-	open_pair(w, p);
-	engine_apply(w->rules, &p->subject,
-	    p->account != NULL ? &p->account->subject : NULL, &e, w->now_ms,
-	    &w->decisions);
-	if (name != NULL)
-		store_event(w, p, &e);
-	recount(w, p->account);
-	show(w, "apply", p, p->account);
 }
 
 static void
