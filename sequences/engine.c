@@ -222,6 +222,15 @@ look_at_orphans(struct look *l, const struct event *event)
 	}
 }
 
+/* What ways in that are gone remember; else it would be due for ever. */
+static void
+forget_watches(const struct rules *rules, struct subject *s)
+{
+	for (int i = s->n_watches; i-- > 0;)
+		if (!rules_has_watch(rules, s->watches[i].number))
+			subject_watch_remove(s, &s->watches[i]);
+}
+
 /*
  * An event, or NULL. History moves what watches remember, and nothing else. New
  * watches of an account that waits to be brought up to date take note.
@@ -233,8 +242,11 @@ subject_look(const struct rules *rules, struct subject *s,
 {
 	struct look l = look_begin(rules, s, account, now_ms, out);
 
-	if (event != NULL && s->known < rules_newest(rules))
-		each_sequence(&l, event, watch_replay);
+	if (s->known < rules_newest(rules)) {
+		forget_watches(rules, s);
+		if (event != NULL)
+			each_sequence(&l, event, watch_replay);
+	}
 	if (event != NULL && event->is_history) {
 		each_sequence(&l, event, watch_look);
 	} else {
@@ -361,9 +373,7 @@ catch_up(const struct rules *rules, struct subject *s, struct subject *account,
 	if (!engine_is_behind(rules, s))
 		return;
 	metrics_drop_unknown(rules->metrics, s);
-	for (int i = s->n_watches; i-- > 0;)
-		if (!rules_has_watch(rules, s->watches[i].number))
-			subject_watch_remove(s, &s->watches[i]);
+	forget_watches(rules, s);
 	l = look_begin(rules, s, account, now_ms, out);
 	each_sequence(&l, NULL, begin_watches);
 	s->known = rules_newest(rules);

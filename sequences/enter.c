@@ -32,7 +32,8 @@ entered_within(struct look *l, const struct past *last, int64_t at_ms,
 {
 	char entered[TIME_TEXT_SIZE], period[40];
 
-	if (last->entries == 0 || at_ms - last->entered_ms >= period_ms)
+	if (period_ms == 0 || last->entries == 0 ||
+	    at_ms - last->entered_ms >= period_ms)
 		return false;
 	look_time(l, last->entered_ms, entered);
 	duration_text(period_ms, period, sizeof period);
