@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "worker/lane.h"
 #include "worker/log.h"
 
 #define CLAIM_MAX    256
+#define LOOK_MAX     2000 /* messages in a turn, most not to be sent now */
 #define PAUSE_MS     5000 /* when the other side asks for less, without a time */
 #define PAUSE_MAX_MS ((int64_t)15 * 60 * 1000)
 
@@ -56,97 +58,145 @@ lane_start(struct workspace *w, const struct channel *channel,
 		free(l);
 		return NULL;
 	}
+	l->pace = pace_new(channel);
 	l->workspace = workspace_hold(w);
 	return l;
 }
 
-/* A bucket of one second's messages, so that a burst is never longer. */
-static void
-refill(struct lane *l, int64_t now)
-{
-	double most = l->channel->rate < 1 ? 1 : l->channel->rate;
-
-	l->tokens += (double)(now - l->tokens_at) / 1000 * l->channel->rate;
-	if (l->tokens > most || l->tokens_at == 0)
-		l->tokens = most;
-	l->tokens_at = now;
-}
-
 int
-lane_room(struct lane *l, int64_t now)
+lane_room(struct lane *l, int64_t now_ms, int64_t mono)
 {
 	int room;
 
-	if (now < l->paused_until)
+	if (mono < l->paused_until)
 		return 0;
 	room = l->type->room(l->transport);
-	if (room > CLAIM_MAX)
-		room = CLAIM_MAX;
-	if (l->channel->rate > 0) {
-		refill(l, now);
-		if (room > (int)l->tokens)
-			room = (int)l->tokens;
-	}
-	return room;
+	return pace_room(l->pace, now_ms, room < CLAIM_MAX ? room : CLAIM_MAX);
 }
 
 int64_t
-lane_held_until(const struct lane *l, int64_t now)
+lane_next_ms(const struct lane *l, int64_t now_ms)
 {
-	int64_t until = now < l->paused_until ? l->paused_until : 0;
-	int64_t refilled;
+	int64_t opens;
 
-	if (l->channel->rate <= 0 || l->tokens >= 1)
-		return until;
-	refilled = l->tokens_at +
-		   (int64_t)((1 - l->tokens) / l->channel->rate * 1000) + 1;
-	return refilled > until ? refilled : until;
+	if (l->next_at_ms == 0)
+		return 0;
+	opens = pace_opens_at(l->pace, now_ms);
+	return opens > now_ms && opens > l->next_at_ms ? opens : l->next_at_ms;
 }
 
-/* 421, 4.7.x, 429: the other side wants less, so the whole channel waits. */
+/*
+ * 421, 4.7.x, 429: the other side wants less, so the whole channel waits, twice
+ * as long each time until something is sent again.
+ */
 static void
-slow_down(struct lane *l, int64_t now)
+slow_down(struct lane *l, int64_t mono)
 {
+	int64_t pause = 0;
+
 	for (int i = 0; i < l->n_verdicts; i++) {
 		const struct verdict *v = &l->verdicts[i]->verdict;
-		int64_t pause =
-		    v->retry_after_ms > 0 ? v->retry_after_ms : PAUSE_MS;
 
+		if (v->what == VERDICT_SENT)
+			l->slowed = 0;
 		if (!v->slows_channel)
 			continue;
-		if (pause > PAUSE_MAX_MS)
-			pause = PAUSE_MAX_MS;
-		if (now + pause > l->paused_until)
-			l->paused_until = now + pause;
+		if (v->retry_after_ms > pause)
+			pause = v->retry_after_ms;
+		else if (pause < PAUSE_MS << l->slowed)
+			pause = PAUSE_MS << l->slowed;
 	}
+	if (pause == 0)
+		return;
+	if (pause > PAUSE_MAX_MS)
+		pause = PAUSE_MAX_MS;
+	else
+		l->slowed++;
+	if (mono + pause <= l->paused_until)
+		return;
+	l->paused_until = mono + pause;
+	log_warn("channel %s: the other side wants less, paused for %d s",
+	    l->channel->name, (int)(pause / 1000));
+}
+
+/* What the pace must know after a restart stands in the store. */
+static const char *
+memory_name(const struct lane *l, char *out, size_t size)
+{
+	snprintf(out, size, "warmup:%s", l->channel->name);
+	return out;
+}
+
+static int
+remember(struct lane *l, struct turn *t)
+{
+	char name[100];
+	const char *memory = NULL;
+
+	if (l->remembers || pace_memory(l->pace) == NULL)
+		return 0;
+	if (queue_setting_get(t->queue, memory_name(l, name, sizeof name),
+		&memory) != 0)
+		return -1;
+	pace_remember(l->pace, memory != NULL ? memory : "");
+	l->remembers = true;
+	return 0;
+}
+
+static int
+spend(struct lane *l, struct turn *t, int n)
+{
+	char name[100];
+	const char *memory;
+
+	if (n == 0)
+		return 0;
+	pace_spend(l->pace, t->now_ms, n);
+	memory = pace_memory(l->pace);
+	return memory == NULL
+		   ? 0
+		   : queue_setting_put(
+			 t->queue, memory_name(l, name, sizeof name), memory);
 }
 
 int
 lane_settle(struct lane *l, struct turn *t)
 {
+	int released = 0;
+
 	if (l->n_verdicts == 0)
 		return 0;
+	for (int i = 0; i < l->n_verdicts; i++)
+		released += l->verdicts[i]->verdict.what == VERDICT_RELEASED;
+	if (remember(l, t) != 0 || spend(l, t, -released) != 0)
+		return -1;
 	return turn_settle(t, l->verdicts, l->n_verdicts);
 }
 
 int
-lane_claim(struct lane *l, struct turn *t, int64_t now)
+lane_claim(struct lane *l, struct turn *t, int64_t mono)
 {
 	struct delivery **tail = &l->claimed;
-	int room = lane_room(l, now), taken = 0;
+	int room, taken = 0, looked = 0, claimed = 0;
 
-	while (room > 0) {
-		int n = turn_claim(t, l->channel, room, tail, &taken);
+	if (remember(l, t) != 0)
+		return -1;
+	room = lane_room(l, t->now_ms, mono);
+	while (claimed < room && looked < LOOK_MAX) {
+		int n = turn_claim(
+		    t, l->channel, l->pace, room - claimed, tail, &taken);
 
 		if (n < 0)
 			return -1;
 		while (*tail != NULL)
 			tail = &(*tail)->next;
-		l->tokens -= n;
-		if (taken < room)
-			break;
-		room -= n;
+		looked += taken;
+		if (taken < room - claimed)
+			looked = LOOK_MAX; /* that was all */
+		claimed += n;
 	}
+	if (spend(l, t, claimed) != 0)
+		return -1;
 	l->next_at_ms = queue_message_next(t->queue, l->channel->name);
 	return l->next_at_ms < 0 ? -1 : 0;
 }
@@ -177,6 +227,7 @@ lane_rolled_back(struct lane *l)
 {
 	struct delivery *d;
 
+	l->remembers = false;
 	while ((d = l->claimed) != NULL) {
 		l->claimed = d->next;
 		turn_delivery_free(d);
@@ -208,6 +259,7 @@ lane_free(struct lane *l)
 	for (int i = 0; i < l->n_verdicts; i++)
 		turn_delivery_free(l->verdicts[i]);
 	free(l->verdicts);
+	pace_free(l->pace);
 	workspace_release(l->workspace);
 	free(l);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "worker/delivery/transport.h"
+#include "worker/pace.h"
 #include "worker/turn/turn.h"
 
 /*
@@ -29,9 +30,11 @@ struct lane {
 	struct delivery **verdicts;
 	int n_verdicts, cap_verdicts;
 	int in_flight; /* offered, no verdict yet */
-	double tokens; /* what `rate` allows now */
-	int64_t tokens_at, paused_until;
-	int64_t next_at_ms; /* when a message is due; wall clock, 0 none */
+	struct pace *pace;
+	bool remembers;	      /* the store's memory of the pace was read */
+	int64_t paused_until; /* the other side wanted less */
+	int slowed;	      /* times in a row, with nothing sent between */
+	int64_t next_at_ms;   /* when a message is due; wall clock, 0 none */
 };
 
 /* NULL with the error set. */
@@ -39,9 +42,9 @@ struct lane *lane_start(struct workspace *, const struct channel *,
     struct event_base *, void (*wake)(void *), void *arg, struct error *);
 
 /* How many messages may be claimed now. */
-int lane_room(struct lane *, int64_t monotonic_ms);
-/* When there will be room again as far as pace goes; 0: now. */
-int64_t lane_held_until(const struct lane *, int64_t monotonic_ms);
+int lane_room(struct lane *, int64_t now_ms, int64_t monotonic_ms);
+/* When one is due that the pace lets go; wall clock, 0: none. */
+int64_t lane_next_ms(const struct lane *, int64_t now_ms);
 
 /* Steps of a turn: the first two inside the transaction. */
 int lane_settle(struct lane *, struct turn *);

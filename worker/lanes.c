@@ -126,23 +126,23 @@ lanes_have_due(struct lanes *ls, int64_t now_ms, int64_t mono)
 		struct lane *l = ls->list[i];
 
 		if (!l->is_retiring && l->next_at_ms != 0 &&
-		    l->next_at_ms <= now_ms && lane_room(l, mono) > 0)
+		    l->next_at_ms <= now_ms && lane_room(l, now_ms, mono) > 0)
 			return true;
 	}
 	return false;
 }
 
 int64_t
-lanes_next_ms(const struct lanes *ls)
+lanes_next_ms(const struct lanes *ls, int64_t now_ms)
 {
 	int64_t next = 0;
 
 	for (int i = 0; i < ls->count; i++) {
-		const struct lane *l = ls->list[i];
+		int64_t at = lane_next_ms(ls->list[i], now_ms);
 
-		if (!l->is_retiring && l->next_at_ms != 0 &&
-		    (next == 0 || l->next_at_ms < next))
-			next = l->next_at_ms;
+		if (!ls->list[i]->is_retiring && at != 0 &&
+		    (next == 0 || at < next))
+			next = at;
 	}
 	return next;
 }
@@ -155,8 +155,8 @@ lanes_wait(const struct lanes *ls, int64_t now_ms, int64_t mono,
 
 	for (int i = 0; i < ls->count; i++) {
 		const struct lane *l = ls->list[i];
-		int64_t due = l->next_at_ms - now_ms;
-		int64_t held = lane_held_until(l, mono) - mono;
+		int64_t due = lane_next_ms(l, now_ms) - now_ms;
+		int64_t held = l->paused_until - mono;
 
 		if (l->is_retiring || l->next_at_ms == 0 ||
 		    (is_test_clock && due > 0))

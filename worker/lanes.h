@@ -33,8 +33,8 @@ void lanes_rolled_back(struct lanes *);
 bool lanes_have_verdicts(const struct lanes *);
 /* Is a message due that there is room for? */
 bool lanes_have_due(struct lanes *, int64_t now_ms, int64_t monotonic_ms);
-/* The earliest time at which one is due; 0: none. */
-int64_t lanes_next_ms(const struct lanes *);
+/* The earliest time at which one is due and may go; 0: none. */
+int64_t lanes_next_ms(const struct lanes *, int64_t now_ms);
 /* Ms until one is due or may go again, at most `longest`. */
 int64_t lanes_wait(const struct lanes *, int64_t now_ms, int64_t monotonic_ms,
     bool is_test_clock, int64_t longest);

@@ -123,8 +123,8 @@ parse_number(const char *text, int64_t min, int64_t max, int64_t *out)
 		   : -1;
 }
 
-static int
-parse_rate(const char *text, double *out)
+int
+setting_rate(const char *text, double *out)
 {
 	char *end;
 
@@ -259,7 +259,7 @@ static const char *
 set_rate(const struct setting_reader *r, const struct setting *row, void *at,
     const char *text)
 {
-	return parse_rate(text, at) == 0
+	return setting_rate(text, at) == 0
 		   ? NULL
 		   : "a rate is expected, such as 50/s or 10/m";
 }
@@ -568,6 +568,9 @@ value_equal(const struct setting *row, const void *a, const void *b)
 		return *(const int *)a == *(const int *)b;
 	case KIND_RATE:
 		return *(const double *)a == *(const double *)b;
+	case KIND_SIZE:
+	case KIND_DURATION:
+		return *(const int64_t *)a == *(const int64_t *)b;
 	case KIND_TLS:
 		return *(const enum channel_tls *)a ==
 		       *(const enum channel_tls *)b;

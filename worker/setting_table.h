@@ -72,6 +72,9 @@ struct setting_reader {
 void setting_complain(
     struct setting_reader *, const char *pointer, const char *what);
 
+/* "50/s", "10/m", "500/h": messages a second. 0 or -1. */
+int setting_rate(const char *text, double *per_second);
+
 const struct setting *setting_find(
     const struct setting_table *, const char *name);
 /* From text (of the environment, a flag, a default): NULL, or what is wrong. */

@@ -12,6 +12,7 @@
 #include "sequences/calendar.h"
 #include "templates/json.h"
 #include "templates/mem.h"
+#include "worker/pace.h"
 #include "worker/setting_table.h"
 #include "worker/settings.h"
 
@@ -100,8 +101,23 @@ static const struct setting channel_settings[] = {
     {"password", KIND_TEXT, OF(password), NULL, 0, 0, "for AUTH", "smtp"},
     {"helo", KIND_TEXT, OF(helo), NULL, 0, 0,
 	"our own name for EHLO; default the host's", "smtp"},
+    {"auth", KIND_TEXT, OF(auth), "password", 0, 0,
+	"\"password\", or \"xoauth2\": with a token", "smtp"},
+    {"token_file", KIND_PATH, OF(token_file), NULL, 0, 0,
+	"the token for xoauth2, where it is not the password; read for each "
+	"connection, so that another program can renew it",
+	"smtp"},
     {"messages_per_connection", KIND_INT, OF(messages_per_connection), "100", 1,
 	1000, "then a new one", "smtp"},
+    {"domains", KIND_OBJECT, OF(domains), NULL, 0, 0,
+	"rates to domains of recipients: {\"gmail.com\": \"20/s\"}", "smtp"},
+    {"warmup.start", KIND_TEXT, OF(warmup.start), NULL, 0, 0,
+	"first day (UTC) of a sender that nobody knows yet: 2026-12-01",
+	"smtp"},
+    {"warmup.first", KIND_INT, OF(warmup.first), NULL, 1, 1000000,
+	"messages on that day", "smtp"},
+    {"warmup.double", KIND_DURATION, OF(warmup.double_ms), NULL, 0, 0,
+	"in which their number doubles: 3d", "smtp"},
     {"url", KIND_TEXT, OF(url), NULL, 0, 0, "where to POST", "webhook"},
     {"secret", KIND_TEXT, OF(secret), NULL, 0, 0,
 	"whsec_..., for Standard Webhooks signatures", "webhook"},
@@ -135,6 +151,39 @@ is_type(const char *type)
 		if (strcmp(types[i], type) == 0)
 			return true;
 	return false;
+}
+
+static void
+check_login(
+    struct setting_reader *r, const struct channel *c, const char *pointer)
+{
+	bool token = c->auth != NULL && strcmp(c->auth, "xoauth2") == 0;
+	const char *wrong = NULL;
+
+	if (!token && c->auth != NULL && strcmp(c->auth, "password") != 0)
+		wrong = "\"auth\" is \"password\" or \"xoauth2\"";
+	else if (!token && c->token_file != NULL)
+		wrong = "a token_file goes with \"auth\": \"xoauth2\"";
+	else if (!token && (c->user == NULL) != (c->password == NULL))
+		wrong = "user and password go together";
+	else if (token && (c->user == NULL || (c->password == NULL) ==
+						  (c->token_file == NULL)))
+		wrong = "xoauth2 needs a user, and a token_file or a token as "
+			"password";
+	if (wrong != NULL)
+		setting_complain(r, pointer, wrong);
+}
+
+static void
+check_pace(
+    struct setting_reader *r, const struct channel *c, const char *pointer)
+{
+	char at[300], inner[500];
+	const char *wrong = pace_problem(c, at, sizeof at);
+
+	snprintf(inner, sizeof inner, "%s%s", pointer, at);
+	if (wrong != NULL)
+		setting_complain(r, inner, wrong);
 }
 
 /* What a channel of its type must have, and must not. */
@@ -175,8 +224,8 @@ check_channel(struct setting_reader *r, struct channel *c, const json_t *value,
 	if (strcmp(c->type, "webhook") == 0 && c->url == NULL)
 		setting_complain(
 		    r, pointer, "a webhook channel needs a \"url\"");
-	if ((c->user == NULL) != (c->password == NULL))
-		setting_complain(r, pointer, "user and password go together");
+	check_login(r, c, pointer);
+	check_pace(r, c, pointer);
 }
 
 static void

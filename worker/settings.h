@@ -37,6 +37,14 @@ struct channel {
 	char *user, *password; /* NULL: no AUTH */
 	char *helo;	       /* NULL: the host's name */
 	int messages_per_connection;
+	char *auth;	  /* "password", or "xoauth2": with a token */
+	char *token_file; /* where it is; NULL: it is the password */
+	json_t *domains;  /* of recipients, to rates; may be NULL */
+	struct {
+		char *start; /* "2026-12-01"; NULL: no warming up */
+		int first;   /* messages on that day */
+		int64_t double_ms;
+	} warmup;
 	/* webhook */
 	char *url;
 	char *secret;	  /* "whsec_..."; NULL: not signed */

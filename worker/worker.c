@@ -222,7 +222,7 @@ next_moment(struct worker *w, int64_t to_ms)
 {
 	int64_t now = clock_now_ms(&w->clock), next = to_ms;
 	const int64_t moments[] = {
-	    lanes_next_ms(&w->lanes), w->next_wakeup_ms, w->next_members_ms};
+	    lanes_next_ms(&w->lanes, now), w->next_wakeup_ms, w->next_members_ms};
 
 	if (has_work(w, now, clock_monotonic_ms()) ||
 	    !lanes_are_quiet(&w->lanes))

@@ -170,7 +170,7 @@ claim(void)
 	assert_true(turn_wake(&b.turn, 100) >= 0);
 	assert_int_equal(turn_write(&b.turn), 0);
 	assert_true(turn_claim(&b.turn, &b.workspace->settings->channels[0],
-			100, &list, &taken) >= 0);
+			NULL, 100, &list, &taken) >= 0);
 	assert_int_equal(turn_commit(&b.turn), 0);
 	return list;
 }

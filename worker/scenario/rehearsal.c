@@ -191,7 +191,7 @@ claim(struct stage *s, const struct channel *channel)
 	struct delivery *d, *next;
 	int taken, rc;
 
-	rc = turn_claim(&s->turn, channel, SET, &d, &taken);
+	rc = turn_claim(&s->turn, channel, NULL, SET, &d, &taken);
 	for (; d != NULL; d = next) {
 		next = d->next;
 		if (rc >= 0 &&

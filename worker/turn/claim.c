@@ -17,6 +17,7 @@
 #include "templates/mime.h"
 #include "worker/delivery/policy.h"
 #include "worker/log.h"
+#include "worker/pace.h"
 #include "worker/turn/turn.h"
 
 #define NO_ADDRESS_PATIENCE_MS ((int64_t)30 * 60 * 1000)
@@ -477,8 +478,23 @@ gate_row(struct turn *t, struct due_message *c)
 		    c->gate == ENGINE_SKIP ? "skipped" : "waiting", c->reason);
 }
 
+/* The last gate: what stops before it takes nobody's turn. */
+static void
+gate_pace(const struct turn *t, struct due_message *c, struct pace *pace)
+{
+	int64_t until = pace_domain_wait(pace, c->address, t->now_ms);
+
+	if (until == 0)
+		return;
+	c->gate = ENGINE_WAIT;
+	c->until_ms = until;
+	snprintf(c->reason, sizeof c->reason, "the rate to %s",
+	    strrchr(c->address, '@') + 1);
+}
+
 static int
-pass_gates(struct turn *t, struct due_message *c, struct delivery ***tail)
+pass_gates(struct turn *t, struct due_message *c, struct pace *pace,
+    struct delivery ***tail)
 {
 	c->person = people_by_id(&t->people, c->row->subject);
 	if (c->person == NULL)
@@ -491,6 +507,8 @@ pass_gates(struct turn *t, struct due_message *c, struct delivery ***tail)
 	find_recipient(t, c);
 	if (gates(t, c) != 0)
 		return -1;
+	if (c->gate == ENGINE_GO && pace != NULL)
+		gate_pace(t, c, pace);
 	gate_row(t, c);
 	if (c->gate == ENGINE_GO) {
 		**tail = deliver(t, c);
@@ -500,8 +518,8 @@ pass_gates(struct turn *t, struct due_message *c, struct delivery ***tail)
 }
 
 int
-turn_claim(struct turn *t, const struct channel *channel, int max,
-    struct delivery **out, int *taken)
+turn_claim(struct turn *t, const struct channel *channel, struct pace *pace,
+    int max, struct delivery **out, int *taken)
 {
 	struct queue_message *rows = xcalloc((size_t)max + 1, sizeof *rows);
 	int64_t *ids = xcalloc((size_t)max + 1, sizeof *ids);
@@ -518,7 +536,7 @@ turn_claim(struct turn *t, const struct channel *channel, int max,
 	for (int i = 0; rc >= 0 && i < n; i++) {
 		struct due_message c = {.row = &rows[i]};
 
-		rc = pass_gates(t, &c, &tail);
+		rc = pass_gates(t, &c, pace, &tail);
 		if (rc == 0)
 			rc = queue_messages_update(t->queue, &rows[i], 1);
 		claimed += rc == 0 && c.gate == ENGINE_GO;

@@ -29,6 +29,8 @@
  * turn_rollback() may follow, and queue_error() says why.
  */
 
+struct pace; /* worker/pace.h */
+
 /* Rows decided in this turn that wait for their subjects' ids. */
 struct turn_event {
 	struct person *person, *account;
@@ -149,11 +151,12 @@ int turn_fan_out(struct turn *, int max);
 /*
  * Takes up to max due messages of a channel through their gates. Those that
  * pass are marked as being sent and come back as a list of deliveries that the
- * caller frees with turn_delivery_free(); the others are moved or skipped.
+ * caller frees with turn_delivery_free(); the others are moved or skipped. The
+ * pace (NULL: none) says whether it is the turn of a recipient's domain.
  * `taken` is how many messages were looked at: less than max means that no more
  * are due.
  */
-int turn_claim(struct turn *, const struct channel *, int max,
+int turn_claim(struct turn *, const struct channel *, struct pace *, int max,
     struct delivery **out, int *taken);
 
 /* Verdicts of deliveries that turn_claim() gave. */

@@ -1,0 +1,80 @@
+// How fast mail goes: in all, to a domain, on the first days of a sender.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { identify, mailing, nudge, readJson, track, until, Worker, writeJson } from './lib.mjs'
+
+const CLOCK = '2026-12-01T09:00:00Z'
+const signUp = (...addresses) => addresses.flatMap((email) => [
+	identify(email, { email, plan: 'free' }), track(email, 'Signed Up')])
+const many = (n, domain) => Array.from({ length: n }, (_, i) => `u${i}@${domain}`)
+
+test('a rate: the rest goes as time goes on', async (t) => {
+	const { sink, worker } = await mailing(t, { clock: CLOCK, channel: { rate: '2/m' } })
+	await worker.events(...signUp(...many(4, 'example.com')))
+	await sink.wait(1)
+	await worker.moveTo('2026-12-01T09:00:20Z')
+	assert.equal(sink.mails.length, 1)
+	await worker.moveTo('2026-12-01T09:00:31Z')
+	assert.equal(sink.mails.length, 2)
+	await worker.moveTo('2026-12-01T09:02:00Z')
+	assert.equal(sink.mails.length, 4)
+})
+
+test('a rate to one domain holds nobody else up', async (t) => {
+	const { sink, worker } = await mailing(t, { clock: CLOCK,
+		channel: { domains: { 'slow.example': '1/m' } } })
+	await worker.events(...signUp(...many(3, 'slow.example'), ...many(5, 'example.com')))
+	await sink.wait(6)
+	await worker.moveTo(CLOCK)
+	const to = (domain) => sink.mails.filter((mail) => mail.to[0].endsWith(domain)).length
+	assert.deepEqual([to('@slow.example'), to('@example.com')], [1, 5])
+	const waiting = await worker.messages('state=queued')
+	assert.ok(waiting.every((message) => message.reason === 'the rate to slow.example'))
+	assert.equal(new Set(waiting.map((message) => message.next_at)).size, 2)
+	await worker.moveTo('2026-12-01T09:01:10Z')
+	assert.equal(to('@slow.example'), 2)
+	await worker.moveTo('2026-12-01T09:02:10Z')
+	assert.equal(to('@slow.example'), 3)
+})
+
+test('warming up: more every day, and a restart does not begin the day anew', async (t) => {
+	const warmup = { start: '2026-12-01', first: 2, double: '1d' }
+	const { dir, sink, worker } = await mailing(t, { clock: CLOCK, channel: { warmup } })
+	await worker.events(...signUp(...many(7, 'example.com')))
+	await sink.wait(2)
+	await worker.moveTo('2026-12-01T15:00:00Z')
+	assert.equal(sink.mails.length, 2)
+	await worker.stop()
+	const again = await Worker.start(t, dir, { clock: '2026-12-01T16:00:00Z' })
+	await again.moveTo('2026-12-01T23:59:59Z')
+	assert.equal(sink.mails.length, 2)
+	await again.moveTo('2026-12-02T12:00:00Z')
+	assert.equal(sink.mails.length, 6)
+})
+
+test('"slow down" is heeded by the whole channel', async (t) => {
+	let refusals = 0
+	const { sink, worker } = await mailing(t, { channel: { connections: 1 },
+		refuse: (stage) => stage === 'rcpt' && refusals++ === 0
+			? [451, '4.7.1 too much mail from you'] : null })
+	await worker.events(...signUp('ada@example.com'))
+	await until('the log to tell', () => /wants less, paused for 5 s/.test(worker.log))
+	await worker.events(...signUp('bob@example.com'))
+	assert.deepEqual((await worker.messages()).map((message) => message.state),
+		['queued', 'queued'])
+	assert.equal(sink.mails.length, 0)
+})
+
+test('what is wrong with a pace is told', async (t) => {
+	const { dir, worker } = await mailing(t, { clock: CLOCK })
+	await worker.stop()
+	const check = async (channel) => {
+		const settings = readJson(`${dir}/nudge.json`)
+		Object.assign(settings.channels.email, channel)
+		writeJson(`${dir}/nudge.json`, settings)
+		const { stdout, stderr } = await nudge(['check', '-C', dir])
+		return stdout + stderr
+	}
+	assert.match(await check({ domains: { 'gmail.com': 'fast' } }), /a rate is expected/)
+	assert.match(await check({ domains: {}, warmup: { first: 5 } }), /warming up has a "start"/)
+})
