@@ -210,7 +210,8 @@ class Subject {
 		this.calls = [] // identify or group: { traits, at }
 		this.events = [] // all that came for it, and which metrics they count for
 		this.parts = new Map() // of a member: what it adds to which aggregate
-		this.seen = new Map() // number of a watch: all that it was shown
+		this.seen = new Map() // number of a watch: { sights: all that it was
+			// shown, due: when it fires if nothing changes }
 		this.places = new Map()
 		this.pasts = new Map()
 		this.candidates = new Map()
@@ -357,10 +358,10 @@ function followIdle(t, sights) {
 
 // Follows the date; a moment that was past by more than the grace when it was
 // first seen does not fire any more, nor does one that has had its turn.
-function followDate(t, sights, grace) {
+function followDate(t, sights) {
 	let spent = 0, due = 0, fires = null
 
-	for (const { now, mode, moment, isOver } of sights) {
+	for (const { now, mode, moment, grace, isOver } of sights) {
 		const before = due
 		fires = null
 		if (!isOver) {
@@ -661,27 +662,36 @@ class World {
 
 	// Shows the watch what there is to see now. Returns whether it fires.
 	see(subject, q, t, event, mode) {
-		const sights = subject.seen.get(t.number) ?? []
 		const read = t.reads && (this.metricsOf(subject)[t.reads]?.() ?? null)
-		sights.push({ now: this.now, mode, event: event &&
-			{ name: event.name, at: event.at }, value: read,
-		since: this.moment(subject, read),
-		moment: t.kind !== 'date' ? null : this.moment(subject, t.reads
-			? read : get(this.scope(subject), t.date)) })
-		subject.seen.set(t.number, sights)
-		return this.follow(subject, q, t)
+		return this.follow(subject, t, { now: this.now, mode, grace: q.grace,
+			event: event && { name: event.name, at: event.at }, value: read,
+			since: this.moment(subject, read),
+			moment: t.kind !== 'date' ? null : this.moment(subject, t.reads
+				? read : get(this.scope(subject), t.date)) })
 	}
 
 	// A watch that is not looked at yet only lets go of what was due.
-	expire(subject, q, t) {
-		if (!subject.seen.has(t.number)) return
-		subject.seen.get(t.number)
-			.push({ now: this.now, mode: 'past', event: null, isOver: true })
+	expire(subject, t) {
+		if (subject.seen.has(t.number))
+			this.follow(subject, t,
+				{ now: this.now, mode: 'past', event: null, isOver: true })
 	}
 
-	follow(subject, q, t) {
-		return followers[t.kind]({ ...t, period: t.period, idle_of: t.of },
-			subject.seen.get(t.number), q.grace)
+	follow(subject, t, sight) {
+		const { sights } = subject.seen.get(t.number) ?? { sights: [] }
+		sights.push(sight)
+		const { due, fires } = followers[t.kind](
+			{ ...t, period: t.period, idle_of: t.of }, sights)
+		subject.seen.set(t.number, { sights, due })
+		return { fires }
+	}
+
+	// What ways in that are gone were shown.
+	forgetGone(subject) {
+		const numbers = new Set(this.rules.sequences
+			.flatMap((q) => q.enters.map((t) => t.number)))
+		for (const number of subject.seen.keys())
+			if (!numbers.has(number)) subject.seen.delete(number)
 	}
 
 	fire(subject, q, t, fires) {
@@ -701,7 +711,7 @@ class World {
 	watchLook(subject, q, event) {
 		for (const t of q.enters.filter((trigger) => trigger.watches)) {
 			if (t.number > subject.known) {
-				this.expire(subject, q, t)
+				this.expire(subject, t)
 				continue
 			}
 			const { fires } = this.see(subject, q, t, event,
@@ -1086,9 +1096,11 @@ class World {
 
 	// An event (null: time has passed, or something changed).
 	look(subject, event) {
-		for (const q of this.sequencesOf(subject))
-			if (event !== null && subject.known < this.rules.newest)
-				this.watchReplay(subject, q, event)
+		if (subject.known < this.rules.newest) {
+			this.forgetGone(subject)
+			for (const q of this.sequencesOf(subject))
+				if (event !== null) this.watchReplay(subject, q, event)
+		}
 		if (!event?.isHistory) this.lookAtOrphans(subject, event)
 		for (const q of this.sequencesOf(subject)) {
 			if (event?.isHistory) this.watchLook(subject, q, event)
@@ -1131,10 +1143,7 @@ class World {
 		for (const place of subject.places.values())
 			moments.push(place.due !== 0 && place.pausedUntil > place.due
 				? place.pausedUntil : place.due)
-		for (const q of this.sequencesOf(subject))
-			for (const t of q.enters)
-				if (subject.seen.has(t.number))
-					moments.push(this.follow(subject, q, t).due)
+		for (const { due } of subject.seen.values()) moments.push(due)
 		subject.wake = Math.min(...moments.filter((ms) => ms !== 0))
 		if (subject.wake === Infinity) subject.wake = 0
 	}
@@ -1173,10 +1182,7 @@ class World {
 	// The first look at what is new: nothing fires for the past.
 	catchUp(subject) {
 		if (!this.isBehind(subject)) return
-		const numbers = new Set(this.rules.sequences
-			.flatMap((q) => q.enters.map((t) => t.number)))
-		for (const number of subject.seen.keys())
-			if (!numbers.has(number)) subject.seen.delete(number)
+		this.forgetGone(subject)
 		for (const q of this.sequencesOf(subject)) {
 			this.watchBaseline(subject, q)
 			this.settleIn(subject, q)
