@@ -380,6 +380,8 @@ mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
 	token_make(t->token_key, c->address, topic, &url);
 	json_object_set_new(mail, "unsubscribe_url", json_string(url.data));
 	json_object_set_new(root, "unsubscribe_url", json_string(url.data));
+	/* the same page: it is where a reader says what to get */
+	json_object_set_new(root, "preferences_url", json_string(url.data));
 	buf_free(&url);
 	return mail;
 }
