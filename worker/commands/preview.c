@@ -162,9 +162,12 @@ render(const struct invocation *in, const struct workspace *w, json_t *data)
 		    name, near != NULL ? "; did you mean \"" : "",
 		    near != NULL ? near : "", near != NULL ? "\"?" : "");
 	}
-	if (template_info(template)->topic != NULL)
+	if (template_info(template)->topic != NULL) {
 		json_object_set_new(data, "unsubscribe_url",
 		    json_sprintf("%s/u/preview", w->settings->public_url));
+		json_object_set(data, "preferences_url",
+		    json_object_get(data, "unsubscribe_url"));
+	}
 	rc = template_info(template)->kind == TEMPLATE_EMAIL
 		 ? show_email(in, template, &scope, &e)
 		 : show_document(template, &scope, &e);
