@@ -297,6 +297,40 @@ set_format(const struct setting_reader *r, const struct setting *row, void *at,
 		   : "\"text\" or \"json\" is expected";
 }
 
+static const char *
+set_bool(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	*(bool *)at = strcmp(text, "true") == 0;
+	return *(bool *)at || strcmp(text, "false") == 0
+		   ? NULL
+		   : "true or false is expected";
+}
+
+/* "5s 5m 30m": durations with blanks between them. */
+static const char *
+set_waits(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	char *copy = xstrdup(text), *rest = copy, *word;
+	int64_t *list = xcalloc(strlen(text) / 2 + 2, sizeof *list);
+	const char *wrong = NULL;
+	size_t n = 0;
+
+	while ((word = strtok_r(rest, " ", &rest)) != NULL)
+		if (duration_parse(word, &list[n]) != 0 || list[n++] <= 0)
+			wrong = "durations are expected, such as "
+				"[\"5s\", \"5m\", \"30m\"]";
+	free(copy);
+	if (wrong != NULL) {
+		free(list);
+		return wrong;
+	}
+	free(*(int64_t **)at);
+	*(int64_t **)at = list;
+	return NULL;
+}
+
 static set_fn *const setters[] = {
     [KIND_TEXT] = set_text,
     [KIND_PATH] = set_path,
@@ -311,6 +345,8 @@ static set_fn *const setters[] = {
     [KIND_TIME] = set_time,
     [KIND_TLS] = set_tls,
     [KIND_FORMAT] = set_format,
+    [KIND_BOOL] = set_bool,
+    [KIND_WAITS] = set_waits,
     [KIND_TEXTS] = NULL, /* only from JSON */
     [KIND_OBJECT] = NULL,
 };
@@ -336,14 +372,17 @@ static void
 set_texts(struct setting_reader *r, char ***at, const json_t *value,
     const char *pointer)
 {
-	size_t n = json_array_size(value), used = 0;
+	bool is_list = json_is_array(value);
+	size_t n = is_list ? json_array_size(value) : 1, used = 0;
 	char **list = xcalloc(n + 1, sizeof *list);
 
 	for (size_t i = 0; i < n; i++) {
-		const char *s = json_string_value(json_array_get(value, i));
+		const char *s = json_string_value(
+		    is_list ? json_array_get(value, i) : value);
 		char element[200];
 
-		snprintf(element, sizeof element, "%s/%zu", pointer, i);
+		snprintf(element, sizeof element, is_list ? "%s/%zu" : "%s",
+		    pointer, i);
 		if (s == NULL)
 			setting_complain(r, element, "a string is expected");
 		else if ((list[used] = resolve(r, element, s)) != NULL)
@@ -380,6 +419,20 @@ resolve_object(
 	return copy;
 }
 
+/* The strings of a list with blanks between them, as set_waits() reads them. */
+static char *
+joined(const json_t *list)
+{
+	struct buf text = {0};
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *s = json_string_value(json_array_get(list, i));
+
+		buf_addf(&text, "%s%s", i > 0 ? " " : "", s != NULL ? s : "?");
+	}
+	return text.len > 0 ? buf_steal(&text) : xstrdup("");
+}
+
 static void
 set_value(struct setting_reader *r, const struct setting *row, void *base,
     const json_t *value, const char *pointer)
@@ -389,7 +442,8 @@ set_value(struct setting_reader *r, const struct setting *row, void *base,
 	char number[32];
 	char *text = NULL;
 
-	if (row->kind == KIND_TEXTS && json_is_array(value)) {
+	if (row->kind == KIND_TEXTS &&
+	    (json_is_array(value) || json_is_string(value))) {
 		set_texts(r, at, value, pointer);
 		return;
 	}
@@ -401,6 +455,12 @@ set_value(struct setting_reader *r, const struct setting *row, void *base,
 	if (row->kind == KIND_TEXTS || row->kind == KIND_OBJECT) {
 		wrong = row->kind == KIND_TEXTS ? "a list is expected"
 						: "an object is expected";
+	} else if (row->kind == KIND_WAITS && json_is_array(value)) {
+		text = joined(value);
+		wrong = setting_set(r, row, base, text);
+	} else if (row->kind == KIND_BOOL && json_is_boolean(value)) {
+		wrong = setting_set(
+		    r, row, base, json_is_true(value) ? "true" : "false");
 	} else if (json_is_string(value)) {
 		text = resolve(r, pointer, json_string_value(value));
 		if (text != NULL)
@@ -412,7 +472,8 @@ set_value(struct setting_reader *r, const struct setting *row, void *base,
 		    number, sizeof number, "%.17g", json_number_value(value));
 		wrong = setting_set(r, row, base, number);
 	} else {
-		wrong = "a string is expected";
+		wrong = row->kind == KIND_BOOL ? "true or false is expected"
+					       : "a string is expected";
 	}
 	if (wrong != NULL)
 		setting_complain(r, pointer, wrong);
@@ -539,7 +600,8 @@ setting_table_free(const struct setting_table *t, void *base)
 		case KIND_PATH:
 		case KIND_URL:
 		case KIND_ADDRESS:
-			free(*(char **)at);
+		case KIND_WAITS:
+			free(*(void **)at);
 			break;
 		case KIND_TEXTS:
 			texts_free(*(char ***)at);
@@ -560,6 +622,29 @@ text_equal(const char *a, const char *b)
 }
 
 static bool
+texts_equal(char *const *a, char *const *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	for (; *a != NULL && *b != NULL; a++, b++)
+		if (strcmp(*a, *b) != 0)
+			return false;
+	return *a == *b;
+}
+
+static bool
+waits_equal(const int64_t *a, const int64_t *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	while (*a != 0 && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static bool
 value_equal(const struct setting *row, const void *a, const void *b)
 {
 	switch (row->kind) {
@@ -574,6 +659,12 @@ value_equal(const struct setting *row, const void *a, const void *b)
 	case KIND_TLS:
 		return *(const enum channel_tls *)a ==
 		       *(const enum channel_tls *)b;
+	case KIND_BOOL:
+		return *(const bool *)a == *(const bool *)b;
+	case KIND_WAITS:
+		return waits_equal(*(int64_t *const *)a, *(int64_t *const *)b);
+	case KIND_TEXTS:
+		return texts_equal(*(char **const *)a, *(char **const *)b);
 	case KIND_OBJECT:
 		return *(json_t *const *)a == *(json_t *const *)b ||
 		       json_equal(*(json_t *const *)a, *(json_t *const *)b);
@@ -616,8 +707,13 @@ row_schema(const struct setting *row)
 {
 	json_t *schema = json_object();
 
-	if (row->kind == KIND_TEXTS)
-		json_object_set_new(schema, "type", json_string("array"));
+	if (row->kind == KIND_TEXTS || row->kind == KIND_WAITS) {
+		json_object_set_new(
+		    schema, "type", json_pack("[s,s]", "array", "string"));
+		json_object_set_new(
+		    schema, "items", json_pack("{s:s}", "type", "string"));
+	} else if (row->kind == KIND_BOOL)
+		json_object_set_new(schema, "type", json_string("boolean"));
 	else if (row->kind == KIND_OBJECT)
 		json_object_set_new(schema, "type", json_string("object"));
 	else if (row->kind == KIND_INT || row->kind == KIND_SIZE ||

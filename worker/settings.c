@@ -13,6 +13,7 @@
 #include "templates/json.h"
 #include "templates/mem.h"
 #include "worker/pace.h"
+#include "worker/delivery/webhook_plan.h"
 #include "worker/setting_table.h"
 #include "worker/settings.h"
 
@@ -97,8 +98,10 @@ static const struct setting channel_settings[] = {
 	"\"starttls\", \"implicit\" or \"none\"", "smtp"},
     {"ca_file", KIND_PATH, OF(ca_file), NULL, 0, 0,
 	"certificates to trust in place of the system's", "smtp webhook"},
-    {"user", KIND_TEXT, OF(user), NULL, 0, 0, "for AUTH", "smtp"},
-    {"password", KIND_TEXT, OF(password), NULL, 0, 0, "for AUTH", "smtp"},
+    {"user", KIND_TEXT, OF(user), NULL, 0, 0,
+	"for AUTH, or for basic authentication", "smtp webhook"},
+    {"password", KIND_TEXT, OF(password), NULL, 0, 0, "goes with user",
+	"smtp webhook"},
     {"helo", KIND_TEXT, OF(helo), NULL, 0, 0,
 	"our own name for EHLO; default the host's", "smtp"},
     {"auth", KIND_TEXT, OF(auth), "password", 0, 0,
@@ -118,12 +121,49 @@ static const struct setting channel_settings[] = {
 	"messages on that day", "smtp"},
     {"warmup.double", KIND_DURATION, OF(warmup.double_ms), NULL, 0, 0,
 	"in which their number doubles: 3d", "smtp"},
-    {"url", KIND_TEXT, OF(url), NULL, 0, 0, "where to POST", "webhook"},
-    {"secret", KIND_TEXT, OF(secret), NULL, 0, 0,
-	"whsec_..., for Standard Webhooks signatures", "webhook"},
-    {"old_secret", KIND_TEXT, OF(old_secret), NULL, 0, 0,
-	"signs too while secrets rotate", "webhook"},
+    {"url", KIND_TEXT, OF(url), NULL, 0, 0,
+	"where to send it; {{ values }} are percent-encoded", "webhook"},
+    {"method", KIND_TEXT, OF(method), "POST", 0, 0, "POST, PUT or PATCH",
+	"webhook"},
+    {"body", KIND_TEXT, OF(body), "json", 0, 0,
+	"\"json\", or \"form\" (urlencoded)", "webhook"},
     {"headers", KIND_OBJECT, OF(headers), NULL, 0, 0, "more request headers",
+	"webhook"},
+    {"secret", KIND_TEXTS, OF(secrets), NULL, 0, 0,
+	"whsec_..., for Standard Webhooks signatures; a list while one "
+	"takes the place of another: each signs",
+	"webhook"},
+    {"bearer", KIND_TEXT, OF(bearer), NULL, 0, 0,
+	"token for Authorization: Bearer", "webhook"},
+    {"aws.region", KIND_TEXT, OF(aws.region), NULL, 0, 0,
+	"for AWS signatures (SigV4)", "webhook"},
+    {"aws.service", KIND_TEXT, OF(aws.service), NULL, 0, 0, "such as ses",
+	"webhook"},
+    {"aws.key", KIND_TEXT, OF(aws.key), NULL, 0, 0, "the access key's id",
+	"webhook"},
+    {"aws.secret", KIND_TEXT, OF(aws.secret), NULL, 0, 0,
+	"the secret access key", "webhook"},
+    {"aws.session_token", KIND_TEXT, OF(aws.session_token), NULL, 0, 0,
+	"of temporary keys", "webhook"},
+    {"success", KIND_TEXT, OF(success), NULL, 0, 0,
+	"condition on status, reply and header for a message to count as sent, "
+	"such as \"reply.ok\"; default any status of 2xx",
+	"webhook"},
+    {"refused", KIND_TEXT, OF(refused), NULL, 0, 0,
+	"condition for an answer to be final for its message", "webhook"},
+    {"provider_id", KIND_TEXT, OF(provider_id), NULL, 0, 0,
+	"value of the answer that names the message there, such as "
+	"\"reply.id\"",
+	"webhook"},
+    {"retry", KIND_WAITS, OF(retry_ms), "5s 5m 30m 2h 5h 10h 14h 20h 24h", 0, 0,
+	"waits between attempts; after the last a message is given up",
+	"webhook"},
+    {"connect_timeout", KIND_WAIT, OF(connect_timeout_ms), "10s", 1000, 3600000,
+	"for the connection, TLS included", "webhook"},
+    {"max_reply", KIND_INT, OF(max_reply), "65536", 1024, 1 << 24,
+	"bytes of an answer that are read", "webhook"},
+    {"allow_private", KIND_BOOL, OF(allow_private), NULL, 0, 0,
+	"may a url whose host comes from data lead to private addresses",
 	"webhook"},
     {"folder", KIND_PATH, OF(folder), "data/outbox", 0, 0,
 	"where messages are written instead of being sent", "capture"},
@@ -151,6 +191,22 @@ is_type(const char *type)
 		if (strcmp(types[i], type) == 0)
 			return true;
 	return false;
+}
+
+/* By its name, or the first of the group that has it. */
+static const struct setting *
+channel_setting(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < channel_table.n; i++) {
+		const struct setting *row = &channel_table.rows[i];
+
+		if (strncmp(row->name, name, len) == 0 &&
+		    (row->name[len] == '\0' || row->name[len] == '.'))
+			return row;
+	}
+	return NULL;
 }
 
 static void
@@ -208,7 +264,7 @@ check_channel(struct setting_reader *r, struct channel *c, const json_t *value,
 	}
 	json_object_foreach((json_t *)value, key, member)
 	{
-		const struct setting *row = setting_find(&channel_table, key);
+		const struct setting *row = channel_setting(key);
 
 		if (row == NULL || row->types == NULL ||
 		    strstr(row->types, c->type) != NULL)
@@ -337,6 +393,32 @@ read_flags(struct setting_reader *r, const char *const *overrides)
 	}
 }
 
+/* After all else was read, as a url may have variables of the workspace. */
+static void
+plan_webhooks(struct setting_reader *r)
+{
+	struct settings *s = r->arg;
+
+	for (int i = 0; i < s->n_channels; i++) {
+		struct channel *c = &s->channels[i];
+		struct problems found = {0};
+		char pointer[300];
+
+		if (c->url == NULL || c->type == NULL ||
+		    strcmp(c->type, "webhook") != 0)
+			continue;
+		c->plan = webhook_plan_new(c, s->variables, &found);
+		for (int j = 0; j < found.count; j++) {
+			const struct error *e = &found.list[j].at;
+
+			snprintf(pointer, sizeof pointer, "/channels/%s%s",
+			    c->name, e->pointer);
+			setting_complain(r, pointer, e->text);
+		}
+		problems_free(&found);
+	}
+}
+
 static void
 check_settings(struct setting_reader *r)
 {
@@ -382,6 +464,7 @@ settings_load(
 		read_environment(&r);
 		read_flags(&r, overrides);
 		check_settings(&r);
+		plan_webhooks(&r);
 	}
 	if (s->contacts == NULL)
 		s->contacts = json_object();
@@ -399,6 +482,7 @@ settings_free(struct settings *s)
 	if (s == NULL)
 		return;
 	for (int i = 0; i < s->n_channels; i++) {
+		webhook_plan_free(s->channels[i].plan);
 		setting_table_free(&channel_table, &s->channels[i]);
 		free(s->channels[i].name);
 	}

@@ -21,21 +21,23 @@
 
 enum channel_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
 
+struct webhook_plan; /* worker/delivery/webhook_plan.h */
+
 /* A way out. Which members count depends on the type. */
 struct channel {
 	char *name;
-	char *type;	 /* "smtp", "webhook", "capture" */
-	double rate;	 /* messages a second; 0: no limit */
-	int connections; /* at most so many */
-	int unsettled;	 /* verdicts a connection may be ahead */
-	int timeout_ms;	 /* for one exchange with the other side */
+	char *type;	       /* "smtp", "webhook", "capture" */
+	double rate;	       /* messages a second; 0: no limit */
+	int connections;       /* at most so many */
+	int unsettled;	       /* verdicts a connection may be ahead */
+	int timeout_ms;	       /* for one exchange with the other side */
+	char *user, *password; /* NULL: no AUTH, no basic authentication */
 	/* smtp */
 	char *host;
 	int port;
 	enum channel_tls tls;
-	char *ca_file;	       /* PEM; NULL: the system's */
-	char *user, *password; /* NULL: no AUTH */
-	char *helo;	       /* NULL: the host's name */
+	char *ca_file; /* PEM; NULL: the system's; also of webhooks */
+	char *helo;    /* NULL: the host's name */
 	int messages_per_connection;
 	char *auth;	  /* "password", or "xoauth2": with a token */
 	char *token_file; /* where it is; NULL: it is the password */
@@ -46,10 +48,23 @@ struct channel {
 		int64_t double_ms;
 	} warmup;
 	/* webhook */
-	char *url;
-	char *secret;	  /* "whsec_..."; NULL: not signed */
-	char *old_secret; /* signs too while rotating; may be NULL */
-	json_t *headers;  /* name to value; may be NULL */
+	char *url;	 /* with Liquid, filled in for each message */
+	char *method;	 /* "POST" */
+	char *body;	 /* "json" or "form" */
+	char **secrets;	 /* "whsec_...", each signs; NULL: not signed */
+	json_t *headers; /* name to value; may be NULL */
+	char *bearer;	 /* token; may be NULL */
+	struct {
+		char *region, *service, *key, *secret, *session_token;
+	} aws;	       /* NULL: not signed for AWS */
+	char *success; /* conditions on an answer; may be NULL */
+	char *refused;
+	char *provider_id; /* value of an answer; may be NULL */
+	int64_t *retry_ms; /* waits between attempts; 0 ends them */
+	int connect_timeout_ms;
+	int max_reply;	    /* bytes of an answer */
+	bool allow_private; /* addresses, for a url that comes from data */
+	struct webhook_plan *plan; /* what all this means */
 	/* capture */
 	char *folder; /* absolute */
 };

@@ -12,8 +12,7 @@ async function telling(t, { answer, channel = {}, template = {}, clock } = {}) {
 	const sink = await webSink(t, answer)
 	const dir = await workspace(t, (settings, folder) => {
 		settings.channels.app = { type: 'webhook', url: sink.url + '/hooks?key=url-secret',
-			secret, headers: { 'x-env': 'test' }, ...channel }
-		settings.retry = { first: '1s', longest: '2s', attempts: 4 }
+			secret, headers: { 'x-env': 'test' }, retry: ['1s', '1s', '1s'], ...channel }
 		writeJson(path.join(folder, 'templates/first-task.json'), { channel: 'app',
 			body: { text: '{{ user.name }} did "{{ event.workflow }}"', to: '{{ user.email }}' },
 			...template })

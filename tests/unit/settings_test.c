@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "worker/delivery/webhook_plan.h"
 #include "worker/settings.h"
 
 static char folder[64];
@@ -193,6 +194,113 @@ mistakes(void **state)
 				     "near 'nonsense'");
 }
 
+#define HOOK   "\"type\":\"webhook\",\"url\":\"https://x.example/\""
+#define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define OTHER  "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+
+static void
+webhooks(void **state)
+{
+	struct settings *s =
+	    load("{\"channels\":{"
+		 "\"a\":{" HOOK ",\"secret\":\"" SECRET "\"},"
+		 "\"b\":{" HOOK ",\"secret\":[\"" OTHER "\",\"" SECRET "\"],"
+		 "\"retry\":[\"1s\",\"2m\"],\"allow_private\":true,"
+		 "\"aws\":{\"region\":\"r\",\"service\":\"ses\",\"key\":\"k\","
+		 "\"secret\":\"s\"}},"
+		 "\"c\":{" HOOK ",\"retry\":[],\"user\":\"u\","
+		 "\"password\":\"p\"},"
+		 "\"d\":{\"type\":\"webhook\",\"url\":"
+		 "\"https://x.example/{{ tenant }}\"}},"
+		 "\"variables\":{\"tenant\":\"t\"}}",
+		NULL);
+	const struct channel *a = settings_channel(s, "a");
+	const struct channel *b = settings_channel(s, "b");
+
+	assert_int_equal(problems.count, 0);
+	assert_string_equal(a->secrets[0], SECRET);
+	assert_null(a->secrets[1]);
+	assert_int_equal(a->retry_ms[0], 5000);
+	assert_int_equal(a->retry_ms[8], 24 * 3600 * 1000);
+	assert_int_equal(a->retry_ms[9], 0);
+	assert_int_equal(a->timeout_ms, 30000);
+	assert_int_equal(a->connect_timeout_ms, 10000);
+	assert_false(a->allow_private);
+	assert_non_null(a->plan);
+	assert_string_equal(b->secrets[1], SECRET);
+	assert_int_equal(b->retry_ms[1], 120000);
+	assert_int_equal(b->retry_ms[2], 0);
+	assert_true(b->allow_private);
+	assert_string_equal(b->aws.service, "ses");
+	assert_int_equal(settings_channel(s, "c")->retry_ms[0], 0);
+	assert_string_equal(settings_channel(s, "d")->plan->reads[0], "tenant");
+	settings_free(s);
+}
+
+/* Every setting that a reload must start the channel anew for. */
+static void
+equal_channels(void **state)
+{
+	static const char *const changes[] = {"\"rate\":\"1/s\"",
+	    "\"secret\":\"" SECRET "\"",
+	    "\"secret\":[\"" SECRET "\",\"" OTHER "\"]",
+	    "\"retry\":[\"5s\",\"5m\"]", "\"retry\":[]",
+	    "\"allow_private\":true", "\"method\":\"PUT\"",
+	    "\"headers\":{\"X-A\":\"b\"}", "\"max_reply\":2048",
+	    "\"timeout\":\"5s\"", "\"bearer\":\"b\""};
+	struct settings *old = load("{\"channels\":{\"a\":{" HOOK "}}}", NULL);
+	struct settings *same = load("{\"channels\":{\"a\":{" HOOK "}}}", NULL);
+
+	assert_true(channel_equal(old->channels, same->channels));
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		char json[400];
+		struct settings *new;
+
+		snprintf(json, sizeof json,
+		    "{\"channels\":{\"a\":{" HOOK ",%s}}}", changes[i]);
+		new = load(json, NULL);
+		assert_int_equal(problems.count, 0);
+		if (channel_equal(old->channels, new->channels))
+			fail_msg("equal: %s", changes[i]);
+		settings_free(new);
+	}
+	settings_free(same);
+	settings_free(old);
+}
+
+static void
+webhook_mistakes(void **state)
+{
+	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
+		       "\"secret\":\"x\"}}}",
+	    "nudge.json:2:10: a webhook secret begins with \"whsec_\" (at "
+	    "/channels/a/secret)");
+	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
+		       "\"headers\":{\"X-A\":\"b\",\n\"host\":\"c\"}}}}",
+	    "nudge.json:3:8: this header is set by nudge itself (at "
+	    "/channels/a/headers/host)");
+	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
+		       "\"retry\":[\"5s\",\"soon\"]}}}",
+	    "nudge.json:2:9: durations are expected, such as [\"5s\", \"5m\", "
+	    "\"30m\"] (at /channels/a/retry)");
+	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
+		       "\"allow_private\":\"maybe\"}}}",
+	    "nudge.json:2:17: true or false is expected (at "
+	    "/channels/a/allow_private)");
+	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
+		       "\"aws\":{\"regoin\":\"x\"}}}}",
+	    "nudge.json:2:17: \"regoin\" is not a setting; did you mean "
+	    "\"region\"? (at /channels/a/aws/regoin)");
+	expect_problem("{\"channels\":{\"a\":{\"type\":\"capture\",\n"
+		       "\"aws\":{\"region\":\"x\"}}}}",
+	    "nudge.json:2:7: \"aws\" is for webhook channels (at "
+	    "/channels/a/aws)");
+	expect_problem("{\"channels\":{\"a\":{\"type\":\"webhook\",\n"
+		       "\"url\":\"https://x.example/{{ acount.id }}\"}}}",
+	    "nudge.json:2:7: there is no \"acount\" here; did you mean "
+	    "\"account\"? (at /channels/a/url)");
+}
+
 static void
 schema_knows_every_setting(void **state)
 {
@@ -219,6 +327,11 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		flags_over_environment_over_file, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(mistakes, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(webhooks, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(
+		equal_channels, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(
+		webhook_mistakes, make_folder, drop_folder),
 	    cmocka_unit_test(schema_knows_every_setting),
 	};
 

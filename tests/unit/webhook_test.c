@@ -25,6 +25,7 @@
 #include "templates/mem.h"
 #include "worker/delivery/compose.h"
 #include "worker/delivery/signature.h"
+#include "worker/delivery/webhook_plan.h"
 #include "worker/settings.h"
 
 #define KEY	   "abcdefghijklmnopqrstuvwxyz"
@@ -48,6 +49,8 @@ static struct {
 
 	struct channel channel;
 	char url[128];
+	char *secrets[3];
+	json_t *variables; /* names that a url may read */
 	struct transport *transport;
 	bool in_offer;
 	int verdicts, notices, readies;
@@ -63,6 +66,36 @@ compose_document(struct delivery *d, struct buf *json)
 	}
 	buf_adds(json, d->scope);
 	return 0;
+}
+
+/* The scope is the channel's, as JSON: what the url reads. */
+static json_t *
+lookup(void *arg, const char *name)
+{
+	return json_object_get(arg, name);
+}
+
+int
+compose_text(struct delivery *d, const struct liquid *liquid, struct buf *text)
+{
+	json_t *root = json_loads(d->scope, 0, NULL);
+	struct liquid_scope scope = {.lookup = lookup, .arg = root};
+	struct error e;
+	int rc = liquid_render(liquid, &scope, text, &e);
+
+	assert_non_null(root);
+	json_decref(root);
+	if (rc != 0)
+		d->verdict.what = VERDICT_HELD;
+	return rc;
+}
+
+const struct template_info *
+template_info(const struct template *t)
+{
+	static const struct template_info info = {.file = "templates/t.json"};
+
+	return &info;
 }
 
 /* -------------------------------------------------------------- the server */
@@ -164,14 +197,19 @@ on_ready(void *arg)
 }
 
 static struct transport *
-start(struct error *e)
+start(void)
 {
 	struct transport_host host = {.base = w.base,
 	    .verdict = on_verdict,
 	    .notice = on_notice,
 	    .ready = on_ready};
+	struct problems problems = {0};
+	struct error e;
 
-	return transport_webhook.start(&w.channel, &host, e);
+	w.channel.plan = webhook_plan_new(&w.channel, w.variables, &problems);
+	if (w.channel.plan == NULL)
+		fail_msg("%s", problems.list[0].at.text);
+	return transport_webhook.start(&w.channel, &host, &e);
 }
 
 static int
@@ -181,12 +219,17 @@ setup(void **state)
 	w.base = event_base_new();
 	server_start();
 	snprintf(w.url, sizeof w.url, "http://127.0.0.1:%d/s3cret", w.port);
+	w.variables = json_pack("{s:n,s:n,s:n}", "id", "to", "url");
 	w.channel = (struct channel){.name = "hook",
 	    .type = "webhook",
 	    .url = w.url,
+	    .method = "POST",
+	    .body = "json",
 	    .connections = 2,
 	    .unsettled = 4,
-	    .timeout_ms = 10000};
+	    .timeout_ms = 10000,
+	    .connect_timeout_ms = 10000,
+	    .max_reply = 65536};
 	return 0;
 }
 
@@ -224,18 +267,17 @@ teardown(void **state)
 		evconnlistener_free(w.listener);
 	event_base_free(w.base);
 	buf_free(&w.request);
+	webhook_plan_free(w.channel.plan);
 	json_decref(w.channel.headers);
+	json_decref(w.variables);
 	return 0;
 }
 
 static void
 offer(struct delivery *d, const char *body)
 {
-	struct error e;
-
 	if (w.transport == NULL)
-		w.transport = start(&e);
-	assert_non_null(w.transport);
+		w.transport = start();
 	*d = (struct delivery){.key = KEY,
 	    .scope = (char *)body,
 	    .verdict = {.code = 1, .text = "stale"}};
@@ -291,18 +333,22 @@ test_statuses(void **state)
 	     "a\033[2J\xc3\xab",
 		VERDICT_REFUSED, 400, "a?[2J??", 0, false, NULL},
 	    {"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
-		VERDICT_REFUSED, 401, "", 0, false, " answers with 401"},
+		VERDICT_RELEASED, 401, "", 0, false, " answers with 401, next"},
 	    {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
-		VERDICT_REFUSED, 403, "", 0, false, " answers with 403"},
+		VERDICT_RELEASED, 403, "", 0, false,
+		" answers with 403, next try in 1 s"},
+	    {"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nwhat?",
+		VERDICT_RELEASED, 404, "what?", 0, false,
+		" answers with 404: what?, next try in 1 s"},
 	    {"HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\nno_service",
-		VERDICT_REFUSED, 404, "no_service", 0, false,
-		" answers with 404: no_service"},
+		VERDICT_RELEASED, 404, "no_service", 0, false,
+		" answers with 404: no_service; nothing is sent there until"},
 	    {"HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n", VERDICT_RETRY,
 		408, "", 0, false, NULL},
 	    {"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n",
 		VERDICT_RETRY, 409, "", 0, false, NULL},
-	    {"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", VERDICT_REFUSED,
-		410, "", 0, false, " answers with 410"},
+	    {"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", VERDICT_RELEASED,
+		410, "", 0, false, " answers with 410; nothing is sent there"},
 	    {"HTTP/1.1 422 No\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\n",
 		VERDICT_REFUSED, 422, "", 0, false, NULL},
 	    {"HTTP/1.1 425 Early\r\nContent-Length: 0\r\n\r\n", VERDICT_RETRY,
@@ -333,8 +379,10 @@ test_statuses(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct verdict v;
 
-		w.requests = w.notices = 0;
-		post(OK); /* well again: the next trouble is told */
+		w.requests = 0;
+		post(OK);
+		transport_webhook.resume(w.transport);
+		w.notices = 0;
 		v = post(rows[i].reply);
 		assert_int_equal(v.code, rows[i].code);
 		assert_int_equal(v.what, rows[i].what);
@@ -364,22 +412,68 @@ test_retry_after_date(void **state)
 	assert_in_range(v.retry_after_ms, 3500000, 3600000);
 }
 
-static void
-test_trouble_is_told_once(void **state)
-{
-	static const char gone[] =
-	    "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n";
-	char expected[64];
+#define GONE   "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+#define DENIED "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
 
-	post(gone);
-	post(gone);
-	assert_int_equal(w.notices, 1);
-	snprintf(
-	    expected, sizeof expected, "127.0.0.1:%d answers with 410", w.port);
+static int
+room(void)
+{
+	return transport_webhook.room(w.transport);
+}
+
+/* 410: nobody is asked any more until somebody says otherwise. */
+static void
+test_gone(void **state)
+{
+	char expected[128];
+
+	assert_int_equal(post(GONE).what, VERDICT_RELEASED);
+	assert_int_equal(room(), 0);
+	snprintf(expected, sizeof expected,
+	    "127.0.0.1:%d answers with 410; nothing is sent there until a "
+	    "reload (SIGHUP) or a restart",
+	    w.port);
 	assert_string_equal(w.notice, expected);
-	post(OK);
-	post(gone);
+	assert_int_equal(w.notices, 1);
+	w.readies = 0;
+	transport_webhook.resume(w.transport);
+	assert_int_equal(w.readies, 1);
+	assert_int_equal(room(), 2);
+	post(GONE);
 	assert_int_equal(w.notices, 2);
+}
+
+/* What was on its way when the endpoint went changes nothing. */
+static void
+test_gone_among_others(void **state)
+{
+	struct delivery d[2];
+
+	w.answers[0] = GONE;
+	w.answers[1] = OK;
+	offer(&d[0], "{}");
+	offer(&d[1], "{}");
+	run_until(&w.verdicts, 2);
+	transport_webhook.settled(w.transport, 2);
+	assert_int_equal(room(), 0);
+}
+
+/* The lane waits, one message finds out, and the lane goes on. */
+static void
+test_denied(void **state)
+{
+	assert_int_equal(post(DENIED).what, VERDICT_RELEASED);
+	assert_int_equal(w.notices, 1);
+	assert_int_equal(room(), 0);
+	run_until(&w.readies, w.readies + 1);
+	assert_int_equal(room(), 1);
+	post(DENIED);
+	assert_int_equal(w.notices, 1); /* told once */
+	assert_int_equal(room(), 0);
+	assert_int_equal(post(OK).what, VERDICT_SENT);
+	assert_int_equal(w.notices, 2);
+	assert_non_null(strstr(w.notice, " works again"));
+	assert_int_equal(room(), 2);
 }
 
 /* The status was there: what is wrong with the rest changes nothing. */
@@ -395,6 +489,14 @@ test_long_and_broken_answers(void **state)
 	v = post(reply.data);
 	assert_int_equal(v.what, VERDICT_SENT);
 	assert_int_equal(strlen(v.text), sizeof v.text - 1);
+	buf_truncate(&reply, 0);
+	buf_adds(&reply, "HTTP/1.1 200 OK\r\nX-Long: ");
+	for (int i = 0; i < 70000; i++)
+		buf_addc(&reply, 'x');
+	buf_adds(&reply, "\r\nContent-Length: 2\r\n\r\nok");
+	v = post(reply.data);
+	assert_int_equal(v.what, VERDICT_SENT);
+	assert_string_equal(v.text, "");
 	buf_truncate(&reply, 0);
 	buf_adds(&reply, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n"
 			 "Connection: close\r\n\r\nok");
@@ -415,9 +517,9 @@ test_refused_connection(void **state)
 	evconnlistener_free(w.listener);
 	w.listener = NULL;
 	v = post(OK);
-	assert_int_equal(v.what, VERDICT_RETRY);
+	assert_int_equal(v.what, VERDICT_RELEASED);
 	assert_int_equal(v.code, 0);
-	assert_true(v.slows_channel);
+	assert_int_equal(room(), 0);
 	snprintf(expected, sizeof expected,
 	    "127.0.0.1:%d cannot be reached: ", w.port);
 	assert_non_null(strstr(w.notice, expected));
@@ -485,7 +587,7 @@ test_timeout_within_the_body(void **state)
 	w.deaf = true;
 	v = post_body(body, SILENCE);
 	assert_int_equal(v.what, VERDICT_RETRY);
-	assert_true(v.slows_channel);
+	assert_int_equal(room(), 0);
 	assert_int_equal(w.notices, 1);
 	free(body);
 }
@@ -498,7 +600,7 @@ test_tls_that_fails(void **state)
 	w.channel.timeout_ms = 150;
 	snprintf(w.url, sizeof w.url, "https://127.0.0.1:%d/s3cret", w.port);
 	v = post(OK);
-	assert_int_equal(v.what, VERDICT_RETRY);
+	assert_int_equal(v.what, VERDICT_RELEASED);
 	assert_int_equal(w.requests, 0);
 }
 
@@ -564,6 +666,166 @@ test_big_body_arrives_whole(void **state)
 }
 
 static void
+test_form_and_method(void **state)
+{
+	w.channel.body = "form";
+	w.channel.method = "PUT";
+	post_body("{\"to\":\"Zo\u00eb <z@x>\",\"tag\":[\"a\",\"b\"]}", OK);
+	assert_memory_equal(w.request.data, "PUT /s3cret HTTP/1.1\r\n", 22);
+	assert_header("Content-Type", "application/x-www-form-urlencoded");
+	assert_string_equal(strstr(w.request.data, "\r\n\r\n") + 4,
+	    "to=Zo%C3%AB%20%3Cz%40x%3E&tag=a&tag=b");
+}
+
+static void
+test_what_is_no_form(void **state)
+{
+	struct verdict v;
+
+	w.channel.body = "form";
+	v = post_body("{\"to\":{\"a\":1}}", OK);
+	assert_int_equal(v.what, VERDICT_HELD);
+	assert_non_null(strstr(v.text, "templates/t.json: the field \"to\""));
+	assert_int_equal(w.connections, 0);
+}
+
+static void
+test_authentication(void **state)
+{
+	w.channel.user = "api";
+	w.channel.password = "key-xyz";
+	post_body("{}", OK);
+	assert_header("Authorization", "Basic YXBpOmtleS14eXo=");
+}
+
+static void
+test_bearer(void **state)
+{
+	w.channel.bearer = "abc";
+	post_body("{}", OK);
+	assert_header("Authorization", "Bearer abc");
+}
+
+/* --------------------------------------------------------- urls with values */
+
+static void
+set_path(const char *path)
+{
+	snprintf(w.url, sizeof w.url, "http://127.0.0.1:%d%s", w.port, path);
+}
+
+static void
+test_values_in_the_path(void **state)
+{
+	set_path("/s3cret/{{ id }}?to={{ to }}");
+	post_body("{\"id\":\"a/b?c#d\",\"to\":\"x&y=z\"}", OK);
+	assert_memory_equal(w.request.data,
+	    "POST /s3cret/a%2Fb%3Fc%23d?to=x%26y%3Dz HTTP/1.1\r\n", 50);
+	assert_int_equal(
+	    post_body("{\"id\":\"..\",\"to\":1}", OK).what, VERDICT_HELD);
+	assert_int_equal(post_body("{\"to\":1}", OK).what, VERDICT_HELD);
+	assert_int_equal(w.requests, 1);
+}
+
+/* The resource is not there, or is gone: that says nothing of the channel. */
+static void
+test_values_that_are_not_found(void **state)
+{
+	set_path("/s3cret/{{ id }}");
+	assert_int_equal(post_body("{\"id\":1}", DENIED).what, VERDICT_REFUSED);
+	assert_int_equal(post_body("{\"id\":1}", GONE).what, VERDICT_REFUSED);
+	assert_int_equal(room(), 2);
+	assert_int_equal(w.notices, 0);
+}
+
+static void
+test_private_addresses(void **state)
+{
+	static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]",
+	    "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0"};
+	char body[100];
+	struct verdict v;
+
+	w.channel.url = "{{ url }}";
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		snprintf(body, sizeof body, "{\"url\":\"http://%s:%d/s3cret\"}",
+		    hosts[i], w.port);
+		v = post_body(body, OK);
+		assert_int_equal(v.what, VERDICT_REFUSED);
+		assert_non_null(strstr(v.text, "which is private"));
+	}
+	assert_int_equal(w.connections, 0);
+	assert_int_equal(w.notices, 0);
+}
+
+static void
+test_private_addresses_that_are_allowed(void **state)
+{
+	char body[100];
+
+	w.channel.url = "{{ url }}";
+	w.channel.allow_private = true;
+	snprintf(body, sizeof body, "{\"url\":\"http://127.0.0.1:%d/s3cret\"}",
+	    w.port);
+	assert_int_equal(post_body(body, OK).what, VERDICT_SENT);
+	/* another one's failure is not the channel's */
+	assert_int_equal(post_body(body, GONE).what, VERDICT_REFUSED);
+	assert_int_equal(
+	    post_body("{\"url\":\"http://127.0.0.1:1/\"}", OK).what,
+	    VERDICT_RETRY);
+	assert_int_equal(room(), 2);
+	assert_int_equal(w.notices, 0);
+}
+
+static void
+test_values_that_are_no_url(void **state)
+{
+	static const char *const urls[] = {"", "s3cret", "file:///s3cret",
+	    "http://", "http://a b/s3cret", "gopher://127.0.0.1/"};
+	char body[100];
+
+	w.channel.url = "{{ url }}";
+	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+		snprintf(body, sizeof body, "{\"url\":\"%s\"}", urls[i]);
+		assert_int_equal(post_body(body, OK).what, VERDICT_HELD);
+	}
+}
+
+/* -------------------------------------------------------- the channel's rules
+ */
+
+#define JSON(text)                                 \
+	"HTTP/1.1 200 OK\r\nX-Message-Id: m-1\r\n" \
+	"Connection: close\r\n\r\n" text
+
+static void
+test_rules(void **state)
+{
+	struct verdict v;
+
+	w.channel.success = "reply.ok";
+	w.channel.provider_id = "header['x-message-id']";
+	v = post(JSON("{\"ok\":true}"));
+	assert_int_equal(v.what, VERDICT_SENT);
+	assert_string_equal(v.provider_id, "m-1");
+	v = post(JSON("{\"ok\":false,\"error\":\"no_text\"}"));
+	assert_int_equal(v.what, VERDICT_REFUSED);
+	assert_string_equal(v.text, "{\"ok\":false,\"error\":\"no_text\"}");
+	assert_string_equal(v.provider_id, "");
+}
+
+/* It was taken, but how? */
+static void
+test_rules_on_a_broken_answer(void **state)
+{
+	w.channel.success = "reply.ok";
+	assert_int_equal(post("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n"
+			      "Connection: close\r\n\r\n{\"ok")
+			     .what,
+	    VERDICT_UNSURE);
+}
+
+static void
 test_signature(void **state)
 {
 	struct signature_key keys[2];
@@ -571,8 +833,9 @@ test_signature(void **state)
 	struct error e;
 	char *timestamp;
 
-	w.channel.secret = SECRET;
-	w.channel.old_secret = OLD_SECRET;
+	w.secrets[0] = SECRET;
+	w.secrets[1] = OLD_SECRET;
+	w.channel.secrets = w.secrets;
 	post_body("{\"a\":1}", OK);
 	signature_key_parse(&keys[0], SECRET, &e);
 	signature_key_parse(&keys[1], OLD_SECRET, &e);
@@ -675,74 +938,6 @@ test_stop_releases_what_was_not_sent(void **state)
 	free(body);
 }
 
-/* ---------------------------------------------------------------- settings */
-
-static void
-assert_not_started(const char *says)
-{
-	struct error e = {0};
-
-	assert_null(start(&e));
-	if (strstr(e.text, says) == NULL)
-		fail_msg("\"%s\" is not in: %s", says, e.text);
-	assert_null(strstr(e.text, "s3cret"));
-}
-
-static void
-test_bad_urls(void **state)
-{
-	static char *const malformed[] = {NULL, "", "s3cret",
-	    "127.0.0.1/s3cret", "http://", "http://a b/s3cret"};
-	static char *const other[] = {
-	    "file:///s3cret", "ftp://s3cret/", "smtp://s3cret/"};
-
-	for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
-		w.channel.url = malformed[i];
-		assert_not_started("malformed");
-	}
-	for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
-		w.channel.url = other[i];
-		assert_not_started("must begin with https:// or http://");
-	}
-}
-
-static void
-test_bad_secret(void **state)
-{
-	w.channel.secret = "s3cret";
-	assert_not_started("whsec_");
-}
-
-static void
-test_bad_headers(void **state)
-{
-	static const struct {
-		const char *name, *value, *says;
-	} rows[] = {
-	    {"X-A", "b\r\nX-C: d", "control character"},
-	    {"X-A", "b\nX-C: d", "control character"},
-	    {"X-A", "b\r", "control character"},
-	    {"X-A\r\nX-C", "b", "not the name of a header"},
-	    {"X-A: b", "c", "not the name of a header"},
-	    {"", "b", "not the name of a header"},
-	    {"X-A", "", "needs a text"},
-	    {"webhook-ID", "b", "set by nudge itself"},
-	    {"content-length", "1", "set by nudge itself"},
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		w.channel.headers =
-		    json_pack("{s:s}", rows[i].name, rows[i].value);
-		assert_not_started(rows[i].says);
-		json_decref(w.channel.headers);
-	}
-	w.channel.headers = json_pack("{s:i}", "X-A", 1);
-	assert_not_started("needs a text");
-	json_decref(w.channel.headers);
-	w.channel.headers = json_pack("{s:s%}", "X-A", "b\0c", (size_t)3);
-	assert_not_started("needs a text");
-}
-
 int
 main(void)
 {
@@ -750,7 +945,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_statuses),
 	    TEST(test_retry_after_date),
-	    TEST(test_trouble_is_told_once),
+	    TEST(test_gone),
+	    TEST(test_gone_among_others),
+	    TEST(test_denied),
 	    TEST(test_long_and_broken_answers),
 	    TEST(test_refused_connection),
 	    TEST(test_hang_up),
@@ -761,6 +958,17 @@ main(void)
 	    TEST(test_tls_that_fails),
 	    TEST(test_request),
 	    TEST(test_big_body_arrives_whole),
+	    TEST(test_form_and_method),
+	    TEST(test_what_is_no_form),
+	    TEST(test_authentication),
+	    TEST(test_bearer),
+	    TEST(test_values_in_the_path),
+	    TEST(test_values_that_are_not_found),
+	    TEST(test_private_addresses),
+	    TEST(test_private_addresses_that_are_allowed),
+	    TEST(test_values_that_are_no_url),
+	    TEST(test_rules),
+	    TEST(test_rules_on_a_broken_answer),
 	    TEST(test_signature),
 	    TEST(test_room_waits_for_settled),
 	    TEST(test_room_is_connections),
@@ -768,9 +976,6 @@ main(void)
 	    TEST(test_stop_lets_finish),
 	    TEST(test_stop_ends_what_does_not),
 	    TEST(test_stop_releases_what_was_not_sent),
-	    TEST(test_bad_urls),
-	    TEST(test_bad_secret),
-	    TEST(test_bad_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

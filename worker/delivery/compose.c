@@ -223,3 +223,15 @@ compose_document(struct delivery *d, struct buf *json)
 		r = template_render_document(d->template, &c.scope, json, &e);
 	return finish(&c, r, &e);
 }
+
+int
+compose_text(struct delivery *d, const struct liquid *liquid, struct buf *text)
+{
+	struct composing c;
+	struct error e;
+	int r = begin(&c, d, &e);
+
+	if (r == 0)
+		r = liquid_render(liquid, &c.scope, text, &e);
+	return finish(&c, r, &e);
+}

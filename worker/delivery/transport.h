@@ -28,7 +28,7 @@ enum verdict_what {
 	VERDICT_UNSURE,	  /* all was sent and the answer was lost */
 	VERDICT_HELD,	  /* cannot be rendered; a person must look */
 	VERDICT_SKIPPED,  /* the template asked for it (abort_message) */
-	VERDICT_RELEASED, /* never tried: no attempt is counted */
+	VERDICT_RELEASED, /* no fault of its own: no attempt is counted */
 };
 
 struct verdict {
@@ -89,6 +89,11 @@ struct transport_type {
 	 * `unsettled` (a channel setting) a connection ahead of this.
 	 */
 	void (*settled)(struct transport *, int count);
+	/*
+	 * Somebody says that what was wrong with the other side may be mended:
+	 * try again now. May be NULL.
+	 */
+	void (*resume)(struct transport *);
 	/*
 	 * Take no more; finish what is on its way or release it, within
 	 * grace_ms. Verdicts for everything come before is_idle() is true.

@@ -16,6 +16,7 @@
 #include "templates/json_text.h"
 #include "templates/mime.h"
 #include "worker/delivery/policy.h"
+#include "worker/delivery/webhook_plan.h"
 #include "worker/log.h"
 #include "worker/pace.h"
 #include "worker/turn/turn.h"
@@ -27,11 +28,13 @@
 struct claimed {
 	struct queue_message row; /* texts are not kept */
 	struct workspace *workspace;
+	const struct channel *channel; /* its lane has it */
 	bool unsure_hold;
 };
 
 /* A message at the gates. */
 struct due_message {
+	const struct channel *channel;
 	struct queue_message *row;
 	struct person *person, *account;
 	const struct template *template;
@@ -386,6 +389,21 @@ mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
 	return mail;
 }
 
+/* What the channel's url reads, beside what the template does. */
+static void
+add_reads(
+    struct turn *t, const struct due_message *c, json_t *entry, json_t *root)
+{
+	json_t *more;
+
+	if (c->channel->plan == NULL)
+		return;
+	more = turn_scope(t, c->person, json_object_get(c->data, "event"),
+	    entry, c->channel->plan->reads);
+	json_object_update_missing(root, more);
+	json_decref(more);
+}
+
 static void
 set_scope(struct turn *t, const struct due_message *c, struct delivery *d)
 {
@@ -398,6 +416,7 @@ set_scope(struct turn *t, const struct due_message *c, struct delivery *d)
 	json_t *data = json_object_get(c->data, "data");
 	struct buf text = {0};
 
+	add_reads(t, c, entry, root);
 	if (data != NULL)
 		json_object_set(root, "data", data);
 	json_object_set_new(root, "_mail", mail_of(t, c, zone, root));
@@ -431,6 +450,7 @@ deliver(struct turn *t, const struct due_message *c)
 	    .attempts = c->row->attempts,
 	    .expires_at_ms = c->row->expires_at_ms,
 	};
+	claimed->channel = c->channel;
 	claimed->unsure_hold = c->info->unsure_hold;
 	claimed->workspace = workspace_hold(t->workspace);
 	d->owner = claimed;
@@ -536,7 +556,7 @@ turn_claim(struct turn *t, const struct channel *channel, struct pace *pace,
 	if (n > 0 && turn_load_ids(t, ids, n) != 0)
 		rc = -1;
 	for (int i = 0; rc >= 0 && i < n; i++) {
-		struct due_message c = {.row = &rows[i]};
+		struct due_message c = {.channel = channel, .row = &rows[i]};
 
 		rc = pass_gates(t, &c, pace, &tail);
 		if (rc == 0)
@@ -554,9 +574,25 @@ turn_claim(struct turn *t, const struct channel *channel, struct pace *pace,
 
 /* --------------------------------------------------------------- verdicts */
 
+/* Webhooks have their own waits between attempts, which do not double. */
+static void
+set_waits(struct policy_input *in, const struct channel *channel)
+{
+	const int64_t *wait;
+
+	if (channel == NULL || channel->plan == NULL)
+		return;
+	wait = channel->retry_ms;
+	for (int i = 1; i < in->attempts && *wait != 0; i++)
+		wait++;
+	in->first_ms = in->longest_ms = *wait;
+	in->max_attempts = in->attempts + (*wait != 0);
+}
+
 static struct policy_output
-decide(const struct turn *t, const struct verdict *verdict, const char *key,
-    int attempts, int64_t expires_at_ms, bool unsure_hold)
+decide(const struct turn *t, const struct channel *channel,
+    const struct verdict *verdict, const char *key, int attempts,
+    int64_t expires_at_ms, bool unsure_hold)
 {
 	const struct settings *s = t->workspace->settings;
 	struct policy_input in = {
@@ -571,6 +607,7 @@ decide(const struct turn *t, const struct verdict *verdict, const char *key,
 	    .longest_ms = s->retry_longest_ms,
 	};
 
+	set_waits(&in, channel);
 	return policy_decide(&in);
 }
 
@@ -592,7 +629,7 @@ turn_settle(struct turn *t, struct delivery *const *list, int n)
 		const struct delivery *d = list[i];
 		struct claimed *claimed = d->owner;
 		struct policy_output fate =
-		    decide(t, &d->verdict, d->key, d->attempt,
+		    decide(t, claimed->channel, &d->verdict, d->key, d->attempt,
 			claimed->row.expires_at_ms, claimed->unsure_hold);
 		struct queue_message row = claimed->row;
 
@@ -629,11 +666,13 @@ turn_recover(struct turn *t)
 			const struct template *template =
 			    templates_find(t->workspace->templates,
 				rows[i].template_name, NULL);
-			struct policy_output fate =
-			    decide(t, &lost, rows[i].key, rows[i].attempts + 1,
-				rows[i].expires_at_ms,
-				template != NULL &&
-				    template_info(template)->unsure_hold);
+			struct policy_output fate = decide(t,
+			    settings_channel(
+				t->workspace->settings, rows[i].channel),
+			    &lost, rows[i].key, rows[i].attempts + 1,
+			    rows[i].expires_at_ms,
+			    template != NULL &&
+				template_info(template)->unsure_hold);
 
 			log_warn("message %s may have been sent before the "
 				 "worker died; it is now %s",
