@@ -32,7 +32,8 @@ struct sweep {
 int sweep_known(struct queue *, const char **text);
 
 /*
- * First in the first turn with a workspace: puts its definitions into the
+ * First in the first turn with a workspace (the sweep is zeroed, or an older
+ * one): puts its definitions into the
  * store, and begins a sweep or goes on with one if that is needed.
  */
 int sweep_prepare(struct sweep *, struct turn *);

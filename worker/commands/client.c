@@ -142,7 +142,7 @@ static int
 in_a_turn(struct queue *q, struct workspace *w, struct api_call *call)
 {
 	struct clock clock = {0};
-	struct sweep sweep; /* left to the worker */
+	struct sweep sweep = {0}; /* left to the worker */
 	struct turn turn;
 	int rc = turn_init(&turn, q, w);
 
@@ -158,6 +158,7 @@ in_a_turn(struct queue *q, struct workspace *w, struct api_call *call)
 		rc = turn_commit(&turn);
 	if (rc != 0)
 		rc = fail(EX_IOERR, "%s", queue_error(q)->text);
+	sweep_free(&sweep);
 	turn_free(&turn);
 	return rc;
 }
