@@ -242,6 +242,18 @@ queue_messages_count(struct queue *q, int64_t counts[QUEUE_STATES])
 	return more;
 }
 
+int64_t
+queue_messages_waiting(struct queue *q, const char *channel, int max)
+{
+	sqlite3_stmt *st = statement(q, MESSAGES_WAITING);
+	int64_t n;
+
+	if (st == NULL)
+		return -1;
+	put_text(st, 2, channel);
+	return statement_number(q, MESSAGES_WAITING, max, &n) != 0 ? -1 : n;
+}
+
 int
 queue_messages_sent_since(struct queue *q, int64_t subject, int64_t since_ms)
 {

@@ -273,6 +273,8 @@ struct queue_message_filter {
 int queue_messages_find(struct queue *, const struct queue_message_filter *,
     struct queue_message *out, int max);
 int queue_messages_count(struct queue *, int64_t counts[QUEUE_STATES]);
+/* Queued messages of a channel, due or not, counted up to max. Or -1. */
+int64_t queue_messages_waiting(struct queue *, const char *channel, int max);
 /*
  * How many messages with a topic this subject got since then, for caps: those
  * sent, those that may have been (unsure), and those on their way. Or -1.

@@ -136,6 +136,9 @@ const char *const statement_text[STATEMENTS] = {
     [MESSAGES_BY_ID] = MESSAGE "WHERE true" MESSAGE_MATCH,
     [MESSAGES_UNSETTLED] = MESSAGE "WHERE state = 1 ORDER BY id LIMIT ?1",
     [MESSAGES_COUNT] = "SELECT state, count FROM message_counts",
+    [MESSAGES_WAITING] =
+	"SELECT count(*) FROM (SELECT 1 FROM messages WHERE state = 0"
+	" AND channel = ?2 LIMIT ?1)",
     [MESSAGES_SENT_SINCE] =
 	"SELECT count(*) FROM messages WHERE subject = ?1 AND topic <> ''"
 	" AND (+state = 1 OR (+state IN (2, 4) AND +settled_at >= ?2))",

@@ -4,6 +4,7 @@
 
 #include "worker/lane.h"
 #include "worker/log.h"
+#include "worker/stats.h"
 
 #define CLAIM_MAX    256
 #define LOOK_MAX     2000 /* messages in a turn, most not to be sent now */
@@ -168,6 +169,9 @@ lane_settle(struct lane *l, struct turn *t)
 		return 0;
 	for (int i = 0; i < l->n_verdicts; i++)
 		released += l->verdicts[i]->verdict.what == VERDICT_RELEASED;
+	for (int i = 0; i < l->n_verdicts; i++)
+		stats_count_later(STAT_VERDICTS, l->channel->name,
+		    verdict_name(l->verdicts[i]->verdict.what), 1);
 	if (remember(l, t) != 0 || spend(l, t, -released) != 0)
 		return -1;
 	return turn_settle(t, l->verdicts, l->n_verdicts);

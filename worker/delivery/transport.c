@@ -10,6 +10,22 @@ static const struct transport_type *const types[] = {
     &transport_capture,
 };
 
+const char *
+verdict_name(enum verdict_what what)
+{
+	static const char *const names[] = {
+	    [VERDICT_SENT] = "sent",
+	    [VERDICT_RETRY] = "retry",
+	    [VERDICT_REFUSED] = "refused",
+	    [VERDICT_UNSURE] = "unsure",
+	    [VERDICT_HELD] = "held",
+	    [VERDICT_SKIPPED] = "skipped",
+	    [VERDICT_RELEASED] = "released",
+	};
+
+	return names[what];
+}
+
 const struct transport_type *
 transport_find(const char *name)
 {

@@ -30,6 +30,7 @@ enum verdict_what {
 	VERDICT_SKIPPED,  /* the template asked for it (abort_message) */
 	VERDICT_RELEASED, /* no fault of its own: no attempt is counted */
 };
+const char *verdict_name(enum verdict_what); /* "sent", "retry", ... */
 
 struct verdict {
 	enum verdict_what what;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "templates/json_text.h"
+#include "worker/stats.h"
 #include "worker/turn/turn.h"
 
 static void
@@ -263,6 +264,8 @@ fresh(struct turn *t, const struct segment_event *const *events, int n,
 	for (int i = 0; rc == 0 && i < n; i++)
 		if (!seen[i])
 			out[kept++] = (struct arrival){.event = events[i]};
+	if (rc == 0)
+		stats_count_later(STAT_DUPLICATES, "", "", n - kept);
 	free(seen);
 	free(ids);
 	return rc == 0 ? kept : -1;

@@ -14,6 +14,7 @@
 #include "templates/buf.h"
 #include "templates/json_text.h"
 #include "worker/log.h"
+#include "worker/stats.h"
 #include "worker/turn/turn.h"
 
 #define SECRET	   "unsubscribe-secret"
@@ -105,6 +106,10 @@ turn_commit(struct turn *t)
 {
 	int rc = queue_commit(t->queue);
 
+	if (rc == 0)
+		stats_commit();
+	else
+		stats_rollback();
 	clear(t);
 	return rc;
 }
@@ -113,6 +118,7 @@ void
 turn_rollback(struct turn *t)
 {
 	queue_rollback(t->queue);
+	stats_rollback();
 	clear(t);
 }
 
@@ -370,6 +376,7 @@ write_events(struct turn *t)
 		    .at_ms = e->at_ms,
 		    .received_ms = t->now_ms,
 		};
+		stats_count_later(STAT_EVENTS, rows[i].type, "", 1);
 	}
 	rc = t->n_events == 0 ? 0
 			      : queue_events_add(t->queue, rows, t->n_events);
@@ -387,6 +394,7 @@ write_decisions(struct turn *t)
 	for (int i = 0; i < t->n_decided; i++) {
 		rows[i] = t->decided[i].row;
 		rows[i].subject = person_now(t->decided[i].person)->id;
+		stats_count_later(STAT_DECISIONS, rows[i].what, "", 1);
 	}
 	rc = t->n_decided == 0
 		 ? 0
@@ -410,6 +418,10 @@ write_messages(struct turn *t)
 	rc = t->n_messages == 0
 		 ? 0
 		 : queue_messages_add(t->queue, rows, t->n_messages, duplicate);
+	for (int i = 0; rc == 0 && i < t->n_messages; i++)
+		if (!duplicate[i])
+			stats_count_later(
+			    STAT_QUEUED, rows[i].channel, "", 1);
 	free(duplicate);
 	free(rows);
 	return rc;
