@@ -40,3 +40,14 @@ notify_send(const char *state)
 	close(fd);
 	return sent == -1 ? -1 : 0;
 }
+
+int64_t
+notify_watchdog_us(void)
+{
+	const char *us = getenv("WATCHDOG_USEC");
+	const char *pid = getenv("WATCHDOG_PID");
+
+	if (us == NULL || (pid != NULL && atol(pid) != (long)getpid()))
+		return 0;
+	return atoll(us) > 0 ? atoll(us) / 2 : 0;
+}

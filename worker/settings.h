@@ -81,6 +81,7 @@ struct settings {
 	char *store;	  /* absolute path */
 	const struct zone *zone;
 	char **write_keys, **operator_tokens; /* NULL-terminated */
+	char **metrics_tokens;
 	struct {
 		char *name, *address, *postal, *reply_to, *id;
 	} sender;
@@ -97,7 +98,10 @@ struct settings {
 	int64_t retry_first_ms, retry_longest_ms;
 	int retry_attempts;
 	int64_t max_body, max_inflated; /* bytes of a request */
+	int64_t max_headers;	       /* bytes */
 	int64_t max_backlog; /* inputs waiting for a turn: then 429 */
+	int max_depth;	     /* of a request's JSON */
+	int max_connections, request_ms;
 	int drain_ms;
 	bool log_json;
 };

@@ -25,10 +25,12 @@
 #include "templates/mem.h"
 #include "worker/checkpoint.h"
 #include "worker/folders.h"
+#include "worker/gauges.h"
 #include "worker/http/server.h"
 #include "worker/lanes.h"
 #include "worker/log.h"
 #include "worker/notify.h"
+#include "worker/stats.h"
 #include "worker/sweep.h"
 #include "worker/worker.h"
 
@@ -45,6 +47,7 @@ struct worker {
 	const struct worker_options *options;
 	struct event_base *base;
 	struct event *turn_event, *gather, *timer, *signals[2], *reload;
+	struct event *watchdog;
 	struct server *server;
 	struct workspace *workspace;
 	char *store;	  /* its path, that of the start */
@@ -58,6 +61,7 @@ struct worker {
 	struct lanes lanes;
 	struct input *inputs, **inputs_tail;
 	int64_t n_events;	     /* waiting in the inputs */
+	int64_t backlog;	     /* these, or kilobytes of them */
 	int arrivals, last_arrivals; /* since the last turn; before it */
 	int64_t first_arrival_us;    /* monotonic */
 	int64_t next_wakeup_ms, next_members_ms; /* 0: none */
@@ -90,17 +94,43 @@ worker_now_ms(const struct worker *w)
 int64_t
 worker_backlog(const struct worker *w)
 {
-	return w->n_events;
+	return w->backlog;
+}
+
+void
+worker_gauges(struct worker *w)
+{
+	const struct gauges g = {
+	    .queue = w->queue,
+	    .lanes = &w->lanes,
+	    .store = w->workspace->settings->store,
+	    .now_ms = clock_now_ms(&w->clock),
+	    .backlog = w->backlog,
+	    .next_wakeup_ms = w->next_wakeup_ms,
+	    .is_writable = w->queue != NULL && !queue_is_full(w->queue),
+	};
+
+	gauges_read(&g);
 }
 
 const char *
-worker_not_ready(const struct worker *w)
+worker_check(const struct worker *w, int i, const char **why)
 {
-	if (w->drain_until != 0)
-		return "draining";
-	if (w->queue == NULL)
-		return "the store cannot be written";
-	return queue_is_full(w->queue) ? "the disk is full" : NULL;
+	const struct {
+		const char *name;
+		bool fails;
+		const char *why;
+	} checks[] = {
+	    {"store", w->queue == NULL, "the store cannot be written"},
+	    {"disk", w->queue != NULL && queue_is_full(w->queue),
+		"the disk is full"},
+	    {"running", w->drain_until != 0, "draining"},
+	};
+
+	if (i >= (int)(sizeof checks / sizeof checks[0]))
+		return NULL;
+	*why = checks[i].fails ? checks[i].why : NULL;
+	return checks[i].name;
 }
 
 static void
@@ -120,6 +150,9 @@ worker_submit(struct worker *w, struct input *in)
 	*w->inputs_tail = in;
 	w->inputs_tail = &in->next;
 	w->n_events += in->batch.count;
+	w->backlog += in->batch.count > in->batch.kilobytes
+			  ? in->batch.count
+			  : in->batch.kilobytes;
 	want_turn(w);
 }
 
@@ -262,7 +295,10 @@ clock_call(struct worker *w, struct api_call *call)
 static int
 take_calls(struct worker *w, struct input *inputs)
 {
+	static const char *const kinds[] = {"events", "call", "unsubscribe"};
+
 	for (struct input *in = inputs; in != NULL; in = in->next) {
+		stats_count_later(STAT_INPUTS, kinds[in->kind], "", 1);
 		if (in->kind == INPUT_UNSUBSCRIBE &&
 		    queue_suppress(w->queue, in->address, in->topic,
 			"unsubscribed", w->turn.now_ms) != 0)
@@ -313,6 +349,22 @@ look_ahead(struct worker *w)
 	return w->next_wakeup_ms < 0 || w->next_members_ms < 0 ? -1 : 0;
 }
 
+static double
+seconds_since(int64_t monotonic_us)
+{
+	return (double)(clock_monotonic_us() - monotonic_us) / 1e6;
+}
+
+static int
+commit(struct worker *w)
+{
+	int64_t began = clock_monotonic_us();
+	int rc = turn_commit(&w->turn);
+
+	stats_observe(STAT_COMMIT, seconds_since(began));
+	return rc;
+}
+
 /* Everything of a turn that stands in its transaction. */
 static int
 transact(struct worker *w, struct input *inputs, int64_t mono)
@@ -328,7 +380,7 @@ transact(struct worker *w, struct input *inputs, int64_t mono)
 	if ((!closing && turn_wake(t, WAKE_SET) < 0) || turn_write(t) != 0 ||
 	    trim(w, mono) < 0 || (!closing && send_and_sweep(w, mono) != 0))
 		return -1;
-	return look_ahead(w) != 0 ? -1 : turn_commit(t);
+	return look_ahead(w) != 0 ? -1 : commit(w);
 }
 
 static void
@@ -402,7 +454,7 @@ try_store(struct worker *w, int64_t mono)
 	}
 	if (!can_write(w)) {
 		answer(take_inputs(w), 503);
-		w->n_events = 0;
+		w->n_events = w->backlog = 0;
 	}
 }
 
@@ -461,10 +513,11 @@ remember_definitions(struct worker *w)
 static void
 one_turn(struct worker *w, int64_t mono)
 {
+	int64_t began = clock_monotonic_us();
 	struct input *inputs = take_inputs(w);
 	bool failed = transact(w, inputs, mono) != 0;
 
-	w->n_events = 0;
+	w->n_events = w->backlog = 0;
 	if (failed) {
 		store_failed(w);
 		answer(inputs, 503);
@@ -475,6 +528,7 @@ one_turn(struct worker *w, int64_t mono)
 	sweep_committed(&w->sweep, mono);
 	lanes_committed(&w->lanes, mono);
 	answer(inputs, 200);
+	stats_observe(STAT_TURN, seconds_since(began));
 	if (queue_log_bytes(w->queue) > LOG_MAX)
 		checkpoint_wanted(w->checkpoint);
 }
@@ -682,31 +736,62 @@ resume_lanes(struct lanes *ls)
 }
 
 /* All or nothing: with any mistake the worker keeps what it has. */
-static void
-on_reload(evutil_socket_t number, short what, void *arg)
+static int
+reload(struct worker *w)
 {
-	struct worker *w = arg;
 	struct workspace *fresh = load(w->options, w->known, false);
 
-	if (w->drain_until != 0) {
-		workspace_release(fresh);
-		return;
-	}
 	if (fresh == NULL) {
 		log_error("reload: the definitions have mistakes; those from "
 			  "before stay in force");
-		return;
+		return -1;
 	}
 	warn_fixed(w->workspace->settings, fresh->settings);
 	if (follow(w, fresh) != 0) {
 		log_error("reload: the definitions from before stay in force");
-		return;
+		return -1;
 	}
 	if (w->queue != NULL)
 		lanes_look(&w->lanes, w->queue);
 	resume_lanes(&w->lanes);
 	log_info("reload: new definitions are in force");
 	want_turn(w);
+	return 0;
+}
+
+static void
+on_reload(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *w = arg;
+	bool is_good;
+
+	if (w->drain_until != 0)
+		return;
+	notify_send("RELOADING=1");
+	is_good = reload(w) == 0;
+	gauges_reloaded(is_good, clock_now_ms(&w->clock));
+	notify_send(is_good ? "READY=1\nSTATUS=Running"
+			    : "READY=1\nSTATUS=Running; the last reload "
+			      "failed, see the log");
+}
+
+/* That the loop turns is what it says. */
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	notify_send("WATCHDOG=1");
+}
+
+static void
+start_watchdog(struct worker *w)
+{
+	int64_t us = notify_watchdog_us();
+	struct timeval tv = {us / 1000000, us % 1000000};
+
+	w->watchdog = event_new(w->base, -1, EV_PERSIST, on_watchdog, w);
+	event_priority_set(w->watchdog, 0);
+	if (us > 0)
+		event_add(w->watchdog, &tv);
 }
 
 static int
@@ -742,6 +827,7 @@ start_loop(struct worker *w)
 	w->reload = evsignal_new(w->base, SIGHUP, on_reload, w);
 	event_priority_set(w->reload, 0);
 	event_add(w->reload, NULL);
+	start_watchdog(w);
 	return 0;
 }
 
@@ -811,6 +897,8 @@ stop(struct worker *w)
 			event_free(w->signals[i]);
 	if (w->reload != NULL)
 		event_free(w->reload);
+	if (w->watchdog != NULL)
+		event_free(w->watchdog);
 	if (w->turn_event != NULL)
 		event_free(w->turn_event);
 	if (w->gather != NULL)
@@ -836,11 +924,12 @@ worker_run(const struct worker_options *options)
 	log_open(w.workspace->settings->log_json, LOG_INFO);
 	if (options->test_clock_ms != 0)
 		w.clock = (struct clock){true, options->test_clock_ms};
+	gauges_start(clock_now_ms(&w.clock));
 	if (start(&w) == 0) {
 		if (options->ready != NULL)
 			options->ready(
 			    w.workspace->settings, server_port(w.server));
-		notify_send("READY=1");
+		notify_send("READY=1\nSTATUS=Running");
 		run_turn(&w);
 		event_base_dispatch(w.base);
 		log_info("stopped");

@@ -51,10 +51,18 @@ struct input {
 
 void worker_submit(struct worker *, struct input *);
 
-/* How many events wait for a turn; clients are told to wait past a bound. */
+/*
+ * How many events wait for a turn, or kilobytes of them if that is more;
+ * clients are told to wait past a bound.
+ */
 int64_t worker_backlog(const struct worker *);
-/* NULL when it can take work, else why not ("draining"). */
-const char *worker_not_ready(const struct worker *);
+/*
+ * What must be so for it to take work, one after the other: the name of a check
+ * (NULL: there are no more) with NULL or why it fails.
+ */
+const char *worker_check(const struct worker *, int i, const char **why);
+/* What /metrics shows of how things stand: see gauges.h. */
+void worker_gauges(struct worker *);
 const struct settings *worker_settings_now(const struct worker *);
 /* NULL while the store cannot be used. */
 struct token_key *worker_token_key(const struct worker *);

@@ -18,6 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .body = data + 1,
 	    .len = size - 1,
 	    .max_inflated = 1 << 20,
+	    .max_depth = 100,
 	    .received_ms = 1790000000000,
 	};
 	struct segment_batch batch;

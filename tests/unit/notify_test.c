@@ -76,12 +76,33 @@ test_without_systemd(void **state)
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 
+static void
+test_watchdog_wants_half_of_its_time(void **state)
+{
+	char pid[24];
+
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+	assert_int_equal(notify_watchdog_us(), 0);
+	setenv("WATCHDOG_USEC", "30000000", 1);
+	assert_int_equal(notify_watchdog_us(), 15000000);
+	snprintf(pid, sizeof pid, "%d", (int)getpid());
+	setenv("WATCHDOG_PID", pid, 1);
+	assert_int_equal(notify_watchdog_us(), 15000000);
+	setenv("WATCHDOG_PID", "1", 1); /* of whoever started us */
+	assert_int_equal(notify_watchdog_us(), 0);
+	unsetenv("WATCHDOG_PID");
+	setenv("WATCHDOG_USEC", "nonsense", 1);
+	assert_int_equal(notify_watchdog_us(), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_path_and_abstract),
 	    cmocka_unit_test(test_without_systemd),
+	    cmocka_unit_test(test_watchdog_wants_half_of_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

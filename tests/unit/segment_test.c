@@ -23,6 +23,7 @@ parse_bytes(enum segment_type type, const void *body, size_t len)
 	    .body = body,
 	    .len = len,
 	    .max_inflated = 100000,
+	    .max_depth = 20,
 	    .received_ms = RECEIVED,
 	    .serial = 7,
 	};
@@ -85,6 +86,21 @@ single_track(void **state)
 	assert_int_equal(batch.events[0].at_ms, RECEIVED);
 }
 
+/* The event at this place of the batch, which are all but the first and last */
+static void
+assert_left_out(int place, enum segment_discard reason, const char *type,
+    const char *user_id)
+{
+	const struct segment_discarded *d = &batch.discarded[place - 1];
+
+	assert_int_equal(d->place, place);
+	assert_string_equal(
+	    segment_discard_name(d->reason), segment_discard_name(reason));
+	assert_string_equal(d->type, type);
+	assert_string_equal(d->user_id, user_id);
+	assert_string_equal(d->anonymous_id, "");
+}
+
 static void
 one_bad_event_does_not_fail_the_batch(void **state)
 {
@@ -104,8 +120,14 @@ one_bad_event_does_not_fail_the_batch(void **state)
 	assert_int_equal(batch.count, 2);
 	assert_string_equal(batch.events[0].user_id, "1");
 	assert_string_equal(batch.events[1].name, "Viewed Pricing Page");
-	for (int i = DISCARD_NOT_OBJECT; i < DISCARD_REASONS; i++)
-		assert_int_equal(batch.discarded[i], 1);
+	assert_left_out(1, DISCARD_NOT_OBJECT, "", "");
+	assert_left_out(2, DISCARD_UNKNOWN_TYPE, "tarck", "u");
+	assert_left_out(3, DISCARD_NO_ID, "track", "");
+	assert_left_out(4, DISCARD_EVENT_NOT_STRING, "track", "u");
+	assert_left_out(5, DISCARD_ID_NOT_STRING, "track", "");
+	assert_left_out(6, DISCARD_PROPERTIES_NOT_OBJECT, "track", "u");
+	assert_left_out(7, DISCARD_NUL_CHARACTER, "identify", "a");
+	assert_int_equal(batch.n_discarded, 7);
 }
 
 static void
@@ -210,7 +232,8 @@ bad_json(void **state)
 	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":1}"), 400);
 	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":[]}"), 200);
 	assert_int_equal(batch.count, 0);
-	assert_int_equal(batch.discarded[DISCARD_EMPTY_BATCH], 1);
+	assert_int_equal(batch.n_discarded, 1);
+	assert_int_equal(batch.discarded[0].reason, DISCARD_EMPTY_BATCH);
 }
 
 static void
@@ -220,6 +243,17 @@ deep_json_is_refused_not_followed(void **state)
 
 	memset(deep, '[', 20000);
 	assert_int_equal(parse(SEGMENT_TRACK, deep), 400);
+	/* 20 is the bound of these tests; what stands in strings is no depth */
+	assert_int_equal(
+	    parse(SEGMENT_TRACK, "{\"userId\":\"u\",\"event\":\"\\\"[[[[[[[[["
+				 "[[[[[[[[[[[[[[[\",\"properties\":{\"a\":"
+				 "[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]}}"),
+	    200);
+	segment_batch_free(&batch);
+	assert_int_equal(
+	    parse(SEGMENT_TRACK, "{\"properties\":{\"a\":[[[[[[[[[["
+				 "[[[[[[[[[]]]]]]]]]]]]]]]]]]]}}"),
+	    400);
 }
 
 static void

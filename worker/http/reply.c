@@ -7,6 +7,7 @@
 #include <event2/http.h>
 
 #include "worker/http/reply.h"
+#include "worker/stats.h"
 
 void
 reply_header(struct evhttp_request *r, const char *name, const char *value)
@@ -37,6 +38,7 @@ reply_bytes(struct evhttp_request *r, int status, const char *type,
     const void *body, size_t len)
 {
 	struct evbuffer *out = evhttp_request_get_output_buffer(r);
+	char code[12];
 
 	reply_header(r, "Content-Type", type);
 	if (evhttp_request_get_command(r) == EVHTTP_REQ_HEAD) {
@@ -47,6 +49,8 @@ reply_bytes(struct evhttp_request *r, int status, const char *type,
 	} else {
 		evbuffer_add(out, body, len);
 	}
+	snprintf(code, sizeof code, "%d", status);
+	stats_count(STAT_REQUESTS, code, "", 1);
 	evhttp_send_reply(r, status, phrase(status), NULL);
 }
 

@@ -24,7 +24,8 @@ segment_discard_name(enum segment_discard reason)
 {
 	static const char *const names[DISCARD_REASONS] = {"empty_batch",
 	    "not_an_object", "unknown_type", "no_user_anon_id", "id_not_string",
-	    "event_not_string", "properties_not_object", "nul_character"};
+	    "event_not_string", "properties_not_object", "nul_character",
+	    "invalid_request", "invalid_write_key", "too_large"};
 
 	return names[reason];
 }
@@ -251,6 +252,7 @@ struct reading {
 	struct segment_batch *batch;
 	json_t *context; /* of the batch, for all of its events */
 	bool may_have_nul;
+	int cap_discarded;
 };
 
 static const char *
@@ -363,6 +365,22 @@ read_event(struct reading *r, const json_t *j, int type)
 	return -1;
 }
 
+/* Ids that are none, or hold a NUL, are left out of it. */
+static void
+discard(struct reading *r, const json_t *j, int reason, int place)
+{
+	struct segment_batch *batch = r->batch;
+	struct segment_discarded *d;
+
+	batch->discarded = list_room(batch->discarded, batch->n_discarded,
+	    &r->cap_discarded, sizeof *batch->discarded);
+	d = &batch->discarded[batch->n_discarded++];
+	*d = (struct segment_discarded){(enum segment_discard)reason, place,
+	    .type = text_of(j, "type"), .message_id = text_of(j, "messageId")};
+	read_id(&batch->arena, j, "userId", &d->user_id);
+	read_id(&batch->arena, j, "anonymousId", &d->anonymous_id);
+}
+
 static void
 read_all(struct reading *r, enum segment_type type)
 {
@@ -372,7 +390,7 @@ read_all(struct reading *r, enum segment_type type)
 
 	batch->events = xcalloc(n + 1, sizeof *batch->events);
 	if (n == 0)
-		batch->discarded[DISCARD_EMPTY_BATCH]++;
+		discard(r, NULL, DISCARD_EMPTY_BATCH, 0);
 	for (size_t i = 0; i < n; i++) {
 		const json_t *j = type == SEGMENT_BATCH
 				      ? json_array_get(list, i)
@@ -380,8 +398,32 @@ read_all(struct reading *r, enum segment_type type)
 		int wrong = read_event(r, j, (int)type);
 
 		if (wrong >= 0)
-			batch->discarded[wrong]++;
+			discard(r, j, wrong, (int)i);
 	}
+}
+
+/* Counts what opens and closes outside of strings. */
+static bool
+is_too_deep(const char *text, size_t len, int max)
+{
+	bool in_string = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && (c == '{' || c == '['))
+			depth++;
+		else if (!in_string && (c == '}' || c == ']'))
+			depth--;
+		if (depth > max)
+			return true;
+	}
+	return false;
 }
 
 /* The body as JSON, inflated if need be. 200, or a status and why. */
@@ -403,6 +445,12 @@ read_root(struct reading *r, const char **why)
 		len = plain.len;
 		*why = status == 413 ? "the body is too large once inflated"
 				     : "the body is not valid gzip";
+	}
+	r->batch->kilobytes = (int)(len / 1024);
+	if (status == 200 && request->max_depth > 0 &&
+	    is_too_deep(text, len, request->max_depth)) {
+		*why = "the body is nested too deeply";
+		status = 400;
 	}
 	if (status == 200) {
 		r->may_have_nul = memmem(text, len, "\\u0000", 6) != NULL;
@@ -449,6 +497,7 @@ segment_batch_free(struct segment_batch *batch)
 {
 	json_decref(batch->root);
 	free(batch->events);
+	free(batch->discarded);
 	arena_free(&batch->arena);
 	*batch = (struct segment_batch){.write_key = ""};
 }

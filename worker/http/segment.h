@@ -49,14 +49,27 @@ enum segment_discard {
 	DISCARD_EVENT_NOT_STRING,
 	DISCARD_PROPERTIES_NOT_OBJECT,
 	DISCARD_NUL_CHARACTER,
-	DISCARD_REASONS /* how many */
+	/* whole requests, by the status that they were refused with */
+	DISCARD_INVALID_REQUEST, /* 400 */
+	DISCARD_INVALID_KEY,	 /* 401 */
+	DISCARD_TOO_LARGE,	 /* 413 */
+	DISCARD_REASONS		 /* how many */
 };
 const char *segment_discard_name(enum segment_discard);
+
+/* An event that was left out: what is needed to find it at its source. */
+struct segment_discarded {
+	enum segment_discard reason;
+	int place; /* in the batch, from 0 */
+	const char *type, *message_id, *user_id, *anonymous_id; /* or "" */
+};
 
 struct segment_batch {
 	struct segment_event *events;
 	int count;
-	int discarded[DISCARD_REASONS];
+	int kilobytes; /* of the body as plain text */
+	struct segment_discarded *discarded;
+	int n_discarded;
 	const char *write_key; /* of the body, or "" */
 	json_t *root;
 	struct arena arena;
@@ -75,6 +88,7 @@ struct segment_request {
 	size_t len;
 	bool is_gzip;	     /* Content-Encoding; a gzip header counts too */
 	size_t max_inflated; /* bytes */
+	int max_depth;	     /* of objects and lists; 0: no bound of ours */
 	int64_t received_ms;
 	uint64_t serial; /* for messageIds that are missing: unique */
 };

@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
+
 #include <openssl/crypto.h>
 
 #include <event2/buffer.h>
@@ -17,13 +19,15 @@
 #include <event2/keyvalq_struct.h>
 
 #include "templates/buf.h"
+#include "worker/http/connections.h"
+#include "worker/http/discards.h"
 #include "worker/http/reply.h"
 #include "worker/http/server.h"
 #include "worker/http/unsubscribe.h"
 #include "worker/log.h"
+#include "worker/stats.h"
 
-#define HEADERS_MAX 16384
-#define TIMEOUT_S   30
+#define OWN_FILES 256 /* beside those of connections that come in */
 
 /* One transparent point. */
 static const unsigned char pixel_gif[] = {'G', 'I', 'F', '8', '9', 'a', 1, 0, 1,
@@ -34,6 +38,8 @@ struct server {
 	struct worker *worker;
 	struct evhttp *http;
 	struct evhttp_bound_socket *socket;
+	struct connections *connections;
+	struct discards *discards;
 	uint64_t serial; /* of requests, for messageIds that are missing */
 	int port;
 };
@@ -66,10 +72,10 @@ may_write(const struct settings *s, const char *header, const char *in_body)
 }
 
 static bool
-is_operator(const struct settings *s, const char *header)
+has_bearer(char *const *tokens, const char *header)
 {
 	return header != NULL && strncasecmp(header, "Bearer ", 7) == 0 &&
-	       is_one_of(s->operator_tokens, header + 7);
+	       is_one_of(tokens, header + 7);
 }
 
 static const char *
@@ -100,13 +106,40 @@ refuse_events(
 	reply_json(r, status, body);
 }
 
+/* For what a retry cannot help; operators can look it up. */
 static void
-count_discarded(const struct segment_batch *batch)
+refuse_for_good(
+    struct server *s, struct evhttp_request *r, int status, const char *why)
 {
-	for (int i = 0; i < DISCARD_REASONS; i++)
-		if (batch->discarded[i] > 0)
-			log_warn("%d events were left out: %s",
-			    batch->discarded[i], segment_discard_name(i));
+	discards_add_request(s->discards, status, worker_now_ms(s->worker));
+	if (status == 401)
+		reply_header(r, "WWW-Authenticate", "Basic realm=\"nudge\"");
+	refuse_events(r, status,
+	    status == 401   ? "invalid_write_key"
+	    : status == 413 ? "too_large"
+			    : "invalid_request",
+	    why);
+}
+
+/* Answers with CORS headers what the preflight has allowed. */
+static void
+allow_browsers(struct evhttp_request *r)
+{
+	reply_header(r, "Access-Control-Allow-Origin", "*");
+	reply_header(r, "Access-Control-Expose-Headers", "Retry-After");
+}
+
+static void
+submit_events(struct server *s, struct evhttp_request *r,
+    const struct segment_batch *batch, bool is_pixel)
+{
+	struct input *in = xcalloc(1, sizeof *in);
+
+	in->kind = INPUT_EVENTS;
+	in->request = r;
+	in->batch = *batch;
+	in->is_pixel = is_pixel;
+	worker_submit(s->worker, in);
 }
 
 /* The events of a body, or of a pixel's URL. */
@@ -122,42 +155,35 @@ take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
 	    .len = len,
 	    .is_gzip = coding != NULL && strcasecmp(coding, "gzip") == 0,
 	    .max_inflated = (size_t)settings->max_inflated,
+	    .max_depth = settings->max_depth,
 	    .received_ms = worker_now_ms(s->worker),
 	    .serial = (uint64_t)worker_now_ms(s->worker) << 20 | s->serial++,
 	};
 	struct segment_batch batch;
-	const char *why = "";
-	struct input *in;
+	const char *why = "the body is too large";
 	int status;
 
-	reply_header(r, "Access-Control-Allow-Origin", "*");
+	allow_browsers(r);
 	if (worker_backlog(s->worker) > settings->max_backlog) {
 		reply_header(r, "Retry-After", "1");
 		refuse_events(r, 429, "too_many_requests",
 		    "too many events are waiting; try again in a second");
 		return;
 	}
-	status = segment_parse(&request, &batch, &why);
-	if (status == 200 &&
-	    !may_write(settings, header(r, "Authorization"), batch.write_key)) {
-		segment_batch_free(&batch);
-		reply_header(r, "WWW-Authenticate", "Basic realm=\"nudge\"");
-		refuse_events(r, 401, "invalid_write_key",
-		    "the write key is missing or is not one of ours");
-		return;
-	}
+	status = (int64_t)len > settings->max_body
+		     ? 413
+		     : segment_parse(&request, &batch, &why);
 	if (status != 200) {
-		refuse_events(r, status,
-		    status == 413 ? "too_large" : "invalid_request", why);
-		return;
+		refuse_for_good(s, r, status, why);
+	} else if (!may_write(
+		       settings, header(r, "Authorization"), batch.write_key)) {
+		segment_batch_free(&batch);
+		refuse_for_good(s, r, 401,
+		    "the write key is missing or is not one of ours");
+	} else {
+		discards_add(s->discards, &batch, request.received_ms);
+		submit_events(s, r, &batch, is_pixel);
 	}
-	count_discarded(&batch);
-	in = xcalloc(1, sizeof *in);
-	in->kind = INPUT_EVENTS;
-	in->request = r;
-	in->batch = batch;
-	in->is_pixel = is_pixel;
-	worker_submit(s->worker, in);
 }
 
 static void
@@ -189,13 +215,17 @@ take_pixel(struct server *s, struct evhttp_request *r, enum segment_type type)
 	evhttp_clear_headers(&pairs);
 }
 
+/* Any header may come: what counts is the key, and browsers keep no secret. */
 static void
 preflight(struct evhttp_request *r)
 {
-	reply_header(r, "Access-Control-Allow-Origin", "*");
+	const char *wanted = header(r, "Access-Control-Request-Headers");
+
+	allow_browsers(r);
 	reply_header(r, "Access-Control-Allow-Methods", "POST, GET, OPTIONS");
 	reply_header(r, "Access-Control-Allow-Headers",
-	    "authorization, content-type, x-retry-count");
+	    wanted != NULL ? wanted
+			   : "authorization, content-type, x-retry-count");
 	reply_header(r, "Access-Control-Max-Age", "86400");
 	reply_text(r, 200, "text/plain", "");
 }
@@ -211,12 +241,25 @@ problem(struct evhttp_request *r, int status, const char *detail)
 	reply_problem(r, status, call.reply);
 }
 
+/* Has it one of these tokens? If not, it is answered. */
+static bool
+is_allowed(struct evhttp_request *r, char *const *tokens, const char *whose)
+{
+	char why[60];
+
+	if (has_bearer(tokens, header(r, "Authorization")))
+		return true;
+	reply_header(r, "WWW-Authenticate", "Bearer realm=\"nudge\"");
+	snprintf(why, sizeof why, "%s bearer token is needed", whose);
+	problem(r, 401, why);
+	return false;
+}
+
 static void
 take_call(struct server *s, struct evhttp_request *r)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
 	const char *query = evhttp_uri_get_query(uri);
-	const struct settings *settings = worker_settings_now(s->worker);
 	bool is_post = evhttp_request_get_command(r) == EVHTTP_REQ_POST;
 	const char *key = header(r, "Idempotency-Key");
 	json_error_t at;
@@ -226,11 +269,6 @@ take_call(struct server *s, struct evhttp_request *r)
 	size_t len;
 	json_t *body = NULL;
 
-	if (!is_operator(settings, header(r, "Authorization"))) {
-		reply_header(r, "WWW-Authenticate", "Bearer realm=\"nudge\"");
-		problem(r, 401, "an operator's bearer token is needed");
-		return;
-	}
 	body_of(r, &bytes, &len);
 	if (is_post && len > 0) {
 		body = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &at);
@@ -262,19 +300,56 @@ take_call(struct server *s, struct evhttp_request *r)
 
 /* ----------------------------------------------------------------- routes */
 
+/*
+ * /healthz: the loop turns. /readyz: work is taken, or else why not; both say
+ * more with ?verbose.
+ */
 static void
 health(struct server *s, struct evhttp_request *r, const char *path)
 {
-	const char *why = worker_not_ready(s->worker);
+	const char *query =
+	    evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r));
+	bool is_ready = true,
+	     is_verbose = query != NULL && strcmp(query, "verbose") == 0;
+	struct buf text = {0};
+	const char *name, *why;
 
-	if (strcmp(path, "/readyz") == 0 && why != NULL) {
-		char text[100];
-
-		snprintf(text, sizeof text, "%s\n", why);
-		reply_text(r, 503, "text/plain", text);
-	} else {
-		reply_text(r, 200, "text/plain", "ok\n");
+	for (int i = 0; (name = worker_check(s->worker, i, &why)) != NULL;
+	     i++) {
+		if (is_verbose)
+			buf_addf(&text, "[%c]%s %s\n", why == NULL ? '+' : '-',
+			    name, why == NULL ? "ok" : why);
+		else if (why != NULL)
+			buf_addf(&text, "%s\n", why);
+		is_ready = is_ready && why == NULL;
 	}
+	if (strcmp(path, "/readyz") != 0)
+		is_ready = true;
+	if (is_ready && !is_verbose) {
+		buf_truncate(&text, 0);
+		buf_adds(&text, "ok\n");
+	}
+	reply_header(r, "Cache-Control", "no-store");
+	reply_bytes(r, is_ready ? 200 : 503, "text/plain; charset=utf-8",
+	    text.data, text.len);
+	buf_free(&text);
+}
+
+static void
+metrics(struct server *s, struct evhttp_request *r)
+{
+	const struct settings *settings = worker_settings_now(s->worker);
+	struct buf text = {0};
+
+	if (settings->metrics_tokens != NULL &&
+	    settings->metrics_tokens[0] != NULL &&
+	    !is_allowed(r, settings->metrics_tokens, "a metrics"))
+		return;
+	worker_gauges(s->worker);
+	stats_set(STAT_CONNECTIONS, "", "", connections_count(s->connections));
+	stats_write(&text);
+	reply_bytes(r, 200, STATS_TYPE, text.data, text.len);
+	buf_free(&text);
 }
 
 static bool
@@ -291,14 +366,38 @@ not_allowed(struct evhttp_request *r, const char *allow)
 	problem(r, 405, "this method is not for this path");
 }
 
+/* What only operators may ask. */
+static void
+route_operator(
+    struct server *s, struct evhttp_request *r, const char *path, bool is_read)
+{
+	bool is_post = evhttp_request_get_command(r) == EVHTTP_REQ_POST;
+	bool is_discards = strcmp(path, "/v1/discarded") == 0;
+	char **tokens = worker_settings_now(s->worker)->operator_tokens;
+
+	if (!is_read && (!is_post || is_discards))
+		not_allowed(r, is_discards ? "GET, HEAD" : "GET, HEAD, POST");
+	else if (!is_allowed(r, tokens, "an operator's"))
+		return;
+	else if (is_discards)
+		reply_json(r, 200, discards_list(s->discards));
+	else
+		take_call(s, r);
+}
+
+static bool
+is_operators(const char *path, const char *raw)
+{
+	return api_has(raw) || strcmp(path, "/v1/clock") == 0 ||
+	       strcmp(path, "/v1/discarded") == 0;
+}
+
 static void
 route(struct server *s, struct evhttp_request *r, const char *path)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
 	enum evhttp_cmd_type method = evhttp_request_get_command(r);
 	bool is_read = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
-	bool is_call =
-	    api_has(evhttp_uri_get_path(uri)) || strcmp(path, "/v1/clock") == 0;
 	int type = segment_path(path);
 	int pixel = segment_pixel_path(path);
 
@@ -312,14 +411,26 @@ route(struct server *s, struct evhttp_request *r, const char *path)
 		not_allowed(r, "POST, OPTIONS");
 	else if (is_health(path) && is_read)
 		health(s, r, path);
+	else if (strcmp(path, "/metrics") == 0 && is_read)
+		metrics(s, r);
 	else if (strncmp(path, "/u/", 3) == 0)
 		unsubscribe_request(s->worker, r, path + 3);
-	else if (is_call && (is_read || method == EVHTTP_REQ_POST))
-		take_call(s, r);
-	else if (is_call)
-		not_allowed(r, "GET, HEAD, POST");
+	else if (is_operators(path, evhttp_uri_get_path(uri)))
+		route_operator(s, r, path, is_read);
 	else
 		problem(r, 404, "there is nothing at this path");
+}
+
+/*
+ * Bodies a little too large are read all the same, so that their clients get an
+ * answer they understand; evhttp cuts the others off.
+ */
+static void
+set_limits(struct evhttp *http, const struct settings *settings)
+{
+	evhttp_set_max_body_size(http, 2 * settings->max_body);
+	evhttp_set_max_headers_size(http, settings->max_headers);
+	evhttp_set_timeout(http, settings->request_ms / 1000 + 1);
 }
 
 static void
@@ -327,13 +438,16 @@ on_request(struct evhttp_request *r, void *arg)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
 	const char *raw = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	struct server *s = arg;
 	size_t len = 0;
 	char *path = raw != NULL ? evhttp_uridecode(raw, 0, &len) : NULL;
 
+	connections_answering(s->connections, r);
+	set_limits(s->http, worker_settings_now(s->worker));
 	if (path == NULL || strlen(path) != len)
 		problem(r, 400, "the path cannot be read");
 	else
-		route(arg, r, path);
+		route(s, r, path);
 	free(path);
 }
 
@@ -387,6 +501,23 @@ bound_port(struct evhttp_bound_socket *socket)
 			 : ((struct sockaddr_in *)&ss)->sin_port);
 }
 
+/* Connections must not use up the files that everything else needs. */
+static void
+want_files(int connections)
+{
+	struct rlimit most;
+	rlim_t wanted = (rlim_t)connections + OWN_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &most) != 0 || most.rlim_cur >= wanted)
+		return;
+	most.rlim_cur = most.rlim_max < wanted ? most.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &most);
+	if (most.rlim_cur < wanted)
+		log_warn("limits.connections is %d, but this process may have "
+			 "%lld files open: raise that (LimitNOFILE, ulimit -n)",
+		    connections, (long long)most.rlim_cur);
+}
+
 struct server *
 server_start(struct worker *w, struct event_base *base,
     const struct settings *settings, struct error *e)
@@ -404,9 +535,10 @@ server_start(struct worker *w, struct event_base *base,
 	snprintf(host, sizeof host, "%.*s", len, start);
 	s->worker = w;
 	s->http = evhttp_new(base);
-	evhttp_set_max_body_size(s->http, settings->max_body);
-	evhttp_set_max_headers_size(s->http, HEADERS_MAX);
-	evhttp_set_timeout(s->http, TIMEOUT_S);
+	s->discards = discards_new();
+	s->connections = connections_new(w, base, s->http);
+	want_files(settings->max_connections);
+	set_limits(s->http, settings);
 	evhttp_set_allowed_methods(s->http,
 	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
 		EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
@@ -441,5 +573,7 @@ void
 server_free(struct server *s)
 {
 	evhttp_free(s->http);
+	connections_free(s->connections);
+	discards_free(s->discards);
 	free(s);
 }

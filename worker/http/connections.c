@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connections - evhttp (2.1) tells nobody of a connection before its first
+ * request is whole, so we look on from below: the bufferevent of each is ours,
+ * and a callback on its input sees the first byte of a request. To end one it
+ * is enough to shut its socket down: evhttp finds that out as it finds out
+ * about a client that has gone, and frees what it has.
+ */
+#include <stdlib.h>
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+
+#include "templates/mem.h"
+#include "worker/http/connections.h"
+#include "worker/stats.h"
+
+#define LOOK_EVERY_MS 500
+
+enum state {
+	WAITING, /* for the first byte of a request */
+	READING,
+	ANSWERING,
+	ENDED, /* shut down; evhttp will find out */
+};
+
+struct connection {
+	struct connections *all;
+	struct bufferevent *bev;
+	evutil_socket_t fd;
+	enum state state;
+	int64_t since_ms; /* monotonic; in this state */
+	TAILQ_ENTRY(connection) next;
+};
+
+TAILQ_HEAD(list, connection);
+
+struct connections {
+	struct worker *worker;
+	struct event *adopt, *look;
+	struct list fresh; /* accepted, not yet looked at */
+	struct list list;  /* longest in their state first */
+	struct connection **by_fd;
+	int n_fds, count;
+};
+
+static void
+enter(struct connection *c, enum state state)
+{
+	TAILQ_REMOVE(&c->all->list, c, next);
+	TAILQ_INSERT_TAIL(&c->all->list, c, next);
+	c->state = state;
+	c->since_ms = clock_monotonic_ms();
+}
+
+/* The reply is one that fits into the socket's empty buffer. */
+static void
+end(struct connection *c, const char *reply, size_t len, const char *reason)
+{
+	if (len > 0)
+		send(c->fd, reply, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(c->fd, SHUT_RDWR);
+	enter(c, ENDED);
+	stats_count(STAT_CLOSED, reason, "", 1);
+}
+
+/* ------------------------------------------------------------- a new one */
+
+static void
+on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct connection *c = arg;
+
+	if (info->n_added > 0 && c->state == WAITING)
+		enter(c, READING);
+}
+
+static void
+on_close(struct evhttp_connection *evcon, void *arg)
+{
+	struct connection *c = arg;
+
+	evbuffer_remove_cb(bufferevent_get_input(c->bev), on_input, c);
+	TAILQ_REMOVE(&c->all->list, c, next);
+	c->all->by_fd[c->fd] = NULL;
+	c->all->count--;
+	free(c);
+}
+
+/* The one that has waited longest gives up its place; false: none waits. */
+static bool
+make_room(struct connections *all)
+{
+	struct connection *c;
+
+	TAILQ_FOREACH(c, &all->list, next)
+	if (c->state == WAITING) {
+		end(c, NULL, 0, "room");
+		return true;
+	}
+	return false;
+}
+
+static void
+keep(struct connection *c)
+{
+	struct connections *all = c->all;
+
+	if (c->fd >= all->n_fds) {
+		int n = c->fd + 64;
+
+		all->by_fd =
+		    xrealloc(all->by_fd, (size_t)n * sizeof(*all->by_fd));
+		while (all->n_fds < n)
+			all->by_fd[all->n_fds++] = NULL;
+	}
+	all->by_fd[c->fd] = c;
+	all->count++;
+}
+
+/* evhttp has it by now: what it is called back with is its connection. */
+static void
+adopt(struct connections *all, struct connection *c)
+{
+	static const char full[] =
+	    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+	    "Access-Control-Allow-Origin: *\r\nContent-Length: 0\r\n"
+	    "Connection: close\r\n\r\n";
+	int most = worker_settings_now(all->worker)->max_connections;
+	bool has_room = all->count < most || make_room(all);
+	void *evcon = NULL;
+
+	TAILQ_REMOVE(&all->fresh, c, next);
+	bufferevent_getcb(c->bev, NULL, NULL, NULL, &evcon);
+	c->fd = bufferevent_getfd(c->bev);
+	if (bufferevent_decref(c->bev) || evcon == NULL || c->fd < 0) {
+		free(c);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&all->list, c, next);
+	keep(c);
+	evhttp_connection_set_closecb(evcon, on_close, c);
+	evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c);
+	if (has_room)
+		enter(c, WAITING);
+	else
+		end(c, full, sizeof full - 1, "full");
+}
+
+static void
+look_later(struct connections *all)
+{
+	struct timeval tv = {0, LOOK_EVERY_MS * 1000};
+
+	if (!event_pending(all->look, EV_TIMEOUT, NULL))
+		event_add(all->look, &tv);
+}
+
+static void
+on_adopt(evutil_socket_t fd, short what, void *arg)
+{
+	struct connections *all = arg;
+	struct connection *c;
+
+	while ((c = TAILQ_FIRST(&all->fresh)) != NULL)
+		adopt(all, c);
+	look_later(all);
+}
+
+static struct bufferevent *
+on_accept(struct event_base *base, void *arg)
+{
+	struct connections *all = arg;
+	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+	struct connection *c;
+
+	if (bev == NULL)
+		return NULL;
+	c = xcalloc(1, sizeof *c);
+	c->all = all;
+	c->bev = bev;
+	bufferevent_incref(bev); /* until it is adopted */
+	TAILQ_INSERT_TAIL(&all->fresh, c, next);
+	event_active(all->adopt, EV_TIMEOUT, 0);
+	return bev;
+}
+
+/* ------------------------------------------------------------------ time */
+
+static void
+end_late(struct connection *c)
+{
+	static const char slow[] = "HTTP/1.1 408 Request Timeout\r\n"
+				   "Access-Control-Allow-Origin: *\r\n"
+				   "Content-Length: 0\r\n"
+				   "Connection: close\r\n\r\n";
+
+	if (c->state == READING)
+		end(c, slow, sizeof slow - 1, "slow");
+	else if (c->state == WAITING)
+		end(c, NULL, 0, "idle");
+	else if (c->state == ANSWERING)
+		end(c, NULL, 0, "slow");
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct connections *all = arg;
+	int64_t before =
+	    clock_monotonic_ms() - worker_settings_now(all->worker)->request_ms;
+	struct connection *c = TAILQ_FIRST(&all->list), *next;
+
+	for (; c != NULL && c->since_ms <= before; c = next) {
+		next = TAILQ_NEXT(c, next);
+		end_late(c);
+	}
+	if (all->count > 0)
+		look_later(all);
+}
+
+static void
+on_answered(struct evhttp_request *r, void *arg)
+{
+	struct connection *c = arg;
+
+	if (c->state == ANSWERING)
+		enter(c, WAITING);
+}
+
+void
+connections_answering(struct connections *all, struct evhttp_request *r)
+{
+	struct bufferevent *bev =
+	    evhttp_connection_get_bufferevent(evhttp_request_get_connection(r));
+	evutil_socket_t fd = bufferevent_getfd(bev);
+	struct connection *c =
+	    fd >= 0 && fd < all->n_fds ? all->by_fd[fd] : NULL;
+
+	if (c == NULL || c->state == ENDED)
+		return;
+	enter(c, ANSWERING);
+	evhttp_request_set_on_complete_cb(r, on_answered, c);
+}
+
+/* ------------------------------------------------------------------------ */
+
+struct connections *
+connections_new(struct worker *w, struct event_base *base, struct evhttp *http)
+{
+	struct connections *all = xcalloc(1, sizeof *all);
+
+	all->worker = w;
+	TAILQ_INIT(&all->fresh);
+	TAILQ_INIT(&all->list);
+	all->adopt = event_new(base, -1, 0, on_adopt, all);
+	event_priority_set(all->adopt, 0); /* before anything is read */
+	all->look = event_new(base, -1, 0, on_look, all);
+	evhttp_set_bevcb(http, on_accept, all);
+	return all;
+}
+
+int
+connections_count(const struct connections *all)
+{
+	return all->count;
+}
+
+void
+connections_free(struct connections *all)
+{
+	struct connection *c;
+
+	while ((c = TAILQ_FIRST(&all->fresh)) != NULL) {
+		TAILQ_REMOVE(&all->fresh, c, next);
+		bufferevent_decref(c->bev);
+		free(c);
+	}
+	event_free(all->adopt);
+	event_free(all->look);
+	free(all->by_fd);
+	free(all);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_HTTP_CONNECTIONS_H
+#define WORKER_HTTP_CONNECTIONS_H
+
+#include "worker/worker.h"
+
+/*
+ * connections - how many there may be, and how long each may take.
+ *
+ * A connection waits for a request, sends one, or is being answered, and is in
+ * none of these for longer than `limits.time`, whatever trickles in: a byte a
+ * second buys nobody more. Past `limits.connections` the one that has waited
+ * longest makes room; when none waits, the newcomer gets a 503.
+ */
+struct evhttp;
+struct connections;
+
+struct connections *connections_new(
+    struct worker *, struct event_base *, struct evhttp *);
+/* A request has come in whole. */
+void connections_answering(struct connections *, struct evhttp_request *);
+int connections_count(const struct connections *);
+void connections_free(struct connections *); /* after the evhttp */
+
+#endif
