@@ -124,12 +124,12 @@ ask_worker(const struct settings *s, struct api_call *call,
 	int rc;
 
 	if (token == NULL)
-		rc = fail(EX_CONFIG, "a worker has the store, and there is no "
-				     "operator token to talk to it with: set "
-				     "keys.operator in nudge.json");
+		rc = fail(EX_CONFIG, "there is no operator token to talk to "
+				     "the worker with: set keys.operator in "
+				     "nudge.json");
 	else if (address == NULL)
-		rc = fail(EX_UNAVAILABLE, "a worker has the store but does "
-					  "not listen yet; try again");
+		rc = fail(EX_UNAVAILABLE, "no worker listens here yet; try "
+					  "again when one runs");
 	else
 		rc = over_http(address, token, call, idempotency_key);
 	free(address);
@@ -217,6 +217,38 @@ dispatch(const struct invocation *in, const struct settings *settings,
 	return rc;
 }
 
+static int
+run_call(const struct invocation *in, struct api_call *call, bool only_worker,
+    json_t **reply)
+{
+	struct problems problems = {0};
+	struct settings *settings =
+	    settings_load(in->folder, in->overrides, &problems);
+	int rc = problems.errors > 0 ? report(&problems)
+		 : only_worker	     ? ask_worker(settings, call, NULL)
+				     : dispatch(in, settings, call);
+
+	problems_free(&problems);
+	settings_free(settings);
+	*reply = NULL;
+	if (rc == 0 && call->status >= 200 && call->status < 400) {
+		*reply = call->reply;
+		return 0;
+	}
+	if (rc == 0) {
+		const char *why =
+		    json_string_value(json_object_get(call->reply, "detail"));
+
+		rc = fail(call->status == 404	? EX_NOUSER
+			  : call->status == 401 ? EX_NOPERM
+			  : call->status == 503 ? EX_TEMPFAIL
+						: EX_DATAERR,
+		    "%s", why != NULL ? why : "the worker refused");
+	}
+	json_decref(call->reply);
+	return rc;
+}
+
 int
 client_call(const struct invocation *in, const char *method, const char *path,
     const char *query, const char *idempotency_key, const json_t *body,
@@ -229,29 +261,19 @@ client_call(const struct invocation *in, const char *method, const char *path,
 	    .idempotency_key = idempotency_key != NULL ? idempotency_key : "",
 	    .body = body,
 	};
-	struct problems problems = {0};
-	struct settings *settings =
-	    settings_load(in->folder, in->overrides, &problems);
-	int rc = problems.errors > 0 ? report(&problems)
-				     : dispatch(in, settings, &call);
 
-	problems_free(&problems);
-	settings_free(settings);
-	*reply = NULL;
-	if (rc == 0 && call.status >= 200 && call.status < 400) {
-		*reply = call.reply;
-		return 0;
-	}
-	if (rc == 0) {
-		const char *why =
-		    json_string_value(json_object_get(call.reply, "detail"));
+	return run_call(in, &call, false, reply);
+}
 
-		rc = fail(call.status == 404   ? EX_NOUSER
-			  : call.status == 401 ? EX_NOPERM
-			  : call.status == 503 ? EX_TEMPFAIL
-					       : EX_DATAERR,
-		    "%s", why != NULL ? why : "the worker refused");
-	}
-	json_decref(call.reply);
-	return rc;
+int
+client_ask(const struct invocation *in, const char *path, json_t **reply)
+{
+	struct api_call call = {
+	    .method = "GET",
+	    .path = path,
+	    .query = "",
+	    .idempotency_key = "",
+	};
+
+	return run_call(in, &call, true, reply);
 }

@@ -44,7 +44,8 @@ struct command {
 
 extern const struct command command_init, command_run, command_check,
     command_test, command_preview, command_person, command_account,
-    command_metrics, command_queue, command_send, command_help, command_version;
+    command_metrics, command_queue, command_send, command_discarded,
+    command_completion, command_help, command_version;
 
 /* All of them, in the order of `nudge help`; ends with NULL. */
 extern const struct command *const commands[];
@@ -79,6 +80,8 @@ void print_json(const json_t *);
 int client_call(const struct invocation *, const char *method, const char *path,
     const char *query, const char *idempotency_key, const json_t *body,
     json_t **reply);
+/* What only a worker knows. */
+int client_ask(const struct invocation *, const char *path, json_t **reply);
 
 /* Percent-encodes one segment of a path; caller frees. */
 char *path_segment(const char *prefix, const char *id, const char *suffix);
