@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "templates/mime.h"
+#include "templates/utf8.h"
 
 #define LOCAL_MAX   64	/* RFC 5321 section 4.5.3.1.1 */
 #define DOMAIN_MAX  255 /* 4.5.3.1.2 */
@@ -21,20 +22,30 @@ is_alnum(char c)
 	       (c >= '0' && c <= '9');
 }
 
+/* RFC 5322 section 3.2.3; RFC 6532 section 3.2 adds all beyond ASCII. */
+static bool
+is_atext(const char *c)
+{
+	static const char c1_control[] = "\xc2\x9f";
+
+	if ((unsigned char)*c >= 0x80)
+		return (unsigned char)*c != (unsigned char)c1_control[0] ||
+		       (unsigned char)c[1] > (unsigned char)c1_control[1];
+	return is_alnum(*c) ||
+	       (*c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", *c) != NULL);
+}
+
 /* RFC 5321 section 4.1.2: Dot-string */
 static bool
 is_local_part(const char *s, size_t len)
 {
 	char before = '.';
 
-	if (len == 0 || len > LOCAL_MAX || s[len - 1] == '.')
+	if (len == 0 || len > LOCAL_MAX || s[len - 1] == '.' ||
+	    !utf8_is_valid(s, len))
 		return false;
 	for (size_t i = 0; i < len; before = s[i++])
-		if (s[i] == '.'
-			? before == '.'
-			: !is_alnum(s[i]) &&
-			      (s[i] == '\0' ||
-				  strchr("!#$%&'*+-/=?^_`{|}~", s[i]) == NULL))
+		if (s[i] == '.' ? before == '.' : !is_atext(&s[i]))
 			return false;
 	return true;
 }
@@ -96,8 +107,8 @@ address_is_valid(const char *address)
 	       (at[1] == '[' ? is_address_literal(at + 1) : is_domain(at + 1));
 }
 
-static bool
-is_ascii(const char *s)
+bool
+address_is_ascii(const char *s)
 {
 	while (*s != '\0')
 		if ((unsigned char)*s++ >= 0x80)
@@ -112,7 +123,7 @@ address_to_ascii(const char *address, struct buf *out, struct error *e)
 	size_t before = out->len;
 	char *domain = NULL;
 
-	if (at == NULL || is_ascii(at)) {
+	if (at == NULL || address_is_ascii(at)) {
 		buf_adds(out, address);
 	} else if (idn2_to_ascii_8z(at + 1, &domain,
 		       IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) == IDN2_OK) {

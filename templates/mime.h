@@ -12,8 +12,9 @@
 /*
  * mime - a mail as bytes: RFC 5322 headers, RFC 2047 words, RFC 2045 parts.
  * The output has CRLF line ends only, no line over 998 octets (bodies are
- * quoted-printable, 76), ends in CRLF, and is pure ASCII. Same input, same
- * bytes: the boundary comes from the message id.
+ * quoted-printable, 76), ends in CRLF, and is pure ASCII, but for local parts
+ * of addresses that are not (RFC 6532). Same input, same bytes: the boundary
+ * comes from the message id.
  *
  * CR, LF and NUL in a header value are an error here; templates turn them into
  * spaces before.
@@ -46,15 +47,17 @@ struct mime_message {
 int mime_compose(const struct mime_message *, struct buf *out, struct error *);
 
 /*
- * One address as SMTP can carry it without SMTPUTF8: local part up to 64
- * octets, 254 in all, no CR LF NUL < > space or quote, a domain with a dot or
- * an address literal. RFC 5321 section 4.1.2, minus quoted local parts.
+ * One address as SMTP can carry it: local part up to 64 octets, 254 in all, no
+ * CR LF NUL < > space or quote, a domain with a dot or an address literal. RFC
+ * 5321 section 4.1.2, minus quoted local parts; a local part beyond ASCII is
+ * for relays with SMTPUTF8 (RFC 6531) only.
  */
 bool address_is_valid(const char *address);
+bool address_is_ascii(const char *address);
 
 /*
  * Appends the address with its domain as SMTP carries it: A-labels (IDNA2008)
- * for one in other scripts, else as it is. Returns 0, or -1 with `out` as it
+ * for one in other scripts, else as it is. The local part stays. Returns 0, or -1 with `out` as it
  * was and the error set when that is not a valid address.
  */
 int address_to_ascii(const char *address, struct buf *out, struct error *);

@@ -44,6 +44,7 @@ struct conversation {
 	int mails, size;
 	struct channel channel; /* what is not 0 counts */
 	char *tls;		/* "starttls" though the server has none */
+	char *token;		/* what stands in the channel's token_file */
 	struct expected expected[MAX_MESSAGES];
 	struct lines notices, says, unsaid;
 	int connections, segments;
@@ -199,6 +200,8 @@ read_set(struct conversation *c, char *of, char *value)
 	    {"unsettled", &ch->unsettled, NULL},
 	    {"messages_per_connection", &ch->messages_per_connection, NULL},
 	    {"timeout", &ch->timeout_ms, NULL}, /* in ms */
+	    {"auth", NULL, &ch->auth},
+	    {"token_file", NULL, &c->token},
 	    {"tls", NULL, &c->tls},
 	    {"host", NULL, &ch->host},
 	    {"user", NULL, &ch->user},
@@ -420,8 +423,25 @@ set_channel(struct channel *c, const struct channel *with)
 		c->timeout_ms = with->timeout_ms;
 	if (with->host != NULL)
 		c->host = with->host;
+	c->auth = with->auth;
 	c->user = with->user;
 	c->password = with->password;
+}
+
+/* "none": there is no such file. */
+static char *
+token_file(const char *token)
+{
+	static char path[60];
+	FILE *f;
+
+	if (strcmp(token, "none") == 0)
+		return "/does/not/exist";
+	strcpy(path, "/tmp/nudge-smtp-test-XXXXXX");
+	f = fdopen(mkstemp(path), "w");
+	fprintf(f, "%s\n", token);
+	fclose(f);
+	return path;
 }
 
 static void
@@ -582,6 +602,8 @@ converse(struct conversation *c, const struct way *way)
 	set_channel(&w->channel, &c->channel);
 	if (c->tls != NULL && strcmp(c->tls, "starttls") == 0)
 		w->channel.tls = TLS_STARTTLS;
+	if (c->token != NULL)
+		w->channel.token_file = token_file(c->token);
 	add_mails(w, c);
 	world_start(w);
 	play(w);
@@ -599,6 +621,8 @@ converse(struct conversation *c, const struct way *way)
 		    buf_str(&w->notices));
 	if (way->san != NULL)
 		tls_free(&tls);
+	if (c->token != NULL)
+		unlink(w->channel.token_file);
 	buf_free(&wrong);
 	world_free(w);
 	return ok;
@@ -646,13 +670,16 @@ static void
 start_all_ways(struct results *r, const char *file)
 {
 	struct conversation c;
-	char *copy, *rest, *way;
+	char name[40];
+	size_t len;
 
 	conversation_read(&c, file);
-	copy = rest = xstrdup(c.ways);
-	while ((way = strsep(&rest, " ")) != NULL)
-		start_one(r, file, way);
-	free(copy);
+	for (const char *way = c.ways; *way != '\0'; way += strspn(way, " ")) {
+		len = strcspn(way, " ");
+		snprintf(name, sizeof name, "%.*s", (int)len, way);
+		start_one(r, file, name);
+		way += len;
+	}
 	conversation_free(&c);
 }
 

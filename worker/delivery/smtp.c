@@ -3,7 +3,8 @@
  * smtp - mail through one relay with libesmtp, which blocks: hence threads, one
  * a connection. The loop's side is here. Threads start when messages wait, and
  * end when there are none for a while; what they have to say comes through one
- * eventfd. Implicit TLS goes through libcurl in the same threads.
+ * eventfd. What libesmtp cannot do (implicit TLS, XOAUTH2, IPv6 addresses,
+ * SMTPUTF8) goes through libcurl in the same threads.
  */
 #include <assert.h>
 #include <signal.h>
@@ -75,14 +76,14 @@ static void *
 run_slot(void *arg)
 {
 	struct smtp_slot *slot = arg;
-	int (*run)(struct smtp_slot *, struct delivery *) = smtp_session_run;
 	struct delivery *d;
+	int rc = 0;
 
-	if (slot->lane->channel->tls == TLS_IMPLICIT)
-		run = smtp_curl_run;
-	while ((d = smtp_lane_take(slot, 0, SMTP_IDLE_MS)) != NULL)
-		if (run(slot, d) < 0)
-			break;
+	while (rc == 0 && (d = smtp_lane_take(
+			       slot, SMTP_ANY_WAY, 0, SMTP_IDLE_MS)) != NULL)
+		rc = smtp_lane_way(slot->lane, d) == SMTP_CURL
+			 ? smtp_curl_run(slot, d)
+			 : smtp_session_run(slot, d);
 	smtp_lane_leave(slot, SLOT_ENDED);
 	return NULL;
 }
@@ -220,20 +221,6 @@ prepare_library(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static int
-check_channel(const struct channel *c, struct error *e)
-{
-	if (c->tls == TLS_IMPLICIT)
-		return 0;
-	if (strchr(c->host, ':') == NULL)
-		return smtp_io_is_active(e) ? 0 : -1;
-	error_set(e,
-	    "\"%s\": an IPv6 address needs \"tls\": \"implicit\"; "
-	    "give the relay's name",
-	    c->host);
-	return -1;
-}
-
 static struct transport *
 smtp_start(
     const struct channel *c, const struct transport_host *host, struct error *e)
@@ -244,7 +231,7 @@ smtp_start(
 
 	assert(ignores_sigpipe());
 	pthread_once(&once, prepare_library);
-	if (check_channel(c, e) < 0)
+	if (!smtp_only_curl(c) && !smtp_io_is_active(e))
 		return NULL;
 	if (c->tls == TLS_STARTTLS &&
 	    (tls = smtp_tls_new(c->host, c->ca_file, e)) == NULL)

@@ -18,7 +18,9 @@
 
 #include <curl/curl.h>
 
+#include "templates/json.h"
 #include "templates/mem.h"
+#include "templates/mime.h"
 #include "worker/delivery/smtp_render.h"
 #include "worker/delivery/smtp_session.h"
 #include "worker/delivery/smtp_verdict.h"
@@ -41,6 +43,7 @@ struct session {
 	struct heard mail, rcpt, transfer, other;
 	struct heard *now; /* the command that waits for a reply */
 	bool works;	   /* MAIL was answered */
+	bool takes_utf8;   /* SMTPUTF8 was in the answer to EHLO */
 };
 
 /* How long an answer may take: so many of the channel's timeouts. */
@@ -85,7 +88,9 @@ static void
 on_command(struct session *s, const char *line, size_t len)
 {
 	s->now = &s->other;
-	if (len >= 4 && strncasecmp(line, "MAIL", 4) == 0)
+	if (len >= 4 && strncasecmp(line, "EHLO", 4) == 0)
+		s->takes_utf8 = false;
+	else if (len >= 4 && strncasecmp(line, "MAIL", 4) == 0)
 		s->now = &s->mail;
 	else if (len >= 4 && strncasecmp(line, "RCPT", 4) == 0)
 		s->now = &s->rcpt;
@@ -120,6 +125,9 @@ on_debug(CURL *curl, curl_infotype type, char *data, size_t len, void *arg)
 		on_command(s, data, len);
 	else if (type == CURLINFO_HEADER_IN)
 		on_reply(s->now, data, len);
+	if (type == CURLINFO_HEADER_IN && len >= 4 + strlen("SMTPUTF8") &&
+	    strncasecmp(data + 4, "SMTPUTF8", strlen("SMTPUTF8")) == 0)
+		s->takes_utf8 = true;
 	return 0;
 }
 
@@ -130,7 +138,8 @@ set_url(struct session *s)
 	bool ip6 = strchr(c->host, ':') != NULL;
 	struct buf url = {0};
 
-	buf_addf(&url, "smtps://%s%s%s:%d/%s", ip6 ? "[" : "", c->host,
+	buf_addf(&url, "smtp%s://%s%s%s:%d/%s",
+	    c->tls == TLS_IMPLICIT ? "s" : "", ip6 ? "[" : "", c->host,
 	    ip6 ? "]" : "", c->port, c->helo != NULL ? c->helo : "");
 	curl_easy_setopt(s->curl, CURLOPT_URL, url.data);
 	buf_free(&url);
@@ -147,7 +156,51 @@ set_timeouts(struct session *s)
 	curl_easy_setopt(s->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 }
 
-static void
+static bool
+has_token(const struct channel *c)
+{
+	return c->auth != NULL && strcmp(c->auth, "xoauth2") == 0;
+}
+
+/* Tokens live for an hour or so: another program renews the file. */
+static int
+set_token(struct session *s)
+{
+	const char *path = s->channel->token_file;
+	struct error e;
+	size_t len;
+	char *token = path != NULL ? file_read(path, &len, &e)
+				   : xstrdup(s->channel->password);
+
+	if (token == NULL) {
+		error_string(&e, s->why, sizeof s->why);
+		return -1;
+	}
+	token[strcspn(token, " \t\r\n")] = '\0';
+	curl_easy_setopt(s->curl, CURLOPT_USERNAME, s->channel->user);
+	curl_easy_setopt(s->curl, CURLOPT_XOAUTH2_BEARER, token);
+	curl_easy_setopt(s->curl, CURLOPT_LOGIN_OPTIONS, "AUTH=XOAUTH2");
+	memset(token, 0, strlen(token));
+	free(token);
+	return 0;
+}
+
+static int
+set_login(struct session *s)
+{
+	const struct channel *c = s->channel;
+
+	if (has_token(c))
+		return set_token(s);
+	if (c->user != NULL && c->password != NULL) {
+		curl_easy_setopt(s->curl, CURLOPT_USERNAME, c->user);
+		curl_easy_setopt(s->curl, CURLOPT_PASSWORD, c->password);
+	}
+	return 0;
+}
+
+/* -1 with `why` when there is nothing to log in with. */
+static int
 session_open(struct session *s)
 {
 	CURL *curl = s->curl = curl_easy_init();
@@ -156,15 +209,13 @@ session_open(struct session *s)
 		abort(); /* out of memory */
 	set_url(s);
 	set_timeouts(s);
+	if (s->channel->tls != TLS_NONE)
+		curl_easy_setopt(curl, CURLOPT_USE_SSL, CURLUSESSL_ALL);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
 	if (s->channel->ca_file != NULL)
 		curl_easy_setopt(curl, CURLOPT_CAINFO, s->channel->ca_file);
-	if (s->channel->user != NULL && s->channel->password != NULL) {
-		curl_easy_setopt(curl, CURLOPT_USERNAME, s->channel->user);
-		curl_easy_setopt(curl, CURLOPT_PASSWORD, s->channel->password);
-	}
 	curl_easy_setopt(curl, CURLOPT_SASL_IR, 1L); /* saves a round trip */
 	curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
@@ -176,6 +227,38 @@ session_open(struct session *s)
 	curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_debug);
 	curl_easy_setopt(curl, CURLOPT_DEBUGDATA, s);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, s->why);
+	return set_login(s);
+}
+
+static void
+begin(struct session *s)
+{
+	set_patience(s, 1);
+	s->given = 0;
+	s->eof = false;
+	s->why[0] = '\0';
+	s->mail = s->rcpt = s->transfer = s->other = (struct heard){0};
+	s->now = &s->other;
+}
+
+/*
+ * libcurl sends an address beyond ASCII to whoever takes the connection. So the
+ * relay is asked for something else first: its answer to EHLO tells.
+ */
+static CURLcode
+ask_for_utf8(struct session *s)
+{
+	CURLcode rc;
+
+	begin(s);
+	curl_easy_setopt(s->curl, CURLOPT_UPLOAD, 0L);
+	curl_easy_setopt(s->curl, CURLOPT_NOBODY, 1L);
+	curl_easy_setopt(s->curl, CURLOPT_CUSTOMREQUEST, "NOOP");
+	rc = curl_easy_perform(s->curl);
+	curl_easy_setopt(s->curl, CURLOPT_CUSTOMREQUEST, NULL);
+	curl_easy_setopt(s->curl, CURLOPT_NOBODY, 0L);
+	curl_easy_setopt(s->curl, CURLOPT_UPLOAD, 1L);
+	return rc;
 }
 
 static CURLcode
@@ -184,12 +267,7 @@ perform(struct session *s, const struct delivery *d)
 	struct curl_slist *to = curl_slist_append(NULL, d->address);
 	CURLcode rc;
 
-	set_patience(s, 1);
-	s->given = 0;
-	s->eof = false;
-	s->why[0] = '\0';
-	s->mail = s->rcpt = s->transfer = s->other = (struct heard){0};
-	s->now = &s->other;
+	begin(s);
 	curl_easy_setopt(s->curl, CURLOPT_MAIL_FROM, d->envelope_from);
 	curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, to);
 	curl_easy_setopt(
@@ -241,7 +319,30 @@ blame_lane(struct session *s, CURLcode rc, bool login)
 		snprintf(text, sizeof text, "%.100s:%d %s: %s",
 		    s->channel->host, s->channel->port,
 		    login ? "wants a login" : "cannot be used", words);
-	smtp_lane_failed(s->slot->lane, text, login);
+	/* A token is renewed, a password is not. */
+	smtp_lane_failed(s->slot->lane, text, login && !has_token(s->channel));
+}
+
+/* Nothing of it was said. */
+static int
+release(struct session *s, struct delivery *d)
+{
+	buf_free(&s->mime);
+	d->verdict = (struct verdict){.what = VERDICT_RELEASED};
+	smtp_one_line(d->verdict.text, sizeof d->verdict.text, s->why);
+	smtp_lane_give(s->slot, d);
+	return -1;
+}
+
+static int
+refuse_utf8(struct session *s, struct delivery *d)
+{
+	buf_free(&s->mime);
+	d->verdict = (struct verdict){.what = VERDICT_REFUSED,
+	    .enhanced_status = "5.6.7", /* RFC 6531 section 3.5 */
+	    .text = "the relay takes no addresses beyond ASCII (SMTPUTF8)"};
+	smtp_lane_give(s->slot, d);
+	return 0;
 }
 
 /* Returns 0 when the connection is fit for another message. */
@@ -263,6 +364,18 @@ send_one(struct session *s, struct delivery *d)
 	return o == SMTP_NEVER_TRIED || login ? -1 : 0;
 }
 
+static int
+send_utf8(struct session *s, struct delivery *d)
+{
+	CURLcode rc = ask_for_utf8(s);
+
+	if (rc == CURLE_OK)
+		return s->takes_utf8 ? send_one(s, d) : refuse_utf8(s, d);
+	if (!s->works)
+		blame_lane(s, rc, rc == CURLE_LOGIN_DENIED);
+	return release(s, d);
+}
+
 /* QUIT is said; curl would wait two minutes for the answer, which is none. */
 static void
 session_close(struct session *s)
@@ -275,22 +388,45 @@ session_close(struct session *s)
 	curl_easy_cleanup(s->curl);
 }
 
+static int
+send_any(struct session *s, struct delivery *d)
+{
+	if (smtp_render(d, &s->mime) < 0) {
+		smtp_lane_give(s->slot, d);
+		return 0;
+	}
+	return address_is_ascii(d->address) &&
+		       address_is_ascii(d->envelope_from)
+		   ? send_one(s, d)
+		   : send_utf8(s, d);
+}
+
+static int
+send_all(struct session *s, struct delivery *first)
+{
+	int left = s->channel->messages_per_connection, rc;
+	struct delivery *d = first;
+
+	do
+		rc = send_any(s, d);
+	while (
+	    rc == 0 && --left > 0 &&
+	    (d = smtp_lane_take(s->slot, SMTP_CURL, 0, SMTP_IDLE_MS)) != NULL);
+	return rc;
+}
+
 int
 smtp_curl_run(struct smtp_slot *slot, struct delivery *first)
 {
 	struct session s = {.slot = slot, .channel = slot->lane->channel};
-	int left = s.channel->messages_per_connection;
-	struct delivery *d = first;
-	int rc = 0;
+	int rc;
 
-	session_open(&s);
-	do {
-		if (smtp_render(d, &s.mime) < 0)
-			smtp_lane_give(slot, d);
-		else
-			rc = send_one(&s, d);
-	} while (rc == 0 && --left > 0 &&
-		 (d = smtp_lane_take(slot, 0, SMTP_IDLE_MS)) != NULL);
+	if (session_open(&s) == 0) {
+		rc = send_all(&s, first);
+	} else {
+		blame_lane(&s, CURLE_OK, true);
+		rc = release(&s, first);
+	}
 	if (s.works)
 		smtp_lane_closed(slot->lane);
 	session_close(&s);

@@ -15,12 +15,31 @@
 #include <unistd.h>
 
 #include "templates/mem.h"
+#include "templates/mime.h"
 
 #define MESSAGES_PER_SLOT 4
 #define FIRST_PAUSE_MS	  1000
 #define LONGEST_PAUSE_MS  (5 * 60 * 1000)
 #define STUCK_MS	  1000
 #define GROW_PAUSE_MS	  (60 * 1000)
+
+bool
+smtp_only_curl(const struct channel *c)
+{
+	return c->tls == TLS_IMPLICIT || strchr(c->host, ':') != NULL ||
+	       (c->auth != NULL && strcmp(c->auth, "xoauth2") == 0);
+}
+
+/* RFC 6531: an address beyond ASCII needs SMTPUTF8. */
+enum smtp_way
+smtp_lane_way(const struct smtp_lane *l, const struct delivery *d)
+{
+	bool ascii =
+	    address_is_ascii(d->address) &&
+	    (d->envelope_from == NULL || address_is_ascii(d->envelope_from));
+
+	return l->only_curl || !ascii ? SMTP_CURL : SMTP_ESMTP;
+}
 
 int64_t
 smtp_now_ms(void)
@@ -39,6 +58,7 @@ smtp_lane_init(
 
 	memset(l, 0, sizeof *l);
 	l->channel = c;
+	l->only_curl = smtp_only_curl(c);
 	l->tls = tls;
 	l->wake_fd = wake_fd;
 	l->last = &l->first;
@@ -197,6 +217,12 @@ may_take(const struct smtp_slot *slot, int in_hand)
 	return l->first != NULL && slot->ahead + in_hand < unsettled;
 }
 
+static bool
+is_of_way(const struct smtp_lane *l, enum smtp_way way)
+{
+	return way == SMTP_ANY_WAY || smtp_lane_way(l, l->first) == way;
+}
+
 /* Returns whether this slot is about to take one. */
 static bool
 wake_slot(struct smtp_slot *slot)
@@ -350,7 +376,8 @@ smtp_lane_cut(struct smtp_lane *l)
 }
 
 struct delivery *
-smtp_lane_take(struct smtp_slot *slot, int in_hand, int wait_ms)
+smtp_lane_take(
+    struct smtp_slot *slot, enum smtp_way way, int in_hand, int wait_ms)
 {
 	struct smtp_lane *l = slot->lane;
 	int64_t until = smtp_now_ms() + wait_ms;
@@ -367,7 +394,7 @@ smtp_lane_take(struct smtp_slot *slot, int in_hand, int wait_ms)
 	}
 	slot->waits = false;
 	l->idle--;
-	if (!l->stopping && may_take(slot, in_hand)) {
+	if (!l->stopping && may_take(slot, in_hand) && is_of_way(l, way)) {
 		d = first_waiting(l);
 		l->took_at_ms = smtp_now_ms();
 		l->taken++;

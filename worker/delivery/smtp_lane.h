@@ -21,6 +21,9 @@
  * verdicts than `unsettled` that are not committed. The count belongs to the
  * slot and survives the thread in it, so that new threads gain nothing.
  */
+/* What carries a message: libesmtp, or libcurl where that cannot. */
+enum smtp_way { SMTP_ANY_WAY, SMTP_ESMTP, SMTP_CURL };
+
 enum smtp_slot_state { SLOT_EMPTY, SLOT_RUNNING, SLOT_ENDED };
 
 /* Room for one connection and the thread that has it. */
@@ -49,7 +52,8 @@ struct smtp_news {
 
 struct smtp_lane {
 	const struct channel *channel;
-	SSL_CTX *tls; /* NULL: none */
+	bool only_curl; /* for all that goes to this relay */
+	SSL_CTX *tls;	/* NULL: none */
 	pthread_mutex_t lock;
 	int wake_fd; /* eventfd of the loop */
 	struct delivery *first, **last;
@@ -97,11 +101,16 @@ void smtp_lane_cut(struct smtp_lane *);
 
 /* For the threads. */
 
+/* Whether all mail of the channel goes through libcurl. */
+bool smtp_only_curl(const struct channel *);
+enum smtp_way smtp_lane_way(const struct smtp_lane *, const struct delivery *);
 /*
- * The next message, or NULL when there was none for so long, or none is to
- * start. in_hand: messages that this slot has and will give verdicts for.
+ * The next message, or NULL when there was none for so long, none is to start,
+ * or the next one goes another way. in_hand: messages that this slot has and
+ * will give verdicts for.
  */
-struct delivery *smtp_lane_take(struct smtp_slot *, int in_hand, int wait_ms);
+struct delivery *smtp_lane_take(
+    struct smtp_slot *, enum smtp_way, int in_hand, int wait_ms);
 void smtp_lane_give(struct smtp_slot *, struct delivery *);
 
 /* A connection has had a first sensible answer to MAIL; that one has ended. */

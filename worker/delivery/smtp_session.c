@@ -118,8 +118,8 @@ session_next(struct session *s, int in_hand, int wait_ms)
 {
 	struct delivery *d;
 
-	while (may_add(s) &&
-	       (d = smtp_lane_take(s->slot, in_hand, wait_ms)) != NULL) {
+	while (may_add(s) && (d = smtp_lane_take(s->slot, SMTP_ESMTP, in_hand,
+				  wait_ms)) != NULL) {
 		if (smtp_render(d, &s->jobs[s->n_jobs].mime) == 0) {
 			session_add(s, d);
 			return true;
