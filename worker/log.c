@@ -12,19 +12,37 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
+
 #include "worker/log.h"
 
 #define MESSAGE_MAX 2000
 #define ESCAPED_MAX 5 /* bytes that one byte can become: \\xNN in JSON */
 
 static const char *const names[] = {"debug", "info", "warn", "error", "fatal"};
+static const int priorities[] = {7, 6, 4, 3, 2}; /* syslog(3) */
 
-static bool as_json;
+static bool as_json, for_journal;
 static enum log_level least_level = LOG_INFO;
+
+/* Is standard error the journal's? systemd.exec(5), $JOURNAL_STREAM. */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream != NULL &&
+	       sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+	       st.st_ino == inode;
+}
 
 void
 log_open(bool json, enum log_level least)
 {
+	for_journal = is_journal();
 	as_json = json || !isatty(STDERR_FILENO);
 	least_level = least;
 }
@@ -59,6 +77,41 @@ printable(const unsigned char *s)
 	return len;
 }
 
+/*
+ * Is the "@" at s that of a mail address? Then its local part begins at the
+ * result, which is not before `from`; else NULL.
+ */
+static const char *
+local_part(const char *from, const char *s)
+{
+	static const char ends[] = " \t\r\n<>()[]{},;:=\"'`|/";
+	const char *start = s;
+
+	while (start > from && strchr(ends, start[-1]) == NULL)
+		start--;
+	return start < s && strchr(ends, s[1]) == NULL ? start : NULL;
+}
+
+/* The text with "***" in place of every local part, as far as it fits. */
+static void
+mask(const char *text, char *to, size_t size)
+{
+	const char *at = text, *start;
+	size_t len = 0;
+
+	while ((at = strchr(at, '@')) != NULL && len < size) {
+		start = local_part(text, at);
+		if (start != NULL) {
+			len += (size_t)snprintf(to + len, size - len,
+			    "%.*s***@", (int)(start - text), text);
+			text = at + 1;
+		}
+		at++;
+	}
+	if (len < size)
+		snprintf(to + len, size - len, "%s", text);
+}
+
 /* Appends a text to a line that has room for it. Returns the line's new end. */
 static char *
 escape(char *to, const char *text)
@@ -87,7 +140,11 @@ put_head(char *to, size_t size, enum log_level level)
 	struct timespec now;
 	struct tm tm;
 	char clock[32];
+	int len;
 
+	len = for_journal ? sprintf(to, "<%d>", priorities[level]) : 0;
+	to += len;
+	size -= (size_t)len;
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (as_json) {
 		gmtime_r(&now.tv_sec, &tm);
@@ -106,7 +163,7 @@ put_head(char *to, size_t size, enum log_level level)
 static void __attribute__((format(printf, 2, 0)))
 write_line(enum log_level level, const char *fmt, va_list ap)
 {
-	char message[MESSAGE_MAX + 1];
+	char message[MESSAGE_MAX + 1], masked[MESSAGE_MAX + 1];
 	char line[MESSAGE_MAX * ESCAPED_MAX + 128], *end;
 	int saved = errno;
 
@@ -115,7 +172,8 @@ write_line(enum log_level level, const char *fmt, va_list ap)
 	if (vsnprintf(message, sizeof message, fmt, ap) < 0)
 		message[0] = '\0';
 	end = put_head(line, 100, level);
-	end = escape(end, message);
+	mask(message, masked, sizeof masked);
+	end = escape(end, masked);
 	end = stpcpy(end, as_json ? "\"}\n" : "\n");
 	while (write(STDERR_FILENO, line, (size_t)(end - line)) == -1 &&
 	       errno == EINTR)

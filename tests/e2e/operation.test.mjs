@@ -388,6 +388,34 @@ test('a store that cannot grow: 503 for events, /readyz says why, and it comes b
 		assert.equal((await worker.fetch('/readyz')).status, 200)
 	})
 
+// --------------------------------------------------------------------- logs
+
+test('the log is JSON lines and has nobody in it', async (t) => {
+	const { worker, sink } = await mailing(t, { refuse: (stage, address) =>
+		stage === 'rcpt' && { bad: [550, `5.1.1 <${address}>: no such user`],
+			slow: [451, `4.7.1 <${address}> try later`] }[address.split('@')[0]] })
+	const people = { ada: 'Lovelace', bad: 'Babbage', slow: 'Somerville' }
+	for (const [id, name] of Object.entries(people))
+		await worker.events(identify(id, { email: `${id}@example.com`, name,
+			plan: 'free' }), track(id, 'Signed Up'), { type: 'track', userId: id })
+	await sink.wait(1)
+	await worker.events(identify('nul\u0000', { email: 'nul@example.com' }))
+	await worker.fetch('/v1/people?q=ada@example.com')
+	await until('the log to tell', () => /is refused/.test(worker.log))
+	await worker.call('/v1/people/ada/suppress', { note: 'Lovelace asked' })
+	await worker.stop()
+	const lines = worker.log.trimEnd().split('\n').map((line) => JSON.parse(line))
+	assert.ok(lines.length > 3)
+	for (const line of lines) {
+		assert.deepEqual(Object.keys(line), ['ts', 'level', 'msg'])
+		assert.equal(new Date(line.ts).toISOString(), line.ts)
+		assert.match(line.level, /^(info|warn|error)$/)
+	}
+	const all = worker.log + worker.out.split('Mail is captured')[0]
+	assert.match(all, /no such user/)
+	assert.doesNotMatch(all, /(ada|bad|slow|nul)@|Lovelace|Babbage|Somerville/)
+})
+
 // ------------------------------------------------------------------ systemd
 
 // The socket of a service manager; gives what it hears.

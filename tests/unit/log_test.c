@@ -9,7 +9,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +109,40 @@ test_escapes(void **state)
 	assert_logged("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* surrogate */
 	assert_logged("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
 	assert_logged("cut \xe2\x82", "cut \\xe2\\x82");
+}
+
+static void
+test_addresses_are_masked(void **state)
+{
+	assert_logged("550 5.1.1 <ada.lovelace@example.com>: no such user",
+	    "550 5.1.1 <***@example.com>: no such user");
+	assert_logged("a@b.example,c@d.example", "***@b.example,***@d.example");
+	assert_logged("to=z\xc3\xb6@example.com", "to=***@example.com");
+	assert_logged("smtp://me:secret@relay:25", "smtp://me:***@relay:25");
+	assert_logged("@ home, a @ b, x@", "@ home, a @ b, x@");
+	assert_logged("a@@b.example", "***@@b.example");
+	assert_logged("", "");
+}
+
+static void
+test_journal_gets_priorities(void **state)
+{
+	struct stat st;
+	char stream[64], *line;
+
+	catch_stderr();
+	fstat(STDERR_FILENO, &st);
+	snprintf(stream, sizeof stream, "%llu:%llu",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_open(true, LOG_INFO);
+	log_error("x");
+	line = caught();
+	assert_int_equal(strncmp(line, "<3>{\"ts\":", 9), 0);
+	free(line);
+	setenv("JOURNAL_STREAM", "1:1", 1); /* standard error went elsewhere */
+	json_decref(logged("x"));
+	unsetenv("JOURNAL_STREAM");
 }
 
 static void
@@ -226,6 +262,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_json_line),
 	    cmocka_unit_test(test_escapes),
+	    cmocka_unit_test(test_addresses_are_masked),
+	    cmocka_unit_test(test_journal_gets_priorities),
 	    cmocka_unit_test(test_long_message_is_cut),
 	    cmocka_unit_test(test_levels),
 	    cmocka_unit_test(test_text),
