@@ -11,9 +11,9 @@
 
 /* date - reading and writing moments as text. */
 struct date {
-	int64_t ms;	      /* since the epoch */
-	int offset_s;	      /* east of UTC, as it is to be shown */
-	char abbreviation[8]; /* "CEST", "UTC"; "" if an offset is all */
+	int64_t ms;		     /* since the epoch */
+	int offset_s;		     /* east of UTC, as it is to be shown */
+	char abbreviation[8];	     /* "CEST", "UTC"; "" if an offset is all */
 	const struct locale *locale; /* of the names; NULL: English */
 };
 
@@ -36,8 +36,8 @@ int date_parse_rfc3339(const char *text, size_t len, int64_t *ms);
 
 /*
  * strftime in Ruby's reading (flags - 0 ^ # _ : and widths up to 64), with the
- * names of the date's locale. Returns 0, or -1 when the result would pass 1 KB or the format asks
- * for a width over 64.
+ * names of the date's locale. Returns 0, or -1 when the result would pass 1 KB
+ * or the format asks for a width over 64.
  */
 int date_format(
     const struct date *, const char *format, size_t len, struct buf *out);

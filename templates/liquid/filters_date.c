@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Filters on dates: any text that date_parse() reads, or Unix seconds. */
+#include <ctype.h>
 #include <string.h>
 
 #include "templates/date.h"
@@ -44,8 +45,14 @@ read_date(struct render *r, struct value v, struct date *d)
 		*d = date_in_zone(v.number * 1000, zone_of(r));
 		return true;
 	}
-	return v.type == VALUE_STRING &&
-	       date_parse(v.text, v.len, zone_of(r), r->scope->now_ms, d) == 0;
+	if (v.type != VALUE_STRING ||
+	    date_parse(v.text, v.len, zone_of(r), r->scope->now_ms, d) != 0)
+		return false;
+	/* Z says the moment and nothing of a place: RFC 9557 section 2.2 */
+	if (v.len > 1 && (v.text[v.len - 1] | 32) == 'z' &&
+	    isdigit((unsigned char)v.text[v.len - 2]))
+		*d = date_in_zone(d->ms, zone_of(r));
+	return true;
 }
 
 /*

@@ -18,7 +18,8 @@
  *
  * Data is never parsed as a template. Whatever comes from data is escaped for
  * the place it is written to, unless it is marked safe (filter `raw`, a
- * capture, a rendered partial).
+ * capture, a rendered partial). In HTML, Markdown and headers a name that
+ * somebody gave (name.h) counts as undefined when it looks like a link.
  */
 struct liquid;		 /* a compiled template */
 struct liquid_condition; /* a compiled condition: what stands behind `if` */

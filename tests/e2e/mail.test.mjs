@@ -70,6 +70,7 @@ test('names in any script arrive, and cannot forge headers', async (t) => {
 	const names = ['Zoë "Z" Müller, Dr.', '李小龍', 'Eve\r\nBcc: all', 'Ada *x* <b>B</b>',
 		'{{ postal_address }}', 'See http://evil.example', '𝔄 very long name '.repeat(10).trim()]
 	const called = [names[0], names[1], names[4]] // the rest is no name for To
+	const greeted = [...called, names[2]] // links, markup and novels are not
 	await worker.events(...names.flatMap((first_name, i) => [
 		identify(`u${i}`, { first_name, email: `u${i}@example.com`, plan: 'free' }),
 		track(`u${i}`, 'Signed Up')]))
@@ -81,7 +82,8 @@ test('names in any script arrive, and cannot forge headers', async (t) => {
 		assert.equal(byPython(mail.raw).parts.length, 2)
 		assert.equal(read.to.value[0].name.replace(/\s+/g, ' '),
 			called.includes(names[i]) ? plain : '')
-		assert.ok(read.subject.replace(/\s+/g, ' ').includes(plain), read.subject)
+		assert.equal(read.subject.replace(/\s+/g, ' ').includes(plain),
+			greeted.includes(names[i]), read.subject)
 		assert.equal(read.bcc, undefined)
 		assert.doesNotMatch(read.html, /<b>B|<em>x|href="http:\/\/evil/)
 	}

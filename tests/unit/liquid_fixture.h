@@ -30,7 +30,7 @@ lookup(void *arg, const char *name)
 
 static const char *const safe_names[] = {"content", NULL};
 static json_t *keys; /* of hmac_sha256 */
-static const char *locale;
+static const char *locale, *zone;
 static bool undefined_is_nil;
 static struct error error;
 static struct buf out;
@@ -45,6 +45,7 @@ run(enum liquid_context context, const char *source)
 	struct liquid_scope scope = {.lookup = lookup,
 	    .now_ms = 1774605600000, /* 27 March 2026, 10:00 UTC */
 	    .locale = locale,
+	    .zone = zone != NULL ? zone_find(zone) : NULL,
 	    .undefined_is_nil = undefined_is_nil,
 	    .safe_names = safe_names};
 	struct liquid *l;

@@ -174,6 +174,29 @@ time_is_added(void **state)
 	CHECK_ERRORS(LIQUID_TEXT, errors);
 }
 
+/* What says no zone is shown in the person's. */
+static void
+the_persons_zone(void **state)
+{
+	static const struct row rows[] = {
+	    {"{{ at | date: '%R %Z' }}", "18:04 CET"},
+	    {"{{ 1772730240 | date: '%R' }}", "18:04"},
+	    {"{{ 'now' | date: '%R' }}", "11:00"},
+	    {"{{ '2026-03-05T17:04:00+02:00' | date: '%R %z' }}",
+		"17:04 +0200"},
+	    {"{{ '2026-03-05T17:04:00+00:00' | date: '%R' }}", "17:04"},
+	    {"{{ '2026-03-05 17:04' | date: '%R %z' }}", "17:04 +0100"},
+	    {"{{ at | time_zone: 'UTC' | date: '%R' }}", "17:04"},
+	    {"{{ at | date: '%R', 'UTC' }}", "17:04"},
+	    {"{{ '2026-03-28T09:00:00Z' | add_days: 1 | date: '%R %z' }}",
+		"10:00 +0200"},
+	};
+
+	zone = "Europe/Berlin";
+	CHECK(LIQUID_TEXT, rows);
+	zone = NULL;
+}
+
 static void
 hashes(void **state)
 {
@@ -288,6 +311,7 @@ main(void)
 	    cmocka_unit_test(numbers),
 	    cmocka_unit_test(money),
 	    cmocka_unit_test(time_is_added),
+	    cmocka_unit_test(the_persons_zone),
 	    cmocka_unit_test(hashes),
 	    cmocka_unit_test(keys_stay_where_they_are),
 	    cmocka_unit_test(markdown_of_values),
