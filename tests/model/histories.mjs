@@ -3,8 +3,8 @@
 // same history.
 //
 //	{ zone, definitions: [{ metrics, sequences }, ...], steps: [
-//	    { now, user, event, at, properties,	track; of another account
-//	      account }					than the user's
+//	    { now, user, event, at, properties, account }  track; the account may
+//						be another than the user's
 //	    { now, user, traits, at }			identify
 //	    { now, user, group, traits, at }		group: in and out of accounts
 //	    { now, forget: user }  { now, reload: index }  { now, sweep: true } ] }
@@ -177,7 +177,6 @@ class Author {
 	}
 
 	addMetric(metrics) {
-		const { r } = this
 		const forAccount = this.has('accounts', 0.35)
 		const n = Object.keys(metrics).length
 		if (forAccount && this.has('aggregates', 0.6))
@@ -187,7 +186,6 @@ class Author {
 				this.workedOut(metrics, forAccount)
 		else
 			metrics[`${forAccount ? 'a' : 'm'}${n}`] = this.eventMetric(forAccount)
-		return r
 	}
 
 	reenter() {

@@ -134,9 +134,12 @@ load_rules(const struct world *w, json_t *definitions)
 	struct rules_context context = {
 	    .contacts = contacts, .zone = w->zone, .known = w->known};
 	struct problems problems = {0};
-	char folder[] = "/tmp/nudge-play.XXXXXX", text[800];
+	const char *tmp = getenv("TMPDIR");
+	char folder[200], text[800];
 	struct rules *rules;
 
+	snprintf(folder, sizeof folder, "%s/nudge-play.XXXXXX",
+	    tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(folder) == NULL)
 		die("cannot make a folder", folder);
 	write_definitions(folder, definitions);

@@ -3,9 +3,11 @@
 // tells the first difference.
 //
 //	node run.mjs [--count N] [--from SEED] [--length ARRIVALS]
-//	    [--without FEATURE,..]
+//	    [--without FEATURE,..] [--only FEATURE,..] [--most FAILURES]
 //	node run.mjs --seed SEED [--all]	one history, shrunk and shown
 import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -16,11 +18,14 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 export const program = process.env.NUDGE_PLAY ??
 	path.resolve(here, '../../build/tests/play')
 const SET = 50 // histories in one run of the program
+// Definitions are written for each history: in memory, if there is a place.
+const env = { ...process.env,
+	TMPDIR: fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir() }
 
 // The calls of each history; the last may end early when the program fails.
 export function play(histories) {
 	const child = spawnSync(program, { input: histories.map(toLine).join(''),
-		maxBuffer: 2 ** 30, encoding: 'utf8' })
+		maxBuffer: 2 ** 30, encoding: 'utf8', env })
 	if (child.error && child.error.code !== 'EPIPE') throw child.error
 	const played = [[]]
 	// What follows the last line feed is what a program that died began to say.
@@ -130,7 +135,6 @@ function* lines(call) {
 }
 
 function show(history, { engine, model, index }) {
-	const [first] = history.definitions
 	console.log(`zone ${history.zone}`)
 	history.definitions.forEach(({ metrics, sequences }, i) => {
 		const before = history.definitions[i - 1] ?? { metrics: {}, sequences: {} }
@@ -163,7 +167,6 @@ function show(history, { engine, model, index }) {
 	for (const { reason } of engine[index]?.decisions ?? [])
 		console.log(`    ${reason}`)
 	if (engine[index]) console.log(engine[index].state)
-	return first
 }
 
 // Returns the seeds that fail, at most `most`.
