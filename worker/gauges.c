@@ -43,6 +43,9 @@ read_lane(const struct gauges *g, const struct lane *l)
 		stats_count(
 		    STAT_VERDICTS, name, verdict_name((enum verdict_what)i), 0);
 	stats_count(STAT_QUEUED, name, "", 0);
+	stats_count(STAT_POLICY, name, "", 0);
+	stats_count(STAT_PAUSES, name, "", 0);
+	stats_count(STAT_DEAD, name, "", 0);
 }
 
 static void

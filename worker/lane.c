@@ -116,6 +116,7 @@ slow_down(struct lane *l, int64_t mono)
 	if (mono + pause <= l->paused_until)
 		return;
 	l->paused_until = mono + pause;
+	stats_count(STAT_PAUSES, l->channel->name, "", 1);
 	log_warn("channel %s: the other side wants less, paused for %d s",
 	    l->channel->name, (int)(pause / 1000));
 }
@@ -136,8 +137,8 @@ remember(struct lane *l, struct turn *t)
 
 	if (l->remembers || pace_memory(l->pace) == NULL)
 		return 0;
-	if (queue_setting_get(t->queue, memory_name(l, name, sizeof name),
-		&memory) != 0)
+	if (queue_setting_get(
+		t->queue, memory_name(l, name, sizeof name), &memory) != 0)
 		return -1;
 	pace_remember(l->pace, memory != NULL ? memory : "");
 	l->remembers = true;
@@ -154,10 +155,21 @@ spend(struct lane *l, struct turn *t, int n)
 		return 0;
 	pace_spend(l->pace, t->now_ms, n);
 	memory = pace_memory(l->pace);
-	return memory == NULL
-		   ? 0
-		   : queue_setting_put(
-			 t->queue, memory_name(l, name, sizeof name), memory);
+	return memory == NULL ? 0
+			      : queue_setting_put(t->queue,
+				    memory_name(l, name, sizeof name), memory);
+}
+
+static void
+count_verdict(const struct lane *l, const struct verdict *v)
+{
+	const char *name = l->channel->name;
+
+	stats_count_later(STAT_VERDICTS, name, verdict_name(v->what), 1);
+	if (v->is_policy)
+		stats_count_later(STAT_POLICY, name, "", 1);
+	if (v->address_is_dead)
+		stats_count_later(STAT_DEAD, name, "", 1);
 }
 
 int
@@ -167,11 +179,12 @@ lane_settle(struct lane *l, struct turn *t)
 
 	if (l->n_verdicts == 0)
 		return 0;
-	for (int i = 0; i < l->n_verdicts; i++)
-		released += l->verdicts[i]->verdict.what == VERDICT_RELEASED;
-	for (int i = 0; i < l->n_verdicts; i++)
-		stats_count_later(STAT_VERDICTS, l->channel->name,
-		    verdict_name(l->verdicts[i]->verdict.what), 1);
+	for (int i = 0; i < l->n_verdicts; i++) {
+		const struct verdict *v = &l->verdicts[i]->verdict;
+
+		count_verdict(l, v);
+		released += v->what == VERDICT_RELEASED;
+	}
 	if (remember(l, t) != 0 || spend(l, t, -released) != 0)
 		return -1;
 	return turn_settle(t, l->verdicts, l->n_verdicts);

@@ -48,6 +48,13 @@ static const struct family {
     [STAT_VERDICTS] = {"nudge_message_verdicts_total", COUNTER,
 	{"channel", "verdict"}, NULL,
 	"What became of attempts to send a message."},
+    [STAT_POLICY] = {"nudge_policy_refusals_total", COUNTER, {"channel"}, NULL,
+	"Refusals for what we are or say (reputation, authentication, spam): "
+	"alarm on any growth."},
+    [STAT_PAUSES] = {"nudge_channel_pauses_total", COUNTER, {"channel"}, NULL,
+	"Times the other side wanted less and the whole channel waited."},
+    [STAT_DEAD] = {"nudge_addresses_suppressed_total", COUNTER, {"channel"},
+	NULL, "Addresses that nobody has, suppressed after a hard bounce."},
     [STAT_MESSAGES] = {"nudge_messages", GAUGE, {"state"}, NULL,
 	"Messages in the store."},
     [STAT_DEPTH] = {"nudge_queue_depth", GAUGE, {"channel", "state"}, NULL,

@@ -26,6 +26,9 @@ enum stats_what {
 	STAT_DECISIONS,	     /* by kind */
 	STAT_QUEUED,	     /* messages that were made, by channel */
 	STAT_VERDICTS,	     /* by channel and verdict */
+	STAT_POLICY,	     /* refusals that are about us, by channel */
+	STAT_PAUSES,	     /* the other side wanted less, by channel */
+	STAT_DEAD,	     /* addresses that bounced hard, by channel */
 	STAT_MESSAGES,	     /* now, by state */
 	STAT_DEPTH,	     /* waiting or on their way now, by channel */
 	STAT_BEHIND,	     /* seconds that the oldest due one is late */

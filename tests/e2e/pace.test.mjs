@@ -6,6 +6,8 @@ import { identify, mailing, nudge, readJson, track, until, Worker, writeJson } f
 const CLOCK = '2026-12-01T09:00:00Z'
 const signUp = (...addresses) => addresses.flatMap((email) => [
 	identify(email, { email, plan: 'free' }), track(email, 'Signed Up')])
+const metric = async (worker, name) => Number(new RegExp(`^${name}{channel="email"} (.*)$`, 'm')
+	.exec(await (await worker.fetch('/metrics')).text())[1])
 const many = (n, domain) => Array.from({ length: n }, (_, i) => `u${i}@${domain}`)
 
 test('a rate: the rest goes as time goes on', async (t) => {
@@ -63,9 +65,29 @@ test('"slow down" is heeded by the whole channel', async (t) => {
 	assert.deepEqual((await worker.messages()).map((message) => message.state),
 		['queued', 'queued'])
 	assert.equal(sink.mails.length, 0)
+	assert.equal(await metric(worker, 'nudge_channel_pauses_total'), 1)
 })
 
-test('what is wrong with a pace is told', async (t) => {
+test('a policy refusal raises an alarm and suppresses nobody; a dead address is', async (t) => {
+	const answers = { 'ada@example.com': [550, '5.7.1 poor reputation'],
+		'gone@example.com': [550, '5.1.1 nobody'] }
+	const { sink, worker } = await mailing(t, { refuse: (stage, address) =>
+		stage === 'rcpt' ? answers[address] : null })
+	await worker.events(...signUp('ada@example.com', 'gone@example.com'))
+	await until('both to be refused', async () =>
+		(await worker.messages('state=refused')).length === 2)
+	assert.equal(await metric(worker, 'nudge_policy_refusals_total'), 1)
+	assert.equal(await metric(worker, 'nudge_addresses_suppressed_total'), 1)
+	sink.refuse = () => null
+	for (const user of Object.keys(answers))
+		await worker.get('/v1/send', { user, template: 'day-00-welcome' })
+	await until('one to be skipped', async () =>
+		(await worker.messages('state=skipped')).length === 1)
+	await sink.wait(1)
+	assert.deepEqual(sink.mails.map((mail) => mail.to[0]), ['ada@example.com'])
+})
+
+test('what is wrong with a pace or a login is told', async (t) => {
 	const { dir, worker } = await mailing(t, { clock: CLOCK })
 	await worker.stop()
 	const check = async (channel) => {
@@ -77,4 +99,6 @@ test('what is wrong with a pace is told', async (t) => {
 	}
 	assert.match(await check({ domains: { 'gmail.com': 'fast' } }), /a rate is expected/)
 	assert.match(await check({ domains: {}, warmup: { first: 5 } }), /warming up has a "start"/)
+	assert.match(await check({ warmup: {}, auth: 'oauth' }), /"password" or "xoauth2"/)
+	assert.match(await check({ auth: 'xoauth2' }), /needs a user, and a token_file/)
 })
