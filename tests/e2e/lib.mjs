@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
+import https from 'node:https'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -236,10 +237,11 @@ export const smtpChannel = (sink, more = {}) =>
 export const parse = (mail) => simpleParser(mail.raw, { skipImageLinks: true })
 
 // An HTTP server that notes each request; answer(request) may give a status, or
-// { status, headers, body }.
-export async function webSink(t, answer = () => 200) {
+// { status, headers, body }, or null for no answer at all.
+export async function webSink(t, answer = () => 200, { port = 0, ...options } = {}) {
 	const sink = { requests: [], answer }
-	const server = http.createServer((request, response) => {
+	const { createServer } = options.key ? https : http
+	const server = createServer(options, (request, response) => {
 		const chunks = []
 		request.on('data', (chunk) => chunks.push(chunk))
 		request.on('end', () => {
@@ -247,20 +249,24 @@ export async function webSink(t, answer = () => 200) {
 			const note = { method, url, headers, body: Buffer.concat(chunks).toString() }
 			sink.requests.push(note)
 			const given = sink.answer(note, sink.requests.length)
+			if (given === null) return
 			const reply = typeof given === 'number' ? { status: given } : given
 			response.writeHead(reply.status, reply.headers)
 			response.end(reply.body ?? '')
 		})
 	})
-	server.listen(0, '127.0.0.1')
+	server.listen(port, '127.0.0.1')
 	await once(server, 'listening')
-	sink.url = `http://127.0.0.1:${server.address().port}`
+	sink.port = server.address().port
+	sink.url = options.key ? `https://localhost:${sink.port}`
+		: `http://127.0.0.1:${sink.port}`
 	sink.wait = (count) => until(`${count} requests`, () =>
 		sink.requests.length >= count && sink.requests)
-	t.after(() => {
+	sink.close = () => {
 		server.closeAllConnections()
-		server.close()
-	})
+		return new Promise((done) => server.close(done))
+	}
+	t.after(sink.close)
 	return sink
 }
 

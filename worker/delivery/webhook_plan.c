@@ -307,7 +307,12 @@ plan_headers(struct planning *p)
 		add_header(p->plan, "Content-Type",
 		    p->plan->is_form ? "application/x-www-form-urlencoded"
 				     : "application/json");
-	add_line(p->plan, "Expect:"); /* curl must not wait for a 100 */
+	/*
+	 * Curl must not wait for a 100. For AWS it may: it would sign the line
+	 * and not send it.
+	 */
+	if (p->channel->aws.region == NULL)
+		add_line(p->plan, "Expect:");
 	json_object_foreach(p->channel->headers, name, value)
 	{
 		wrong = wrong_header(name, value);
