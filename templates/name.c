@@ -91,30 +91,44 @@ is_host_dot(const char *s, size_t at, size_t len)
 	return is_domain(s + at + 1, end - at - 1);
 }
 
-/* Dots of other scripts that browsers read as one (UTS 46). */
+/* A dot of another script that browsers read as one (UTS 46). */
 static bool
-has_foreign_dot(const char *s, size_t len)
+is_foreign_dot(const char *s, size_t len)
 {
-	return memmem(s, len, "\xe3\x80\x82", 3) != NULL ||
-	       memmem(s, len, "\xef\xbc\x8e", 3) != NULL ||
-	       memmem(s, len, "\xef\xbd\xa1", 3) != NULL;
+	return len >= 3 && (memcmp(s, "\xe3\x80\x82", 3) == 0 ||
+			       memcmp(s, "\xef\xbc\x8e", 3) == 0 ||
+			       memcmp(s, "\xef\xbd\xa1", 3) == 0);
+}
+
+/* Is what stands at s[at] part of a link, or of markup? */
+static bool
+makes_a_link(const char *s, size_t at, size_t len)
+{
+	switch (s[at]) {
+	case '<':
+	case '>':
+	case '@':
+		return true;
+	case ':':
+		return len - at >= 3 && memcmp(s + at, "://", 3) == 0;
+	case '.':
+		return is_host_dot(s, at, len) ||
+		       (at >= 3 && at + 1 < len &&
+			   strncasecmp(s + at - 3, "www", 3) == 0);
+	default:
+		return (unsigned char)s[at] < ' ' || s[at] == 0x7f ||
+		       is_foreign_dot(s + at, len - at);
+	}
 }
 
 bool
 name_is_plain(const char *s, size_t len)
 {
-	if (utf8_count(s, len) > NAME_MAX_CHARS || has_foreign_dot(s, len) ||
-	    memmem(s, len, "://", 3) != NULL)
+	if (utf8_count(s, len) > NAME_MAX_CHARS)
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f ||
-		    strchr("<>@", s[i]) != NULL)
+	for (size_t i = 0; i < len; i++)
+		if (makes_a_link(s, i, len))
 			return false;
-		if (len - i > 4 && strncasecmp(s + i, "www.", 4) == 0)
-			return false;
-		if (s[i] == '.' && is_host_dot(s, i, len))
-			return false;
-	}
 	return true;
 }
 

@@ -473,10 +473,27 @@ filter_pluralize(
 	return render_take(r, mark);
 }
 
+/* One line, with one space at a time: as nearly all names are. */
+static bool
+is_squished(struct value v)
+{
+	bool after_space = true;
+
+	for (uint32_t i = 0; i < v.len; i++) {
+		bool space = is_space(v.text[i]);
+
+		if (space && (after_space || v.text[i] != ' '))
+			return false;
+		after_space = space;
+	}
+	return v.len > 0 && !after_space;
+}
+
 struct value
 render_name(struct render *r, struct value v)
 {
-	v = filter_squish(r, v, NULL, 0);
+	if (!is_squished(v))
+		v = filter_squish(r, v, NULL, 0);
 	return v.len > 0 && name_is_plain(v.text, v.len) ? v
 							 : value_undefined();
 }
@@ -485,5 +502,5 @@ struct value
 filter_plain_name(
     struct render *r, struct value v, const struct value *args, int n)
 {
-	return render_name(r, v);
+	return render_name(r, filter_text(r, v));
 }

@@ -152,6 +152,12 @@ names_of_people_stay(void **state)
 		assert_string_equal(buf_str(&out), greeting);
 	}
 	assert_greeting("<b>Free money</b>", "Hi there");
+	assert_int_equal(
+	    run(LIQUID_TEXT, "{{ 5 | plain_name }}{{ '' | plain_name | "
+			     "default: '-' }}{{ 'a b' | split: ' ' | "
+			     "plain_name }}"),
+	    0);
+	assert_string_equal(buf_str(&out), "5-[\"a\", \"b\"]");
 }
 
 /* mzrn.sh, Weightless: HTML of strangers in the welcome mail */
