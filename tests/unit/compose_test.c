@@ -289,6 +289,46 @@ threads_do_not_disturb_each_other(void **state)
 	buf_free(&mime);
 }
 
+/* A value is percent-encoded, and what only this file reads is not there. */
+static void
+urls(void **state)
+{
+	static const struct {
+		const char *source, *url; /* NULL: held */
+	} rows[] = {
+	    {"https://x/{{ user.name }}", "https://x/A%2F%C3%AB"},
+	    {"https://x/?{% if user.name %}n={{ user.name }}{% endif %}",
+		"https://x/?n=A%2F%C3%AB"},
+	    {"https://x/{{ user.nobody }}", NULL},
+	    {"https://x/{{ _mail.from_name }}", NULL},
+	};
+	char scope[] =
+	    "{\"user\":{\"name\":\"A/\u00eb\"},\"_mail\":{" MAIL "}}";
+	struct liquid_options options = {.name = "", .context = LIQUID_URL};
+	struct error e;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct delivery d = {
+		    .scope = scope, .scope_len = strlen(scope)};
+		struct liquid *source = liquid_compile(
+		    rows[i].source, strlen(rows[i].source), &options, &e);
+		struct buf url = {0};
+
+		assert_non_null(source);
+		assert_int_equal(compose_url(&d, source, &url),
+		    rows[i].url != NULL ? 0 : -1);
+		if (rows[i].url != NULL) {
+			assert_string_equal(url.data, rows[i].url);
+		} else {
+			assert_int_equal(d.verdict.what, VERDICT_HELD);
+			assert_memory_equal(
+			    d.verdict.text, "the channel's url: ", 19);
+		}
+		buf_free(&url);
+		liquid_free(source);
+	}
+}
+
 int
 main(void)
 {
@@ -301,6 +341,7 @@ main(void)
 	    cmocka_unit_test(an_abort_skips),
 	    cmocka_unit_test(times_are_in_the_persons_zone),
 	    cmocka_unit_test(documents),
+	    cmocka_unit_test(urls),
 	    cmocka_unit_test(threads_do_not_disturb_each_other),
 	};
 

@@ -76,7 +76,7 @@ lookup(void *arg, const char *name)
 }
 
 int
-compose_text(struct delivery *d, const struct liquid *liquid, struct buf *text)
+compose_url(struct delivery *d, const struct liquid *liquid, struct buf *text)
 {
 	json_t *root = json_loads(d->scope, 0, NULL);
 	struct liquid_scope scope = {.lookup = lookup, .arg = root};

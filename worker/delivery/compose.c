@@ -225,7 +225,7 @@ compose_document(struct delivery *d, struct buf *json)
 }
 
 int
-compose_text(struct delivery *d, const struct liquid *liquid, struct buf *text)
+compose_url(struct delivery *d, const struct liquid *liquid, struct buf *text)
 {
 	struct composing c;
 	struct error e;
@@ -233,5 +233,9 @@ compose_text(struct delivery *d, const struct liquid *liquid, struct buf *text)
 
 	if (r == 0)
 		r = liquid_render(liquid, &c.scope, text, &e);
+	if (r == -1) {
+		snprintf(e.file, sizeof e.file, "the channel's url");
+		e.line = 0;
+	}
 	return finish(&c, r, &e);
 }

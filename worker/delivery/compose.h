@@ -20,7 +20,7 @@
 /* Returns 0, or -1 with d->verdict set (held, skipped). */
 int compose_mail(struct delivery *d, struct buf *mime);
 int compose_document(struct delivery *d, struct buf *json);
-/* A text of the channel's own, with what the template sees. */
-int compose_text(struct delivery *d, const struct liquid *, struct buf *text);
+/* The channel's url, with what the template sees. */
+int compose_url(struct delivery *d, const struct liquid *, struct buf *url);
 
 #endif

@@ -17,44 +17,19 @@
 #include <sys/queue.h>
 #include <time.h>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <curl/curl.h>
 #include <event2/event.h>
-#include <openssl/evp.h>
 
-#include "templates/form.h"
 #include "templates/mem.h"
-#include "worker/delivery/compose.h"
 #include "worker/delivery/endpoint.h"
-#include "worker/delivery/private_address.h"
-#include "worker/delivery/signature.h"
 #include "worker/delivery/verdicts.h"
 #include "worker/delivery/webhook_answer.h"
 #include "worker/delivery/webhook_plan.h"
+#include "worker/delivery/webhook_request.h"
 #include "worker/log.h"
 #include "worker/settings.h"
 
 #define RETRY_AFTER_MAX_S (24 * 60 * 60)
-
-/* One message on its way. */
-struct exchange {
-	struct transport *transport;
-	struct delivery *delivery;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct buf url; /* where it differs from message to message */
-	struct buf body;
-	size_t body_read; /* by curl */
-	struct buf reply; /* at most the channel's max_reply */
-	size_t header_len;
-	bool is_cut;	 /* there was more of an answer */
-	bool was_opened; /* a socket, to an address that may be called */
-	char private_address[INET6_ADDRSTRLEN]; /* that may not, or "" */
-	char problem[CURL_ERROR_SIZE];
-	LIST_ENTRY(exchange) link;
-};
 
 struct transport {
 	struct verdicts verdicts;
@@ -254,14 +229,9 @@ finish(struct exchange *x)
 	if (x->easy != NULL) {
 		LIST_REMOVE(x, link);
 		curl_multi_remove_handle(t->multi, x->easy);
-		curl_easy_cleanup(x->easy);
 	}
-	curl_slist_free_all(x->headers);
 	verdicts_give(&t->verdicts, x->delivery);
-	buf_free(&x->url);
-	buf_free(&x->body);
-	buf_free(&x->reply);
-	free(x);
+	exchange_free(x);
 }
 
 static void
@@ -338,223 +308,7 @@ set_timer(CURLM *multi, long timeout_ms, void *arg)
 	return event_add(t->timer, &tv);
 }
 
-/* ------------------------------------------------------------ the request */
-
-static void
-add_header(struct exchange *x, const char *name, const char *value)
-{
-	struct curl_slist *longer;
-	struct buf line = {0};
-
-	buf_addf(&line, "%s: %s", name, value);
-	longer = curl_slist_append(x->headers, line.data);
-	if (longer == NULL)
-		panic("out of memory");
-	x->headers = longer;
-	buf_free(&line);
-}
-
-/* Curl would hash a body only if it had it as a whole. */
-static void
-add_aws_hash(struct exchange *x)
-{
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned int len;
-	struct buf hex = {0};
-
-	if (EVP_Digest(buf_str(&x->body), x->body.len, hash, &len, EVP_sha256(),
-		NULL) != 1)
-		panic("SHA-256 failed");
-	for (unsigned int i = 0; i < len; i++)
-		buf_addf(&hex, "%02x", hash[i]);
-	add_header(x, "x-amz-content-sha256", hex.data);
-	buf_free(&hex);
-}
-
-/* Those of this attempt; the channel's come behind them. */
-static void
-add_headers(struct exchange *x)
-{
-	const struct webhook_plan *plan = x->transport->plan;
-	const char *key = x->delivery->key;
-	int64_t now_s = time(NULL);
-	struct buf signature = {0};
-	char timestamp[24];
-
-	snprintf(timestamp, sizeof timestamp, "%" PRId64, now_s);
-	add_header(x, "Idempotency-Key", key);
-	add_header(x, "webhook-id", key);
-	add_header(x, "webhook-timestamp", timestamp);
-	if (plan->n_keys > 0) {
-		signature_make(plan->keys, plan->n_keys, key, now_s,
-		    buf_str(&x->body), x->body.len, &signature);
-		add_header(x, "webhook-signature", signature.data);
-		buf_free(&signature);
-	}
-	if (x->transport->channel->aws.region != NULL)
-		add_aws_hash(x);
-	for (struct curl_slist *h = plan->headers; h != NULL; h = h->next)
-		x->headers = curl_slist_append(x->headers, h->data);
-}
-
-/*
- * Curl reads the body through this because it then cannot send it a second time
- * on its own, which it does with POSTFIELDS when a connection that was used
- * before closes without an answer.
- */
-static size_t
-read_body(char *to, size_t size, size_t n, void *arg)
-{
-	struct exchange *x = arg;
-	size_t len = x->body.len - x->body_read;
-
-	if (len > size * n)
-		len = size * n;
-	memcpy(to, buf_str(&x->body) + x->body_read, len);
-	x->body_read += len;
-	return len;
-}
-
-static size_t
-take_reply(char *from, size_t size, size_t n, void *arg)
-{
-	struct exchange *x = arg;
-	size_t most = (size_t)x->transport->channel->max_reply;
-	size_t len = size * n, keep = most - x->reply.len;
-
-	x->is_cut = len > keep;
-	buf_add(&x->reply, from, x->is_cut ? keep : len);
-	return x->is_cut ? 0 : len;
-}
-
-static size_t
-count_header(char *from, size_t size, size_t n, void *arg)
-{
-	struct exchange *x = arg;
-
-	x->header_len += size * n;
-	x->is_cut = x->header_len > (size_t)x->transport->channel->max_reply;
-	return x->is_cut ? 0 : size * n;
-}
-
-/* The address is the one that is called, whatever a name stood for before. */
-static curl_socket_t
-open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
-{
-	struct exchange *x = arg;
-	char *text = x->private_address;
-	const void *address =
-	    to->family == AF_INET
-		? (void *)&((struct sockaddr_in *)(void *)&to->addr)->sin_addr
-		: (void *)&((struct sockaddr_in6 *)(void *)&to->addr)
-		      ->sin6_addr;
-
-	if (x->transport->plan->host_varies &&
-	    !x->transport->channel->allow_private &&
-	    address_is_private(&to->addr)) {
-		inet_ntop(to->family, address, text, INET6_ADDRSTRLEN);
-		return CURL_SOCKET_BAD;
-	}
-	x->was_opened = true;
-	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-}
-
-static void
-set_auth(CURL *c, const struct channel *channel)
-{
-	const char *user = channel->user, *password = channel->password;
-	struct buf scheme = {0};
-
-	if (channel->aws.region != NULL) {
-		buf_addf(&scheme, "aws:amz:%s:%s", channel->aws.region,
-		    channel->aws.service);
-		curl_easy_setopt(c, CURLOPT_AWS_SIGV4, scheme.data);
-		buf_free(&scheme);
-		user = channel->aws.key;
-		password = channel->aws.secret;
-	}
-	if (user == NULL)
-		return;
-	curl_easy_setopt(c, CURLOPT_USERNAME, user);
-	curl_easy_setopt(c, CURLOPT_PASSWORD, password);
-}
-
-static void
-set_connection(struct exchange *x)
-{
-	const struct channel *channel = x->transport->channel;
-	CURL *c = x->easy;
-
-	curl_easy_setopt(
-	    c, CURLOPT_URL, x->url.len > 0 ? x->url.data : channel->url);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)channel->timeout_ms);
-	curl_easy_setopt(
-	    c, CURLOPT_CONNECTTIMEOUT_MS, (long)channel->connect_timeout_ms);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
-	if (channel->ca_file != NULL)
-		curl_easy_setopt(c, CURLOPT_CAINFO, channel->ca_file);
-	if (x->transport->plan->host_varies) /* its address is looked at here */
-		curl_easy_setopt(c, CURLOPT_PROXY, "");
-}
-
-static void
-set_request(struct exchange *x)
-{
-	const struct channel *channel = x->transport->channel;
-	CURL *c = x->easy;
-
-	curl_easy_setopt(c, CURLOPT_PRIVATE, x);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->problem);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "nudge/" NUDGE_VERSION);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
-	curl_easy_setopt(c, CURLOPT_POST, 1L);
-	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, channel->method);
-	curl_easy_setopt(
-	    c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.len);
-	curl_easy_setopt(c, CURLOPT_READFUNCTION, read_body);
-	curl_easy_setopt(c, CURLOPT_READDATA, x);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_reply);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, count_header);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
-	set_auth(c, channel);
-}
-
-static int
-hold(struct delivery *d, const struct error *e)
-{
-	d->verdict.what = VERDICT_HELD;
-	snprintf(d->verdict.text, sizeof d->verdict.text, "%s: %s",
-	    template_info(d->template)->file, e->text);
-	return -1;
-}
-
-/* Url and body of this message. 0, or -1 with its verdict. */
-static int
-fill_in(struct exchange *x)
-{
-	const struct webhook_plan *plan = x->transport->plan;
-	struct delivery *d = x->delivery;
-	struct buf json = {0};
-	struct error e;
-	int rc;
-
-	if (plan->url != NULL && compose_text(d, plan->url, &x->url) != 0)
-		return -1;
-	if (plan->url != NULL && webhook_url_check(x->url.data, &e) != 0)
-		return hold(d, &e);
-	if (!plan->is_form)
-		return compose_document(d, &x->body);
-	rc = compose_document(d, &json);
-	if (rc == 0 && form_from_json(json.data, json.len, &x->body, &e) != 0)
-		rc = hold(d, &e);
-	buf_free(&json);
-	return rc;
-}
+/* --------------------------------------------------------- start and stop */
 
 static void
 webhook_offer(struct transport *t, struct delivery *d)
@@ -564,23 +318,17 @@ webhook_offer(struct transport *t, struct delivery *d)
 	verdicts_take(&t->verdicts);
 	d->verdict = (struct verdict){0};
 	x->transport = t;
+	x->channel = t->channel;
 	x->delivery = d;
-	if (fill_in(x) == -1) {
+	if (exchange_fill_in(x) == -1) {
 		finish(x);
 		return;
 	}
-	add_headers(x);
-	x->easy = curl_easy_init();
-	if (x->easy == NULL)
-		panic("out of memory");
-	set_connection(x);
-	set_request(x);
+	exchange_prepare(x);
 	LIST_INSERT_HEAD(&t->exchanges, x, link);
 	if (curl_multi_add_handle(t->multi, x->easy) != CURLM_OK)
 		judge(x, CURLE_FAILED_INIT);
 }
-
-/* --------------------------------------------------------- start and stop */
 
 static void
 on_grace(evutil_socket_t fd, short what, void *arg)
