@@ -42,6 +42,12 @@ static const struct {
 } cases[] = {
     {"MAIL 421", {.mail = {421, {4, 3, 2}, "bye"}},
 	{SMTP_MAIL_REFUSED, VERDICT_RETRY, 421, "4.3.2", true, false}},
+    {"MAIL 421 after other mails",
+	{.mail = {421, {4, 7, 0}, "enough"}, .later = true},
+	{SMTP_MAIL_REFUSED, VERDICT_RELEASED, 421, "4.7.0", false, false}},
+    {"MAIL 450 after other mails",
+	{.mail = {450, {4, 3, 0}, "busy"}, .later = true},
+	{SMTP_MAIL_REFUSED, VERDICT_RETRY, 450, "4.3.0", true, false}},
     {"MAIL 450", {.mail = {450, {0}, "later"}},
 	{SMTP_MAIL_REFUSED, VERDICT_RETRY, 450, "", true, false}},
     {"MAIL 550 is not about the recipient",

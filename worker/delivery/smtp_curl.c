@@ -43,6 +43,7 @@ struct session {
 	struct heard mail, rcpt, transfer, other;
 	struct heard *now; /* the command that waits for a reply */
 	bool works;	   /* MAIL was answered */
+	bool carried;	   /* a mail was accepted by this connection */
 	bool takes_utf8;   /* SMTPUTF8 was in the answer to EHLO */
 };
 
@@ -89,7 +90,7 @@ on_command(struct session *s, const char *line, size_t len)
 {
 	s->now = &s->other;
 	if (len >= 4 && strncasecmp(line, "EHLO", 4) == 0)
-		s->takes_utf8 = false;
+		s->takes_utf8 = s->carried = false;
 	else if (len >= 4 && strncasecmp(line, "MAIL", 4) == 0)
 		s->now = &s->mail;
 	else if (len >= 4 && strncasecmp(line, "RCPT", 4) == 0)
@@ -295,6 +296,7 @@ judge(const struct session *s, struct verdict *v)
 	    .eof = s->eof || (s->given > 0 && s->given == s->mime.len),
 	    .sent = s->transfer.code != 0 && s->transfer.code != 354,
 	    .wfail = s->transfer.code == 354 && s->given < s->mime.len,
+	    .later = s->carried,
 	};
 
 	return smtp_verdict(&f, v);
@@ -353,6 +355,7 @@ send_one(struct session *s, struct delivery *d)
 	enum smtp_outcome o = judge(s, &d->verdict);
 	bool login = rc == CURLE_LOGIN_DENIED || o == SMTP_LOGIN_REFUSED;
 
+	s->carried = s->carried || o == SMTP_ACCEPTED;
 	if (!s->works && o != SMTP_NEVER_TRIED && !login) {
 		s->works = true;
 		smtp_lane_works(s->slot->lane);

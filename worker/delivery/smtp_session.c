@@ -57,6 +57,7 @@ struct session {
 	bool connected, no_starttls;
 	bool mailing; /* the way to the first MAIL is behind us */
 	bool works;   /* MAIL was answered, and not with "who are you" */
+	bool carried; /* a mail was accepted */
 	bool blamed;  /* the lane knows what is wrong */
 };
 
@@ -156,6 +157,7 @@ job_judge(const struct session *s, struct job *j)
 	    .eof = j->eof,
 	    .sent = j->sent,
 	    .wfail = s->slot->io.wfail,
+	    .later = s->carried,
 	};
 
 	return smtp_verdict(&f, &j->delivery->verdict);
@@ -193,6 +195,7 @@ job_end(struct session *s, struct job *j)
 	enum smtp_outcome o = job_judge(s, j);
 	struct verdict v = j->delivery->verdict;
 
+	s->carried = s->carried || o == SMTP_ACCEPTED;
 	if (o == SMTP_LOGIN_REFUSED)
 		login_failed(s, v.text);
 	if (o == SMTP_OUT_OF_STEP) {

@@ -182,6 +182,14 @@ refused(const struct smtp_reply *r, struct verdict *v)
 	    (r->code / 100 == 4 && strncmp(v->enhanced_status, "4.7.", 4) == 0);
 }
 
+/* So many mails a connection and no more: that says nothing about this one. */
+static void
+end_of_connection(struct verdict *v)
+{
+	v->what = VERDICT_RELEASED;
+	v->slows_channel = false;
+}
+
 static void
 recipient_refused(const struct smtp_reply *rcpt, struct verdict *v)
 {
@@ -217,6 +225,8 @@ smtp_verdict(const struct smtp_facts *f, struct verdict *v)
 	case SMTP_MAIL_REFUSED: /* does not know the recipient: it is us */
 		refused(&f->mail, v);
 		v->slows_channel = v->what == VERDICT_RETRY;
+		if (f->mail.code == 421 && f->later)
+			end_of_connection(v);
 		break;
 	case SMTP_RECIPIENT_REFUSED:
 		recipient_refused(&f->rcpt, v);

@@ -23,6 +23,7 @@ struct smtp_facts {
 	bool eof;   /* libesmtp has asked for more than there was */
 	bool sent;  /* libesmtp says it is through with the message */
 	bool wfail; /* a part of the message was not written */
+	bool later; /* the connection has carried mail before */
 };
 
 enum smtp_outcome {
