@@ -10,6 +10,7 @@ FUZZ_SECONDS ?= 60
 TEMPLATES ?= 200000
 SEED ?= 1
 HISTORIES ?= 20000
+MAILS ?= 10000
 SHARED ?= $(or $(NUDGE_SHARED),../shared)
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2 -Wno-unused-parameter \
@@ -83,6 +84,11 @@ $(BUILD)/tests/play: tests/model/play.c $(BUILD)/libnudge.a
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libnudge.a \
 		$(LDFLAGS) $(LIBS)
 
+$(BUILD)/tests/compose: tests/mime/compose.c $(BUILD)/libnudge.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libnudge.a \
+		$(LDFLAGS) $(LIBS)
+
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libnudge.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(BUILD)/libnudge.a \
@@ -96,8 +102,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libnudge.a
 test: ## unit, end-to-end and crash tests, as on a fresh machine
 	@.ci/packages build test
 	@$(MAKE) -s -j$(JOBS) all $(UNIT)
-	@$(MAKE) -s -j1 rules unit golden differential model e2e crash \
-		ROUNDS=100 TEMPLATES=5000 HISTORIES=2000
+	@$(MAKE) -s -j1 rules unit golden differential model mime e2e crash \
+		ROUNDS=100 TEMPLATES=5000 HISTORIES=2000 MAILS=500
 
 unit: $(UNIT) ## the unit tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
@@ -113,8 +119,17 @@ model: $(BUILD)/tests/play ## HISTORIES (20000) by chance, as a slow model has t
 	NUDGE_PLAY=$(abspath $<) node tests/model/run.mjs --count $(HISTORIES) \
 		--from $(SEED)
 
+mime: $(BUILD)/tests/compose tests/node_modules ## MAILS (10000) by chance, as two other parsers read them
+	@tests/mime/run $< $(MAILS) $(SEED)
+
 e2e: all tests/node_modules ## real clients, servers and parsers against the program
 	cd tests && NUDGE=$(abspath $(BUILD)/nudge) node --test e2e/*.test.mjs
+
+relays: all tests/node_modules ## mail through Debian's own Postfix and Exim, as root
+	@.ci/packages build test relays
+	@tests/relays/unpack $(BUILD)/relays
+	cd tests && NUDGE=$(abspath $(BUILD)/nudge) \
+		RELAYS=$(abspath $(BUILD)/relays) node --test relays/*.test.mjs
 
 crash: all tests/node_modules ## kill -9 under load, ROUNDS times (1000)
 	NUDGE=$(abspath $(BUILD)/nudge) node tests/crash/crash.mjs $(ROUNDS)
@@ -164,7 +179,7 @@ help: ## this list
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
-.PHONY: all run test unit golden differential model e2e crash rules check \
-	bench fuzz fuzz-run install clean help
+.PHONY: all run test unit golden differential model mime e2e relays crash rules \
+	check bench fuzz fuzz-run install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
