@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * header - folding and encoded words. A value is a row of words, each with the
- * spaces before it; a line is broken before those spaces, so that unfolding
- * gives the value back. From the first word that needs it to the last, words
- * are encoded together: between encoded words white space would vanish.
+ * header - folding and encoded words. A value is a row of words; a line is
+ * broken before the space between two, so that unfolding gives the value back.
+ * From the first word that needs it to the last, words are encoded together:
+ * between encoded words white space would vanish. So are several spaces in a
+ * row in a value that must be folded: at a fold many readers make one of them.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #define ENCODED_WORD 75
 #define FRAME	     12	 /* "=?UTF-8?Q?" and "?=" */
 #define WORD_MAX     400 /* longer ones are encoded: no line passes 998 */
-#define SPACES_MAX   20	 /* so are longer runs of spaces */
 
 struct text {
 	const char *s;
@@ -33,8 +33,8 @@ header_begin(struct buf *out, const char *name)
 {
 	struct header h = {.out = out, .line = out->len};
 
-	buf_adds(out, name);
-	buf_addc(out, ':');
+	buf_addf(out, "%s:", name);
+	h.value = out->len;
 	return h;
 }
 
@@ -55,10 +55,14 @@ put_spaces(struct header *h, struct text spaces, size_t need)
 	buf_add(h->out, spaces.s, spaces.len);
 }
 
+/*
+ * The first word stays beside the name: after a line with nothing but that some
+ * readers take the line break for a space of the value.
+ */
 static void
 put_word(struct header *h, struct text spaces, struct text word)
 {
-	put_spaces(h, spaces, word.len);
+	put_spaces(h, spaces, h->out->len > h->value ? word.len : 0);
 	buf_add(h->out, word.s, word.len);
 }
 
@@ -194,10 +198,9 @@ put_encoded(struct header *h, struct text spaces, struct text t)
 }
 
 static bool
-needs_encoding(struct text spaces, struct text word)
+needs_encoding(struct text word)
 {
-	if (word.len > WORD_MAX || spaces.len > SPACES_MAX ||
-	    memmem(word.s, word.len, "=?", 2) != NULL)
+	if (word.len > WORD_MAX || memmem(word.s, word.len, "=?", 2) != NULL)
 		return true;
 	for (size_t i = 0; i < word.len; i++)
 		if (word.s[i] < 0x21 || word.s[i] > 0x7e)
@@ -205,22 +208,31 @@ needs_encoding(struct text spaces, struct text word)
 	return false;
 }
 
-/* From the first word that needs encoding to the last; len 0: none does. */
+/*
+ * From the first word that needs encoding to the last; len 0: none does. All of
+ * it where several spaces in a row might meet a fold.
+ */
 static struct text
-encoded_part(struct text t)
+encoded_part(struct text t, bool is_folded)
 {
-	struct text part = {t.s, 0}, spaces, word, all = t;
+	struct text part = {t.s, 0}, spaces, word, rest = t;
 
-	while (next_word(&t, &spaces, &word)) {
-		if (!needs_encoding(spaces, word))
+	while (next_word(&rest, &spaces, &word)) {
+		if (!needs_encoding(word))
 			continue;
-		if (spaces.len > SPACES_MAX)
-			part = all;
-		else if (part.len == 0)
+		if (part.len == 0)
 			part.s = word.s;
 		part.len = (size_t)(word.s + word.len - part.s);
 	}
+	if ((is_folded || part.len > 0) && memmem(t.s, t.len, "  ", 2) != NULL)
+		return t;
 	return part;
+}
+
+static bool
+is_longer(const struct header *h, size_t len)
+{
+	return column(h) + 1 + len > FOLD;
 }
 
 /* Valid UTF-8 without spaces around it; `copy` owns it where it had to change.
@@ -245,7 +257,8 @@ void
 header_text(struct header *h, const char *value)
 {
 	struct buf copy = {0};
-	struct text t = clean(value, &copy), part = encoded_part(t), spaces;
+	struct text t = clean(value, &copy), spaces;
+	struct text part = encoded_part(t, is_longer(h, t.len));
 	const char *end = t.s + t.len;
 
 	if (part.len == 0) {
@@ -296,7 +309,8 @@ header_phrase(struct header *h, const char *name)
 	struct buf copy = {0};
 	struct text t = clean(name, &copy);
 
-	if (encoded_part(t).len > 0)
+	/* in quotes each character may become two */
+	if (encoded_part(t, is_longer(h, 2 + 2 * t.len)).len > 0)
 		put_encoded(h, (struct text){" ", 1}, t);
 	else if (is_atoms(t))
 		put_words(h, t);

@@ -15,7 +15,8 @@
  */
 struct header {
 	struct buf *out;
-	size_t line; /* where the current line begins in out */
+	size_t value; /* where that begins in out */
+	size_t line;  /* where the current line does */
 };
 
 struct header header_begin(struct buf *out, const char *name);
