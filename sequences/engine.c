@@ -342,14 +342,15 @@ replay_watches(const struct rules *rules, struct subject *s,
 
 void
 engine_replay(const struct rules *rules, struct subject *user,
-    struct subject *account, const struct event *event, int64_t now_ms)
+    const struct subject *account, struct subject *of,
+    const struct event *event, int64_t now_ms)
 {
 	count_event(rules, user, account, event, now_ms, user->known);
 	replay_watches(rules, user, account, event, now_ms);
-	if (account == NULL)
+	if (of == NULL)
 		return;
-	count_event(rules, account, NULL, event, now_ms, user->known);
-	replay_watches(rules, account, NULL, event, now_ms);
+	count_event(rules, of, NULL, event, now_ms, user->known);
+	replay_watches(rules, of, NULL, event, now_ms);
 }
 
 static void

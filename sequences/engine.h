@@ -92,15 +92,16 @@ int engine_wake(const struct rules *, struct subject *s,
 
 /*
  * Is the subject behind the definitions (rules.h)? Then each of a user's stored
- * events goes through engine_replay() first, in any order, with the account
- * that it was for (NULL: none); after that, engine_apply() and engine_wake()
+ * events goes through engine_replay() first, oldest first, with the user's
+ * account and the one that the event was for (NULL: none); after that, engine_apply() and engine_wake()
  * do the rest. An account is behind only once rules_is_settled().
  */
 bool engine_is_behind(const struct rules *, const struct subject *);
 /* ... and is there anything new that events feed? */
 bool engine_wants_replay(const struct rules *, const struct subject *);
 void engine_replay(const struct rules *, struct subject *user,
-    struct subject *account, const struct event *, int64_t now_ms);
+    const struct subject *account, struct subject *of, const struct event *,
+    int64_t now_ms);
 
 /*
  * The user is no longer a member of the account: what it adds to the account's

@@ -22,6 +22,7 @@
 
 #define ZONE_NAME_MAX  64
 #define ZONE_BUCKETS   256
+#define MISSING_MAX    1000 /* names without a zone that are kept */
 #define DAY_S	       86400
 #define OFFSET_MAX     (26 * 3600) /* RFC 9636 section 3.2 */
 #define RULE_HOURS_MAX 167	   /* RFC 9636 section 3.3.1 */
@@ -523,6 +524,30 @@ bucket_find(struct zone *z, const char *name)
 	return z;
 }
 
+/*
+ * Names that are no zone's stand in the table as well, the first of them: what
+ * a person's device calls its zone is asked for with each of their events.
+ */
+static struct zone *
+zone_load_or_not(const char *name)
+{
+	static int missing;
+	struct zone *z = zone_load(name);
+
+	if (z != NULL || missing == MISSING_MAX)
+		return z;
+	missing++;
+	z = xcalloc(1, sizeof *z);
+	z->name = xstrdup(name);
+	return z;
+}
+
+static const struct zone *
+if_there(const struct zone *z)
+{
+	return z != NULL && z->types != NULL ? z : NULL;
+}
+
 const struct zone *
 zone_find(const char *name)
 {
@@ -538,15 +563,15 @@ zone_find(const char *name)
 		hash = hash * 33 + (unsigned char)*p;
 	bucket = &buckets[hash % ZONE_BUCKETS];
 	if ((z = bucket_find(*bucket, name)) != NULL || !name_is_valid(name))
-		return z;
+		return if_there(z);
 	pthread_mutex_lock(&lock);
 	z = bucket_find(*bucket, name);
-	if (z == NULL && (z = zone_load(name)) != NULL) {
+	if (z == NULL && (z = zone_load_or_not(name)) != NULL) {
 		z->next = *bucket;
 		*bucket = z;
 	}
 	pthread_mutex_unlock(&lock);
-	return z;
+	return if_there(z);
 }
 
 const struct zone *

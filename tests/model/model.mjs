@@ -564,7 +564,7 @@ class World extends View {
 		const account = []
 		for (const event of user.events.filter((e) => e.name !== '')) {
 			const clean = { ...event, isHistory: false }
-			this.count(user, event, user.known, event.account)
+			this.count(user, event, user.known)
 			for (const q of this.sequencesOf(user))
 				this.watchReplay(user, q, clean)
 			if (event.account === null) continue

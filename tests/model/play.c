@@ -372,8 +372,8 @@ replay(struct world *w, struct person *p)
 		    .at_ms = s->at_ms,
 		    .properties = s->properties};
 
-		engine_replay(w->rules, &p->subject, open_person(s->account),
-		    &e, w->now_ms);
+		engine_replay(w->rules, &p->subject, open_person(p->account),
+		    open_person(s->account), &e, w->now_ms);
 		if (s->account != p->account)
 			close_person(s->account);
 	}

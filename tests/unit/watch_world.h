@@ -290,7 +290,8 @@ replay(struct world *w, int64_t now_ms)
 		    .at_ms = w->events[i].at_ms,
 		    .properties = w->events[i].properties};
 
-		engine_replay(w->rules, &w->user, account(w), &e, now_ms);
+		engine_replay(
+		    w->rules, &w->user, account(w), account(w), &e, now_ms);
 	}
 }
 

@@ -415,6 +415,20 @@ remove_folder(void **state)
 	return system(command);
 }
 
+/* More names that are no zone's than are remembered. */
+static void
+unknown_names_are_no_zones(void **state)
+{
+	char name[30];
+
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < 1200; i++) {
+			snprintf(name, sizeof name, "Nowhere/Place_%d", i);
+			assert_null(zone_find(name));
+		}
+	assert_non_null(zone_find("Europe/Berlin"));
+}
+
 int
 main(void)
 {
@@ -431,6 +445,7 @@ main(void)
 	    cmocka_unit_test(damaged_files_are_no_zone),
 	    cmocka_unit_test(threads_share_zones),
 	    cmocka_unit_test(agrees_with_zoneinfo),
+	    cmocka_unit_test(unknown_names_are_no_zones),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -85,17 +85,18 @@ static int
 replay_event(struct turn *t, struct person *user, const struct queue_event *row,
     const struct event *event)
 {
-	struct person *account;
+	struct person *of;
 
 	if (event->name[0] == '\0')
 		return 0;
-	if (account_of(t, user, row, &account) != 0)
+	if (account_of(t, user, row, &of) != 0)
 		return -1;
 	engine_replay(t->workspace->rules, &user->subject,
-	    account != NULL ? &account->subject : NULL, event, t->now_ms);
+	    user->joined != NULL ? &user->joined->subject : NULL,
+	    of != NULL ? &of->subject : NULL, event, t->now_ms);
 	user->subject.state_changed = true;
-	if (account != NULL)
-		account->subject.state_changed = true;
+	if (of != NULL)
+		of->subject.state_changed = true;
 	return 0;
 }
 
