@@ -171,18 +171,6 @@ read_for(struct reader *r, json_t *value, void *into)
 }
 
 static void
-read_window(struct reader *r, json_t *value, void *into)
-{
-	int64_t ms = -1;
-
-	duration_parse(json_string_value(value), &ms);
-	if (ms == 0)
-		reader_error(r, "a window must be longer than 0");
-	else
-		read_duration(r, value, into);
-}
-
-static void
 read_expr(struct reader *r, json_t *value, void *into)
 {
 	struct metric *m = loader_of(r)->metric;
@@ -289,7 +277,7 @@ static const struct {
 	{"of", READ_TEXT, read_text, offsetof(struct metric, of), false}},
     {METRIC_IF, {"if", TEXT_OR_OBJECT, condition_read,
 		    offsetof(struct metric, check), false}},
-    {METRIC_WINDOW, {"window", READ_TEXT, read_window,
+    {METRIC_WINDOW, {"window", READ_TEXT, read_period,
 			offsetof(struct metric, window_ms), false}},
     {METRIC_AMONG, {"among", TEXT_OR_OBJECT, condition_read,
 		       offsetof(struct metric, among), false}},

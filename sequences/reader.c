@@ -252,6 +252,31 @@ read_duration(struct reader *r, json_t *value, void *into)
 }
 
 void
+read_period(struct reader *r, json_t *value, void *into)
+{
+	int64_t ms = -1;
+
+	if (duration_parse(json_string_value(value), &ms) == 0 && ms == 0)
+		reader_error(r, "more than 0 is expected");
+	else
+		read_duration(r, value, into);
+}
+
+void
+read_offset(struct reader *r, json_t *value, void *into)
+{
+	const char *text = json_string_value(value);
+	bool is_before = text[0] == '-';
+
+	if (duration_parse(text + is_before, into) != 0)
+		reader_error(r,
+		    "a duration is expected, such as \"2d\" or, for before, "
+		    "\"-14d\" (s, m, h, d, w)");
+	else if (is_before)
+		*(int64_t *)into = -*(int64_t *)into;
+}
+
+void
 read_nothing(struct reader *r, json_t *value, void *into)
 {
 }

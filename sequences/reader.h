@@ -85,6 +85,8 @@ void read_count(struct reader *, json_t *, void *into);	   /* int * */
 void read_true(struct reader *, json_t *, void *into);	   /* bool * */
 void read_number(struct reader *, json_t *, void *into);   /* double * */
 void read_duration(struct reader *, json_t *, void *into); /* int64_t * */
+void read_period(struct reader *, json_t *, void *into);   /* ... above 0 */
+void read_offset(struct reader *, json_t *, void *into);   /* ... "-3d" too */
 void read_nothing(struct reader *, json_t *, void *into);
 
 #endif

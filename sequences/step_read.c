@@ -313,15 +313,6 @@ check_action(struct reader *r, json_t *value, const char *what)
 
 /* ------------------------------------------------------- waits */
 
-static void
-read_period(struct reader *r, json_t *value, void *into)
-{
-	*(int64_t *)into = -1;
-	read_duration(r, value, into);
-	if (*(int64_t *)into == 0)
-		reader_error(r, "a time longer than nothing is expected");
-}
-
 /* `into` is the action. */
 static void
 read_else(struct reader *r, json_t *value, void *into)
@@ -397,21 +388,6 @@ read_at(struct reader *r, json_t *value, void *into)
 		reader_error(r, "the date cannot be read: %s", e.text);
 	else
 		liquid_value_paths(step->at, check_date_path, r);
-}
-
-/* "3d" after the date, "-3d" before it. */
-static void
-read_offset(struct reader *r, json_t *value, void *into)
-{
-	const char *text = json_string_value(value);
-	bool is_before = text[0] == '-';
-
-	if (duration_parse(text + is_before, into) != 0)
-		reader_error(r,
-		    "a duration is expected, such as \"2d\" or, for before, "
-		    "\"-14d\" (s, m, h, d, w)");
-	else if (is_before)
-		*(int64_t *)into = -*(int64_t *)into;
 }
 
 static const struct reader_key step_keys[] = {

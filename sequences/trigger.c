@@ -54,18 +54,6 @@ error_at_key(struct reader *r, const char *key, const char *text)
 	reader_pop(r, mark);
 }
 
-/* A duration in which something can happen. */
-static void
-read_period(struct reader *r, json_t *value, void *into)
-{
-	int64_t ms = -1;
-
-	if (duration_parse(json_string_value(value), &ms) == 0 && ms == 0)
-		reader_error(r, "more than 0 is expected");
-	else
-		read_duration(r, value, into);
-}
-
 /* One of the subject that the sequence is for. */
 static void
 check_metric(struct reader *r, const char *name)
@@ -227,21 +215,6 @@ read_date(struct reader *r, json_t *value, void *into)
 		    r->for_account ? "account" : "user",
 		    r->for_account ? "account" : "user");
 	}
-}
-
-/* "3d" after the date, "-3d" before it. */
-static void
-read_offset(struct reader *r, json_t *value, void *into)
-{
-	const char *text = json_string_value(value);
-	bool is_before = text[0] == '-';
-
-	if (duration_parse(text + is_before, into) != 0)
-		reader_error(r,
-		    "a duration is expected, such as \"2d\" or, for before, "
-		    "\"-14d\" (s, m, h, d, w)");
-	else if (is_before)
-		*(int64_t *)into = -*(int64_t *)into;
 }
 
 static const struct reader_key date_keys[] = {

@@ -711,7 +711,7 @@ mistakes_are_named(void **state)
 	    {"{\"metrics\": {\"a\": {\"count\": \"E\", \"windw\": \"7d\"}}}",
 		"unknown key \"windw\"; did you mean \"window\"?"},
 	    {"{\"metrics\": {\"a\": {\"count\": \"E\", \"window\": \"0s\"}}}",
-		"a window must be longer than 0"},
+		"more than 0 is expected"},
 	    {"{\"metrics\": {\"a\": {\"count\": \"E\", \"for\": \"acount\"}}}",
 		"no kind of subject is called \"acount\"; did you mean "
 		"\"account\"? (at /metrics/a/for)"},

@@ -338,7 +338,7 @@ test_wait(void **state)
 	       "{'id': 'd', 'wait': {'for': 'Done', 'until': '2d',"
 	       " 'if': 'metric.task', 'else': {}}}]}",
 	    "sequences/x.json:2:21: \"until\" is missing (at /steps/0/wait)\n"
-	    "sequences/x.json:3:56: a time longer than nothing is expected (at "
+	    "sequences/x.json:3:56: more than 0 is expected (at "
 	    "/steps/1/wait/until)\n"
 	    "unknown-name: sequences/x.json:3:70: no way to go on is called "
 	    "\"contine\"; did you mean \"continue\"? (at /steps/1/wait/else)\n"
