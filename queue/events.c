@@ -3,6 +3,10 @@
  * events - what happened, appended and never changed, and which messageIds have
  * been seen.
  *
+ * A chain may lead to an event that has been trimmed: there it ends. So an id
+ * must never be given again, and SQLite gives the highest one plus one: the
+ * newest row stays, blanked when its subject is forgotten.
+ *
  * Of a messageId only 64 bits of its SHA-256 are kept, as the key of its row. A
  * new event is taken for an old one when its bits equal those of one of the n
  * ids in the window: n / 2^64, which is 1e-12 with 20 million of them. Losing
@@ -122,7 +126,8 @@ events_forget(struct queue *q, int64_t subject)
 	for (; id != 0; id = before) {
 		before = id;
 		if (step_back(q, &before) != 0 ||
-		    statement_run_with(q, EVENT_FORGET, id) != 0)
+		    statement_run_with(q, EVENT_FORGET, id) != 0 ||
+		    statement_run_with(q, EVENT_BLANK, id) != 0)
 			return -1;
 	}
 	return 0;

@@ -112,7 +112,8 @@ queue_log_bytes(const struct queue *q)
 
 /*
  * Keys of seen are hashes and have no order in time. An index on the time would
- * cost as much as the table, so the table is walked, max rows a call.
+ * cost as much as the table, so the table is walked, max rows a call. Returns
+ * how many it looked at, 0 with the last of them, or -1.
  */
 static int
 trim_seen(struct queue *q, int64_t before_ms, int max)
@@ -135,31 +136,41 @@ trim_seen(struct queue *q, int64_t before_ms, int max)
 	put_int(trim, 1, q->trimmed);
 	put_int(trim, 2, last);
 	put_int(trim, 3, before_ms);
-	q->trimmed = last;
-	return statement_run(q, trim) == 0 ? max : -1;
+	q->trimmed = found == 1 ? last : INT64_MIN;
+	return statement_run(q, trim) != 0 ? -1 : found * max;
+}
+
+static int
+trim_rows(struct queue *q, enum statement which, int64_t before_ms,
+    int64_t now_ms, int max)
+{
+	sqlite3_stmt *st = statement(q, which);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 1, before_ms);
+	put_int(st, 2, max);
+	if (which != MESSAGES_TRIM)
+		put_int(st, 3, now_ms);
+	return statement_run(q, st) != 0 ? -1 : sqlite3_changes(q->db);
 }
 
 int
-queue_trim(struct queue *q, int64_t seen_before_ms, int64_t before_ms, int max)
+queue_trim(struct queue *q, int64_t seen_before_ms, int64_t before_ms,
+    int64_t now_ms, int max)
 {
 	static const enum statement trims[] = {
 	    EVENTS_TRIM,
 	    DECISIONS_TRIM,
 	    MESSAGES_TRIM,
 	};
+	int total = trim_seen(q, seen_before_ms, max);
 
-	if (q->trimmed < INT64_MAX)
-		return trim_seen(q, seen_before_ms, max);
-	for (size_t i = 0; i < sizeof trims / sizeof trims[0]; i++) {
-		sqlite3_stmt *st = statement(q, trims[i]);
-		if (st == NULL)
-			return -1;
-		put_int(st, 2, max);
-		if (statement_run_with(q, trims[i], before_ms) != 0)
-			return -1;
-		if (sqlite3_changes(q->db) > 0)
-			return sqlite3_changes(q->db);
+	for (size_t i = 0; i < sizeof trims / sizeof *trims && total >= 0;
+	     i++) {
+		int n = trim_rows(q, trims[i], before_ms, now_ms, max);
+
+		total = n < 0 ? -1 : total + n;
 	}
-	q->trimmed = INT64_MIN; /* the next call begins a new round */
-	return 0;
+	return total;
 }

@@ -96,6 +96,7 @@ queue_messages_update(
 		put_text(st, 6, m->reason);
 		put_text(st, 7, m->address);
 		put_text(st, 8, m->provider_id);
+		put_text(st, 9, m->key);
 		if (statement_run(q, st) != 0)
 			return -1;
 	}

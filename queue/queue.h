@@ -252,7 +252,7 @@ int64_t queue_message_next(struct queue *, const char *channel);
 
 /*
  * Writes state, next_at_ms, settled_at_ms, attempts, reason, address and
- * provider_id of messages known by id.
+ * provider_id of messages known by id and key; one that is gone stays gone.
  */
 int queue_messages_update(struct queue *, const struct queue_message *, int n);
 /* Writes the data of one. */
@@ -342,11 +342,28 @@ int queue_recover(struct queue *);
 bool queue_is_full(const struct queue *);
 
 /*
- * Looks at up to max rows and deletes those that are older: seen messageIds,
- * events, decisions, settled messages. Returns how many it looked at, 0 at the
- * end of a round through all of them, or -1. To be called until it is 0.
+ * Deletes what is older: messageIds that were seen, and events, decisions and
+ * settled messages; of each kind up to max rows a call. Returns how many it
+ * looked at; 0 at the end of a round through all of them; or -1. To be called
+ * until it is 0.
  */
-int queue_trim(
-    struct queue *, int64_t seen_before_ms, int64_t before_ms, int max);
+int queue_trim(struct queue *, int64_t seen_before_ms, int64_t before_ms,
+    int64_t now_ms, int max);
+
+/*
+ * Copies a store as it is now, beside a worker that goes on: `to` is a new
+ * file, only for its owner, and appears under that name when all of it is on
+ * the disk. The copy holds a snapshot, so that meanwhile the worker's log
+ * grows.
+ */
+struct queue_backup;
+struct queue_backup *queue_backup_open(
+    const char *url, const char *to, struct queue_error *);
+/* Up to max pages. 1: there is more, 0: done, -1 with the error. */
+int queue_backup_step(struct queue_backup *, int max, struct queue_error *);
+/* In bytes, of the steps so far and of all. */
+void queue_backup_progress(
+    const struct queue_backup *, int64_t *done, int64_t *total);
+void queue_backup_close(struct queue_backup *); /* NULL is fine */
 
 #endif

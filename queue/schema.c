@@ -10,8 +10,6 @@
 
 #include "queue/sqlite.h"
 
-#define APPLICATION_ID 0x6e756467 /* "nudg" */
-
 /*
  * Narrow columns stand before the long texts, which may continue on overflow
  * pages. An index without the id still has it: it ends in the rowid. Optional

@@ -55,6 +55,7 @@ enum statement {
 	EVENT_LOAD,
 	EVENT_LINK,
 	EVENT_FORGET,
+	EVENT_BLANK,
 	EVENTS_MOVE_ACCOUNT,
 	EVENTS_TRIM,
 	MESSAGE_ADD,
@@ -146,6 +147,9 @@ int events_forget(struct queue *, int64_t subject);
 
 /* An open connection (pragmas set, nothing read yet), or NULL. */
 sqlite3 *store_connect(const char *path, int flags, struct queue_error *);
+
+/* In the file's header: that it is a store. "nudg" */
+#define APPLICATION_ID 0x6e756467
 
 /* Migrations in order: the first makes the first version of the store. */
 extern const char *const schema_migrations[];

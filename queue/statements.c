@@ -32,9 +32,17 @@
 	"SELECT id, subject, at, sequence, entry, step, what, reason," \
 	" evidence FROM decisions "
 /* The oldest ?2 rows of a table in which time rises with the id. */
-#define TRIM(table, time)                                                     \
-	"DELETE FROM " table " WHERE id IN (SELECT id FROM (SELECT id, " time \
-	" AS t FROM " table " ORDER BY id LIMIT ?2) WHERE t < ?1)"
+/*
+ * The first rows, up to one that is to be kept, and never the last. Ids are in
+ * the order of arrival, so a row among old ones whose time is past the present
+ * (?3) is old as well, whatever the clock said then.
+ */
+#define TRIM(table, time)                                                   \
+	"DELETE FROM " table " WHERE id <= (SELECT max(id) FROM (SELECT id" \
+	" FROM " table " ORDER BY id LIMIT ?2)) AND id < coalesce(("        \
+	"SELECT min(id) FROM (SELECT id, " time " AS t FROM " table         \
+	" ORDER BY id LIMIT ?2) WHERE t BETWEEN ?1 AND ?3),"                \
+	" (SELECT max(id) FROM " table "))"
 
 const char *const statement_text[STATEMENTS] = {
     [BEGIN_READING] = "BEGIN",
@@ -108,7 +116,11 @@ const char *const statement_text[STATEMENTS] = {
     [EVENT_LOAD] = EVENT "WHERE id = ?1",
     [EVENT_LINK] =
 	"UPDATE events SET subject = ?2, previous = ?3 WHERE id = ?1",
-    [EVENT_FORGET] = "DELETE FROM events WHERE id = ?1",
+    [EVENT_FORGET] = "DELETE FROM events WHERE id = ?1"
+		     " AND id < (SELECT max(id) FROM events)",
+    [EVENT_BLANK] = "UPDATE events SET subject = 0, account = 0,"
+		    " previous = NULL, type = '', name = '', message_id = '',"
+		    " body = '{}' WHERE id = ?1",
     [EVENTS_MOVE_ACCOUNT] = "UPDATE events SET account = ?2 WHERE account = ?1",
     [EVENTS_TRIM] = TRIM("events", "received"),
 
@@ -122,7 +134,7 @@ const char *const statement_text[STATEMENTS] = {
     [MESSAGE_UPDATE] =
 	"UPDATE OR FAIL messages SET state = ?2, next_at = ?3, settled_at = ?4,"
 	" attempts = ?5, reason = ?6, address = ?7, provider_id = ?8"
-	" WHERE id = ?1",
+	" WHERE id = ?1 AND key = ?9",
     [MESSAGE_PUT_DATA] = "UPDATE OR FAIL messages SET data = ?2 WHERE id = ?1",
     [MESSAGES_DUE] =
 	MESSAGE "WHERE state = 0 AND channel = ?1 AND next_at <= ?2"

@@ -34,11 +34,14 @@
 #include "worker/sweep.h"
 #include "worker/worker.h"
 
-#define WAKE_SET	1000 /* wake-ups looked at in one turn */
-#define MEMBERS_SET	500  /* members that messages go to in one turn */
-#define TRIM_SET	200  /* old rows looked at in one turn */
-#define TRIM_EVERY_MS	1000
+#define WAKE_SET	1000  /* wake-ups looked at in one turn */
+#define MEMBERS_SET	500   /* members that messages go to in one turn */
+#define TRIM_SET	100   /* old rows of each kind in one slice */
+#define TRIM_US		1000  /* of slices in a turn, or half of the rest */
+#define TRIM_PAUSE_MS	1000  /* when there is nothing else to do */
+#define TRIM_EVERY_MS	60000 /* from the end of a round to the next */
 #define REOPEN_MS	2000
+#define CLOSING_MS	200 /* looks at whether the end has come */
 #define GATHER_US	1000
 #define LOG_MAX		((int64_t)16 * 1024 * 1024) /* then a checkpoint */
 #define LONGEST_WAIT_MS ((int64_t)60 * 1000)
@@ -65,7 +68,8 @@ struct worker {
 	int arrivals, last_arrivals; /* since the last turn; before it */
 	int64_t first_arrival_us;    /* monotonic */
 	int64_t next_wakeup_ms, next_members_ms; /* 0: none */
-	int64_t trimmed_at, tried_at;		 /* monotonic */
+	int64_t trim_at, tried_at;		 /* monotonic */
+	bool is_trimming;			 /* a round is under way */
 	int64_t drain_until; /* monotonic; 0: not draining */
 	bool must_recover;   /* the store may have messages in `sending` */
 	int exit_code;
@@ -203,7 +207,7 @@ has_work(struct worker *w, int64_t now_ms, int64_t mono)
 		return true;
 	if (is_closing(w))
 		return false;
-	return !w->is_prepared || w->sweep.is_on ||
+	return !w->is_prepared || w->sweep.is_on || mono >= w->trim_at ||
 	       is_due(w->next_wakeup_ms, now_ms) ||
 	       is_due(w->next_members_ms, now_ms) ||
 	       lanes_have_due(&w->lanes, now_ms, mono);
@@ -254,8 +258,8 @@ static int64_t
 next_moment(struct worker *w, int64_t to_ms)
 {
 	int64_t now = clock_now_ms(&w->clock), next = to_ms;
-	const int64_t moments[] = {
-	    lanes_next_ms(&w->lanes, now), w->next_wakeup_ms, w->next_members_ms};
+	const int64_t moments[] = {lanes_next_ms(&w->lanes, now),
+	    w->next_wakeup_ms, w->next_members_ms};
 
 	if (has_work(w, now, clock_monotonic_ms()) ||
 	    !lanes_are_quiet(&w->lanes))
@@ -310,16 +314,28 @@ take_calls(struct worker *w, struct input *inputs)
 	return 0;
 }
 
+/*
+ * Old rows go a little in each turn, more of them the more a turn does, so that
+ * as many can go as come.
+ */
 static int
-trim(struct worker *w, int64_t mono)
+trim(struct worker *w, int64_t mono, int64_t began_us)
 {
 	const struct settings *s = w->workspace->settings;
+	int64_t now_ms = w->turn.now_ms, now_us = clock_monotonic_us();
+	int64_t share = (now_us - began_us) / 2;
+	int n;
 
-	if (mono - w->trimmed_at < TRIM_EVERY_MS)
+	if (!w->is_trimming && mono < w->trim_at)
 		return 0;
-	w->trimmed_at = mono;
-	return queue_trim(w->queue, w->turn.now_ms - s->dedupe_ms,
-	    w->turn.now_ms - s->retention_ms, TRIM_SET);
+	do
+		n = queue_trim(w->queue, now_ms - s->dedupe_ms,
+		    now_ms - s->retention_ms, now_ms, TRIM_SET);
+	while (n > 0 && clock_monotonic_us() - now_us <
+			    (share > TRIM_US ? share : TRIM_US));
+	w->is_trimming = n > 0;
+	w->trim_at = mono + (n > 0 ? TRIM_PAUSE_MS : TRIM_EVERY_MS);
+	return n;
 }
 
 /* New definitions are the store's before anybody is looked at with them. */
@@ -369,6 +385,7 @@ commit(struct worker *w)
 static int
 transact(struct worker *w, struct input *inputs, int64_t mono)
 {
+	int64_t began_us = clock_monotonic_us();
 	struct turn *t = &w->turn;
 	bool closing;
 
@@ -378,7 +395,8 @@ transact(struct worker *w, struct input *inputs, int64_t mono)
 		return -1;
 	closing = is_closing(w);
 	if ((!closing && turn_wake(t, WAKE_SET) < 0) || turn_write(t) != 0 ||
-	    trim(w, mono) < 0 || (!closing && send_and_sweep(w, mono) != 0))
+	    (!closing &&
+		(send_and_sweep(w, mono) != 0 || trim(w, mono, began_us) < 0)))
 		return -1;
 	return look_ahead(w) != 0 ? -1 : commit(w);
 }
@@ -466,6 +484,10 @@ next_look(struct worker *w, int64_t now_ms, int64_t mono)
 
 	if (!can_write(w))
 		return REOPEN_MS;
+	if (is_closing(w))
+		return CLOSING_MS;
+	if (w->trim_at - mono < wait)
+		wait = w->trim_at - mono;
 	if (!w->clock.is_test && w->next_wakeup_ms != 0 &&
 	    w->next_wakeup_ms - now_ms < wait)
 		wait = w->next_wakeup_ms - now_ms;

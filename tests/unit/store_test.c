@@ -515,7 +515,31 @@ schema_of(const char *path, char *out)
 	sqlite3_close(db);
 }
 
-/* A store as an older program left it, with a setting in it. */
+/* Something in every table that the first version had. */
+static const char rows_of_version_1[] =
+    "INSERT INTO subjects VALUES"
+    " (1, 2, NULL, NULL, 7, 'acme', NULL, '{\"seats\":3}', '{\"a\":1}'),"
+    " (2, 1, 1, 900, 7, 'ada', 'Ada@Example.com', '{}', '{\"b\":2}'),"
+    " (3, 1, NULL, NULL, 8, 'bob', NULL, '{}', '{}'),"
+    " (4, 1, NULL, NULL, 9, 'cleo', NULL, '{}', '{}');"
+    "INSERT INTO names VALUES (1, 'ada', 2), (2, 'anon', 2), (3, 'acme', 1);"
+    "INSERT INTO events VALUES"
+    " (3, 2, 11, 12, 'track', 'Up', 'm1', '{\"n\":1}'),"
+    " (5, 3, 13, 14, 'track', 'Up', 'm2', '{\"n\":2}'),"
+    " (6, 2, 10, 15, 'identify', '', 'm3', '{\"n\":3}'),"
+    " (7, 3, 16, 17, 'page', 'Home', 'm4', '{\"n\":4}'),"
+    " (9, 2, 18, 19, 'track', 'Down', 'm5', '{\"n\":5}');"
+    "INSERT INTO messages VALUES"
+    " (1, 'k1', 2, 0, 5, 6, 0, NULL, 0, 1, 'seq', 'one', 'tpl', 'email',"
+    "  'user', 'news', '', '', '', '{\"event\":{}}'),"
+    " (2, 'k2', 3, 2, 5, 6, 0, 8, 1, 1, 'seq', 'one', 'tpl', 'email',"
+    "  'user', 'news', 'bob@example.com', 'p2', '250 ok', '{}');"
+    "INSERT INTO decisions VALUES"
+    " (1, 2, 5, 1, 'entered', 'seq', '', 'Signed Up', '{\"x\":1}');"
+    "INSERT INTO suppressions VALUES"
+    " (x'00112233', 'news', 4, 'unsubscribed');";
+
+/* A store as an older program left it. */
 static void
 make_version(const char *path, int version)
 {
@@ -524,16 +548,86 @@ make_version(const char *path, int version)
 
 	unlink(path);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	for (int i = 0; i < version; i++)
+	for (int i = 0; i < version; i++) {
 		assert_int_equal(
 		    sqlite3_exec(db, schema_migrations[i], NULL, NULL, NULL),
 		    SQLITE_OK);
+		if (i == 0)
+			assert_int_equal(sqlite3_exec(db, rows_of_version_1,
+					     NULL, NULL, NULL),
+			    SQLITE_OK);
+	}
 	snprintf(stamp, sizeof stamp,
 	    "PRAGMA application_id = 0x6e756467; PRAGMA user_version = %d;"
 	    "INSERT INTO settings VALUES ('made by', '%d')",
 	    version, version);
 	assert_int_equal(sqlite3_exec(db, stamp, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+}
+
+static void
+expect_subjects(struct queue *q)
+{
+	const int64_t ids[] = {1, 2};
+	struct queue_subject s[2];
+	int64_t found[3];
+
+	assert_int_equal(queue_subjects_load(q, ids, 2, s), 0);
+	assert_int_equal(s[0].kind, QUEUE_ACCOUNT);
+	assert_string_equal(s[0].traits, "{\"seats\":3}");
+	assert_string_equal(s[1].email, "Ada@Example.com");
+	assert_string_equal(s[1].state, "{\"b\":2}");
+	assert_int_equal(s[1].account, 1);
+	assert_int_equal(s[1].wake_at_ms, 900);
+	assert_int_equal(find_user(q, "ada"), 2);
+	assert_int_equal(queue_wakeup_next(q), 900);
+	assert_int_equal(queue_members(q, 1, 0, found, 3), 1);
+	assert_int_equal(
+	    queue_subjects_after(q, QUEUE_ACCOUNT, 0, found, 3), 1);
+	assert_int_equal(queue_subjects_after(q, QUEUE_USER, 0, found, 3), 3);
+	assert_int_equal(found[0], 2);
+}
+
+/* Its events in the order of their ids, which chains give. */
+static void
+expect_bodies(struct queue *q, int64_t subject, const char *bodies)
+{
+	struct queue_event events[5];
+	int64_t *ids, before = 0;
+	int n = queue_event_ids(q, subject, &ids);
+	char all[100] = "";
+
+	assert_int_equal(queue_events_load(q, ids, n, events), n);
+	for (int i = 0; i < n; i++)
+		strcat(all, events[i].body);
+	assert_string_equal(all, bodies);
+	for (int i = n - 1; i >= 0; i--) {
+		assert_int_equal(
+		    queue_events_of(q, subject, before, events, 1), 1);
+		assert_int_equal(events[0].id, ids[i]);
+		assert_int_equal(events[0].account, -1);
+		before = ids[i];
+	}
+	free(ids);
+}
+
+static void
+expect_messages(struct queue *q)
+{
+	int64_t counts[QUEUE_STATES];
+	struct queue_decision d;
+	struct queue_message m;
+
+	m = message_with_key(q, "k2");
+	assert_string_equal(m.provider_id, "p2");
+	assert_int_equal(m.settled_at_ms, 8);
+	assert_int_equal(queue_message_next(q, "email"), 6);
+	assert_int_equal(queue_messages_count(q, counts), 0);
+	assert_int_equal(counts[QUEUE_QUEUED], 1);
+	assert_int_equal(counts[QUEUE_SENT], 1);
+	assert_int_equal(queue_decisions_of(q, 2, INT64_MAX, &d, 1), 1);
+	assert_string_equal(d.values, "{\"x\":1}");
+	assert_int_equal(rows_in(q, "suppressions"), 1);
 }
 
 static void
@@ -566,30 +660,26 @@ test_every_older_version_becomes_current(void **state)
 	}
 }
 
-/* Rows of the first version, which knew no account of an event. */
 static void
-test_rows_of_an_older_version_stay(void **state)
+test_rows_of_every_older_version_stay(void **state)
 {
 	struct fixture *f = *state;
-	struct queue_event event;
-	int64_t ids[3];
+	struct queue_event more = {.subject = 2, .body = "{}"};
 
-	queue_close(f->q);
-	f->q = NULL;
-	make_version(f->path, 1);
-	run_sql(f->path,
-	    "INSERT INTO subjects VALUES (1, 2, NULL, NULL, 7, 'acme', NULL,"
-	    " '{}', '{}'), (2, 1, 1, NULL, 7, 'ada', NULL, '{}', '{}');"
-	    "INSERT INTO events VALUES (1, 2, 5, 6, 'track', 'Up', 'm', '{}')");
-	reopen(f);
-	assert_int_equal(queue_events_of(f->q, 2, 0, &event, 1), 1);
-	assert_string_equal(event.body, "{}");
-	assert_int_equal(event.account, -1);
-	assert_int_equal(
-	    queue_subjects_after(f->q, QUEUE_ACCOUNT, 0, ids, 3), 1);
-	assert_int_equal(ids[0], 1);
-	assert_int_equal(queue_subjects_after(f->q, QUEUE_USER, 0, ids, 3), 1);
-	assert_int_equal(ids[0], 2);
+	for (int version = 1; version <= schema_version; version++) {
+		queue_close(f->q);
+		f->q = NULL;
+		make_version(f->path, version);
+		reopen(f);
+		expect_subjects(f->q);
+		expect_bodies(f->q, 2, "{\"n\":1}{\"n\":3}{\"n\":5}");
+		expect_bodies(f->q, 3, "{\"n\":2}{\"n\":4}");
+		expect_bodies(f->q, 4, "");
+		expect_messages(f->q);
+		assert_int_equal(queue_events_add(f->q, &more, 1), 0);
+		assert_int_equal(queue_events_of(f->q, 2, 0, &more, 1), 1);
+		assert_int_equal(more.id, 10);
+	}
 }
 
 /* A statement that reads or sorts a whole table would stop the worker. */
@@ -599,7 +689,7 @@ refuse_scan(void *sql, int n, char **values, char **names)
 	const char *detail = values[3];
 
 	if (strstr(detail, "TEMP B-TREE") != NULL ||
-	    strncmp(detail, "SCAN", 4) == 0)
+	    (strncmp(detail, "SCAN", 4) == 0 && detail[5] != '('))
 		fail_msg("%s\n%s", (const char *)sql, detail);
 	return 0;
 }
@@ -729,7 +819,7 @@ main(void)
 	    TEST(test_noise_in_a_tree_is_noticed),
 	    TEST(test_damage_found_later_is_damage),
 	    TEST(test_every_older_version_becomes_current),
-	    TEST(test_rows_of_an_older_version_stay),
+	    TEST(test_rows_of_every_older_version_stay),
 	    TEST(test_every_statement_uses_an_index),
 	    TEST(test_checkpoints_beside_the_worker),
 	    TEST(test_a_checkpoint_lets_the_log_start_over),

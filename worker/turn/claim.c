@@ -450,6 +450,7 @@ deliver(struct turn *t, const struct due_message *c)
 	    .attempts = c->row->attempts,
 	    .expires_at_ms = c->row->expires_at_ms,
 	};
+	memcpy(claimed->row.key, c->row->key, sizeof claimed->row.key);
 	claimed->channel = c->channel;
 	claimed->unsure_hold = c->info->unsure_hold;
 	claimed->workspace = workspace_hold(t->workspace);

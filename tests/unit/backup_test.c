@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* A copy of a store that is written to all the while. */
+#include <sys/stat.h>
+
+#include "tests/unit/queue_fixture.h"
+
+static void
+fill(struct queue *q, int from, int n)
+{
+	char name[20];
+
+	assert_int_equal(queue_begin(q), 0);
+	for (int i = from; i < from + n; i++) {
+		snprintf(name, sizeof name, "user %d", i);
+		add_subject(q, name, 0);
+	}
+	assert_int_equal(queue_commit(q), 0);
+}
+
+static const char *
+copy_of(const struct fixture *f)
+{
+	static char path[100];
+
+	snprintf(path, sizeof path, "%s/copy.db", f->folder);
+	return path;
+}
+
+static void
+test_it_is_of_one_moment(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_checkpointer *c =
+	    queue_checkpointer_open(f->path, &f->error);
+	struct queue_backup *b;
+	int64_t done = 0, before, total;
+	int rc, from = 1000, pages = 0;
+	struct stat st;
+
+	fill(f->q, 0, 1000);
+	b = queue_backup_open(f->path, copy_of(f), &f->error);
+	assert_non_null(b);
+	while ((rc = queue_backup_step(b, 2, &f->error)) > 0) {
+		before = done;
+		queue_backup_progress(b, &done, &total);
+		assert_true(done > before && done <= total);
+		assert_int_not_equal(access(copy_of(f), F_OK), 0);
+		fill(f->q, from, 20);
+		assert_int_equal(queue_checkpoint(c), 0);
+		from += 20;
+		pages += 2;
+	}
+	assert_int_equal(rc, 0);
+	assert_true(pages > 20);
+	queue_backup_close(b);
+	assert_int_equal(stat(copy_of(f), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(rows_in(f->q, "subjects"), from);
+	queue_checkpointer_close(c);
+	queue_close(f->q);
+	f->q = queue_open(copy_of(f), QUEUE_WORKER, &f->error);
+	assert_non_null(f->q);
+	assert_int_equal(rows_in(f->q, "subjects"), 1000);
+	assert_true(find_user(f->q, "user 999") > 0);
+}
+
+static void
+test_one_that_is_given_up_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_backup *b;
+	char part[120];
+
+	fill(f->q, 0, 1000);
+	snprintf(part, sizeof part, "%s.part", copy_of(f));
+	b = queue_backup_open(f->path, copy_of(f), &f->error);
+	assert_int_equal(queue_backup_step(b, 4, &f->error), 1);
+	assert_int_equal(access(part, F_OK), 0);
+	assert_null(queue_backup_open(f->path, copy_of(f), &f->error));
+	assert_non_null(strstr(f->error.text, "copy.db.part"));
+	assert_int_equal(access(part, F_OK), 0);
+	queue_backup_close(b);
+	assert_int_not_equal(access(part, F_OK), 0);
+	assert_int_not_equal(access(copy_of(f), F_OK), 0);
+}
+
+static void
+test_nothing_is_written_over(void **state)
+{
+	struct fixture *f = *state;
+	FILE *file = fopen(copy_of(f), "w");
+
+	fputs("mine", file);
+	fclose(file);
+	assert_null(queue_backup_open(f->path, copy_of(f), &f->error));
+	assert_non_null(strstr(f->error.text, "copy.db"));
+	assert_null(queue_backup_open(copy_of(f), "/tmp/none", &f->error));
+	assert_null(queue_backup_open("/nowhere/nudge.db", "x", &f->error));
+	assert_non_null(strstr(f->error.text, "/nowhere/nudge.db"));
+}
+
+/* Nobody has it open. */
+static void
+test_a_store_at_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_backup *b;
+
+	fill(f->q, 0, 10);
+	queue_close(f->q);
+	f->q = NULL;
+	b = queue_backup_open(f->path, copy_of(f), &f->error);
+	assert_int_equal(queue_backup_step(b, -1, &f->error), 0);
+	queue_backup_close(b);
+	f->q = queue_open(copy_of(f), QUEUE_WORKER, &f->error);
+	assert_int_equal(rows_in(f->q, "subjects"), 10);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_it_is_of_one_moment),
+	    TEST(test_one_that_is_given_up_leaves_nothing),
+	    TEST(test_nothing_is_written_over),
+	    TEST(test_a_store_at_rest),
+	};
+
+	return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
+}
