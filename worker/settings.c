@@ -524,6 +524,15 @@ channel_equal(const struct channel *a, const struct channel *b)
 }
 
 void
+settings_each(void (*take)(const char *prefix, const struct setting *))
+{
+	for (size_t i = 0; i < worker_table.n; i++)
+		take("", &worker_table.rows[i]);
+	for (size_t i = 0; i < channel_table.n; i++)
+		take("channels.NAME.", &channel_table.rows[i]);
+}
+
+void
 settings_help(struct buf *out)
 {
 	setting_table_help(&worker_table, "", out);

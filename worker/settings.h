@@ -119,6 +119,10 @@ const struct channel *settings_channel(
 /* Are all settings of two channels the same? */
 bool channel_equal(const struct channel *, const struct channel *);
 
+/* Every row, those of a channel below "channels.NAME.": for the manual. */
+struct setting;
+void settings_each(void (*)(const char *prefix, const struct setting *));
+
 /* The table as text, for `nudge help settings`, and as a JSON Schema. */
 void settings_help(struct buf *out);
 json_t *settings_schema(void);

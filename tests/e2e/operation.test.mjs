@@ -8,7 +8,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
-import { basic, identify, mailing, nudge, track, until, Worker, workspace, writeKey }
+import { basic, identify, mailing, nudge, program, track, until, Worker, workspace, writeKey }
 	from './lib.mjs'
 
 const start = async (t, limits = {}, options = {}) => {
@@ -454,4 +454,68 @@ test('systemd is told of start, life, reload and end', async (t) => {
 	await told('READY=1;STATUS=Running; the last reload failed')
 	await worker.stop()
 	await told('STOPPING=1')
+})
+
+// ---------------------------------------------------- manual and completion
+
+// Runs a command, where it is installed.
+const tool = (t, name, args, input) => {
+	try {
+		return execFileSync(name, args, { input, encoding: 'utf8' })
+	} catch (e) {
+		if (e.code !== 'ENOENT') throw new Error(`${name}: ${e.stdout}${e.stderr}`)
+		t.skip(`${name} is not installed`)
+		return null
+	}
+}
+
+test('the manual pages have no faults and leave nothing out', async (t) => {
+	const commands = [...(await nudge(['help'])).stdout.matchAll(/^ {2}(\w+) +[A-Z]/gm)]
+		.map((m) => m[1])
+	const settings = [...(await nudge(['help', 'settings'])).stdout.matchAll(/^ {2}(\S+)$/gm)]
+		.map((m) => m[1])
+	assert.ok(commands.includes('run') && settings.includes('limits.time'))
+	const pages = {}
+	for (const page of ['nudge.1', 'nudge.json.5']) {
+		const { code, stdout } = await nudge(['help', page])
+		assert.equal(code, 0)
+		if (tool(t, 'mandoc', ['-Tlint', '-Wwarning'], stdout) === null) return
+		pages[page] = tool(t, 'mandoc', ['-Tascii'], stdout).replace(/.\x08/g, '')
+	}
+	for (const name of commands) {
+		assert.match(pages['nudge.1'], new RegExp(`^ {5}${name}\\b`, 'm'))
+		const help = (await nudge(['help', name])).stdout
+		for (const [option] of help.matchAll(/^ {2}--[a-z-]+/gm))
+			assert.ok(pages['nudge.1'].includes(option.trim()), `${name} ${option}`)
+	}
+	for (const name of settings.filter((s) => s !== 'caps'))
+		assert.ok(pages['nudge.json.5'].includes(name), name)
+})
+
+const complete = (t, dir, ...words) => tool(t, 'bash', ['-c', `
+eval "$("$0" completion bash)"
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_nudge
+printf '%s\\n' "\${COMPREPLY[@]}"`, program, 'nudge', ...words])?.trim().split('\n')
+
+test('bash completes commands, options, words and templates', async (t) => {
+	const dir = await workspace(t)
+	assert.deepEqual(complete(t, dir, 'que'), ['queue'])
+	assert.deepEqual(complete(t, dir, 'queue', '--st'), ['--state'])
+	assert.deepEqual(complete(t, dir, 'queue', 're'), ['retry'])
+	assert.deepEqual(complete(t, dir, '-C', dir, 'person', '--forg'), ['--forget'])
+	assert.deepEqual(complete(t, dir, 'help', 'sett'), ['settings'])
+	assert.deepEqual(complete(t, dir, 'preview', '-C', dir, 'day-00'), ['day-00-welcome'])
+	assert.deepEqual(complete(t, dir, 'completion', ''), ['bash', 'zsh',
+		'-C', '--json', '--set', '--help'])
+})
+
+test('zsh reads its completion', async (t) => {
+	const { stdout } = await nudge(['completion', 'zsh'])
+	const shown = tool(t, 'zsh', ['-f', '-c', `
+autoload -Uz compinit && compinit -D -u
+eval "$(cat)"
+print -r -- $_comps[nudge]`], stdout)
+	if (shown !== null) assert.equal(shown.trim(), '_nudge')
+	assert.equal((await nudge(['completion', 'fish'])).code, 64)
 })

@@ -51,6 +51,8 @@ extern const struct command command_init, command_run, command_check,
 extern const struct command *const commands[];
 const struct command *command_find(const char *name);
 void command_usage(const struct command *);
+/* "nudge.1" or "nudge.json.5", in mdoc; false: there is no such page. */
+bool manual_print(const char *page);
 
 /* The value of one of the command's options, or NULL. */
 const char *option(const struct invocation *, const char *name);

@@ -118,8 +118,8 @@ print_zsh(void)
 {
 	printf("#compdef nudge\n"
 	       "_nudge_templates() {\n"
-	       "\tlocal dir=${opt_args[-C]:-.}\n"
-	       "\tprint -l -- $dir/templates/*.(md|json)(N:t:r)\n"
+	       "\tlocal dir=${opt_args[-C]:-$folder}\n"
+	       "\tcompadd -- $dir/templates/*.(md|json)(N:t:r)\n"
 	       "}\n"
 	       "_nudge() {\n"
 	       "\tlocal curcontext=$curcontext state line\n"
@@ -131,8 +131,10 @@ print_zsh(void)
 		printf("'\n");
 	}
 	printf("\t)\n"
-	       "\t_arguments -C '-C[the workspace]:folder:_directories' \\\n"
+	       "\t_arguments -C -A '-*' '-C[the "
+	       "workspace]:folder:_directories' \\\n"
 	       "\t\t'1:command:->command' '*::argument:->argument'\n"
+	       "\tlocal folder=${opt_args[-C]:-.}\n"
 	       "\tcase $state in\n"
 	       "\tcommand) _describe command commands ;;\n"
 	       "\targument)\n"
@@ -151,7 +153,7 @@ print_zsh(void)
 		    (*c)->name);
 		print_zsh_options(*c);
 		if (words[0] == '$')
-			printf(" \\\n\t\t\t\"1:template:(%s)\"", words);
+			printf(" \\\n\t\t\t'1:template:_nudge_templates'");
 		else if (words[0] != '\0')
 			printf(" \\\n\t\t\t'1:word:(%s)'", words);
 		printf(" '*:argument:_files' ;;\n");

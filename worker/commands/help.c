@@ -58,6 +58,8 @@ run(const struct invocation *in)
 		       "and --set NAME=VALUE come before it.\n\n%s",
 		    buf_str(&text));
 		buf_free(&text);
+	} else if (manual_print(name)) {
+		return EX_OK;
 	} else if (command_find(name) != NULL) {
 		command_usage(command_find(name));
 	} else {
@@ -69,8 +71,10 @@ run(const struct invocation *in)
 const struct command command_help = {
     .name = "help",
     .summary = "Say how a command is used",
-    .usage = "nudge help [COMMAND | settings]",
-    .examples = "  nudge help send\n  nudge help settings\n",
+    .usage = "nudge help [COMMAND | settings | nudge.1 | nudge.json.5]",
+    .examples = "  nudge help send\n  nudge help settings\n"
+		"  nudge help nudge.1 | man -l -\n"
+		"\nnudge.1 and nudge.json.5 are the manual pages, in mdoc.\n",
     .options = none,
     .max_arguments = 1,
     .run = run,
