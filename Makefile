@@ -2,6 +2,8 @@
 
 CC ?= cc
 PREFIX ?= /usr/local
+SHARE ?= $(PREFIX)/share
+UNITS ?= $(PREFIX)/lib/systemd/system
 BUILD ?= build
 CFLAGS ?= -O2 -g
 JOBS ?= 2
@@ -168,18 +170,47 @@ fuzz-run: $(FUZZ)
 	@for f in $^; do echo "== $$f"; $$f -max_total_time=$(FUZZ_SECONDS) \
 		-verbosity=0 -print_funcs=0 -artifact_prefix=$(BUILD)/ || exit 1; done
 
+# Manual pages and completion come out of the program's own tables.
 install: all ## to DESTDIR and PREFIX (/usr/local)
-	install -D -m 755 $(BUILD)/nudge $(DESTDIR)$(PREFIX)/bin/nudge
+	@mkdir -p $(BUILD)/share
+	$(BUILD)/nudge help nudge.1 >$(BUILD)/share/nudge.1
+	$(BUILD)/nudge help nudge.json.5 >$(BUILD)/share/nudge.json.5
+	$(BUILD)/nudge completion bash >$(BUILD)/share/nudge
+	$(BUILD)/nudge completion zsh >$(BUILD)/share/_nudge
+	sed 's|/usr/bin/|$(PREFIX)/bin/|' debian/nudge.service \
+		>$(BUILD)/share/nudge.service
+	install -D $(BUILD)/nudge $(DESTDIR)$(PREFIX)/bin/nudge
+	install -D -m 644 -t $(DESTDIR)$(SHARE)/man/man1 $(BUILD)/share/nudge.1
+	install -D -m 644 -t $(DESTDIR)$(SHARE)/man/man5 \
+		$(BUILD)/share/nudge.json.5
+	install -D -m 644 -t $(DESTDIR)$(SHARE)/bash-completion/completions \
+		$(BUILD)/share/nudge
+	install -D -m 644 -t $(DESTDIR)$(SHARE)/zsh/vendor-completions \
+		$(BUILD)/share/_nudge
+	install -D -m 644 -t $(DESTDIR)$(UNITS) $(BUILD)/share/nudge.service
+
+deb: ## a Debian package, in BUILD/deb
+	@.ci/packages build deb
+	@rm -rf $(BUILD)/deb
+	@mkdir -p $(BUILD)/deb/nudge
+	@tar -c --exclude=./build --exclude=./workspace --exclude=./.git \
+		--exclude=node_modules . | tar -x -C $(BUILD)/deb/nudge
+	cd $(BUILD)/deb/nudge && \
+		env -u BUILD -u MAKEFLAGS dpkg-buildpackage -us -uc -b
+	lintian --fail-on error,warning $(BUILD)/deb/nudge_*.changes
+
+deb-test: deb ## install it in a fresh Debian, run it, remove it; as root
+	tests/package.sh $(BUILD)/deb/nudge_$(VERSION)_*.deb
 
 clean: ## remove what was built
 	rm -rf $(BUILD) tests/node_modules
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
 .PHONY: all run test unit golden differential model mime e2e relays crash rules \
-	check bench fuzz fuzz-run install clean help
+	check bench fuzz fuzz-run install deb deb-test clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
