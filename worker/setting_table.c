@@ -287,22 +287,36 @@ set_tls(const struct setting_reader *r, const struct setting *row, void *at,
 	return "\"starttls\", \"implicit\" or \"none\" is expected";
 }
 
+static bool
+set_either(void *at, const char *text, const char *yes, const char *no)
+{
+	*(bool *)at = strcmp(text, yes) == 0;
+	return *(bool *)at || strcmp(text, no) == 0;
+}
+
 static const char *
 set_format(const struct setting_reader *r, const struct setting *row, void *at,
     const char *text)
 {
-	*(bool *)at = strcmp(text, "json") == 0;
-	return *(bool *)at || strcmp(text, "text") == 0
+	return set_either(at, text, "json", "text")
 		   ? NULL
 		   : "\"text\" or \"json\" is expected";
+}
+
+static const char *
+set_reload(const struct setting_reader *r, const struct setting *row, void *at,
+    const char *text)
+{
+	return set_either(at, text, "auto", "signal")
+		   ? NULL
+		   : "\"auto\" or \"signal\" is expected";
 }
 
 static const char *
 set_bool(const struct setting_reader *r, const struct setting *row, void *at,
     const char *text)
 {
-	*(bool *)at = strcmp(text, "true") == 0;
-	return *(bool *)at || strcmp(text, "false") == 0
+	return set_either(at, text, "true", "false")
 		   ? NULL
 		   : "true or false is expected";
 }
@@ -345,6 +359,7 @@ static set_fn *const setters[] = {
     [KIND_TIME] = set_time,
     [KIND_TLS] = set_tls,
     [KIND_FORMAT] = set_format,
+    [KIND_RELOAD] = set_reload,
     [KIND_BOOL] = set_bool,
     [KIND_WAITS] = set_waits,
     [KIND_TEXTS] = NULL, /* only from JSON */

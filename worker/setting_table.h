@@ -31,6 +31,7 @@ enum setting_kind {
 	KIND_TIME,     /* int minutes of the day: "21:00" */
 	KIND_TLS,
 	KIND_FORMAT, /* bool: "json" or "text" */
+	KIND_RELOAD, /* bool: "auto" or "signal" */
 	KIND_BOOL,
 	KIND_WAITS,  /* int64_t ms, 0 behind the last: ["5s", "5m"] */
 	KIND_TEXTS,  /* list of strings, or one */

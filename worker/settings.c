@@ -93,6 +93,10 @@ static const struct setting worker_settings[] = {
 	NULL},
     {"drain", KIND_WAIT, AT(drain_ms), "30s", 0, 3600000,
 	"how long SIGTERM waits for messages on their way", NULL},
+    {"reload", KIND_RELOAD, AT(watches), "auto", 0, 0,
+	"\"auto\": when files of the workspace change, or at SIGHUP; "
+	"\"signal\": at SIGHUP only",
+	NULL},
     {"log", KIND_FORMAT, AT(log_json), "text", 0, 0, "\"text\" or \"json\"",
 	NULL},
 };

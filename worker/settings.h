@@ -103,6 +103,7 @@ struct settings {
 	int max_depth;	     /* of a request's JSON */
 	int max_connections, request_ms;
 	int drain_ms;
+	bool watches; /* its files, to read them again when they change */
 	bool log_json;
 };
 

@@ -18,21 +18,15 @@
 #include <unistd.h>
 
 #include <curl/curl.h>
-#include <event2/event.h>
 #include <event2/thread.h>
 
 #include "templates/date.h"
 #include "templates/mem.h"
-#include "worker/checkpoint.h"
-#include "worker/folders.h"
 #include "worker/gauges.h"
-#include "worker/http/server.h"
-#include "worker/lanes.h"
 #include "worker/log.h"
+#include "worker/loop.h"
 #include "worker/notify.h"
 #include "worker/stats.h"
-#include "worker/sweep.h"
-#include "worker/worker.h"
 
 #define WAKE_SET	1000  /* wake-ups looked at in one turn */
 #define MEMBERS_SET	500   /* members that messages go to in one turn */
@@ -45,35 +39,6 @@
 #define GATHER_US	1000
 #define LOG_MAX		((int64_t)16 * 1024 * 1024) /* then a checkpoint */
 #define LONGEST_WAIT_MS ((int64_t)60 * 1000)
-
-struct worker {
-	const struct worker_options *options;
-	struct event_base *base;
-	struct event *turn_event, *gather, *timer, *signals[2], *reload;
-	struct event *watchdog;
-	struct server *server;
-	struct workspace *workspace;
-	char *store;	  /* its path, that of the start */
-	char *known;	  /* the definitions that the store has; NULL: none */
-	bool is_prepared; /* ... and they are those of the workspace */
-	struct sweep sweep;
-	struct clock clock;
-	struct queue *queue; /* NULL while the store cannot be used */
-	struct turn turn;
-	struct checkpoint *checkpoint;
-	struct lanes lanes;
-	struct input *inputs, **inputs_tail;
-	int64_t n_events;	     /* waiting in the inputs */
-	int64_t backlog;	     /* these, or kilobytes of them */
-	int arrivals, last_arrivals; /* since the last turn; before it */
-	int64_t first_arrival_us;    /* monotonic */
-	int64_t next_wakeup_ms, next_members_ms; /* 0: none */
-	int64_t trim_at, tried_at;		 /* monotonic */
-	bool is_trimming;			 /* a round is under way */
-	int64_t drain_until; /* monotonic; 0: not draining */
-	bool must_recover;   /* the store may have messages in `sending` */
-	int exit_code;
-};
 
 /* ------------------------------------------------------ what others see */
 
@@ -137,8 +102,8 @@ worker_check(const struct worker *w, int i, const char **why)
 	return checks[i].name;
 }
 
-static void
-want_turn(void *arg)
+void
+loop_want_turn(void *arg)
 {
 	struct worker *w = arg;
 
@@ -157,7 +122,7 @@ worker_submit(struct worker *w, struct input *in)
 	w->backlog += in->batch.count > in->batch.kilobytes
 			  ? in->batch.count
 			  : in->batch.kilobytes;
-	want_turn(w);
+	loop_want_turn(w);
 }
 
 /* ----------------------------------------------------------------- a turn */
@@ -292,7 +257,7 @@ clock_call(struct worker *w, struct api_call *call)
 	call->status = 200;
 	call->reply = json_pack("{s:s,s:b}", "now",
 	    date_rfc3339(w->clock.test_ms, text, sizeof text), "idle", idle);
-	want_turn(w);
+	loop_want_turn(w);
 	return true;
 }
 
@@ -357,8 +322,8 @@ send_and_sweep(struct worker *w, int64_t mono)
 	return w->sweep.is_on ? sweep_step(&w->sweep, &w->turn, mono) : 0;
 }
 
-static int
-look_ahead(struct worker *w)
+int
+loop_look_ahead(struct worker *w)
 {
 	w->next_wakeup_ms = queue_wakeup_next(w->queue);
 	w->next_members_ms = queue_message_next(w->queue, CHANNEL_MEMBERS);
@@ -398,7 +363,7 @@ transact(struct worker *w, struct input *inputs, int64_t mono)
 	    (!closing &&
 		(send_and_sweep(w, mono) != 0 || trim(w, mono, began_us) < 0)))
 		return -1;
-	return look_ahead(w) != 0 ? -1 : commit(w);
+	return loop_look_ahead(w) != 0 ? -1 : commit(w);
 }
 
 static void
@@ -413,19 +378,6 @@ answer(struct input *inputs, int status)
 	}
 }
 
-static int open_store(struct worker *);
-
-static void
-close_store(struct worker *w)
-{
-	turn_free(&w->turn);
-	sweep_free(&w->sweep);
-	checkpoint_stop(w->checkpoint);
-	w->checkpoint = NULL;
-	queue_close(w->queue);
-	w->queue = NULL;
-}
-
 /*
  * The turn is lost. A full disk leaves a store that can still settle what is in
  * flight; any other failure one that must be opened again.
@@ -438,7 +390,7 @@ store_failed(struct worker *w)
 	turn_rollback(&w->turn);
 	lanes_rolled_back(&w->lanes);
 	if (queue_recover(w->queue) != 0)
-		close_store(w);
+		load_close_store(w);
 }
 
 static struct input *
@@ -464,7 +416,7 @@ try_store(struct worker *w, int64_t mono)
 	if (mono - w->tried_at >= REOPEN_MS) {
 		w->tried_at = mono;
 		if (w->queue == NULL)
-			open_store(w);
+			load_store(w);
 		else
 			queue_recover(w->queue);
 		if (can_write(w))
@@ -517,20 +469,6 @@ finish_drain(struct worker *w, int64_t mono)
 		event_base_loopexit(w->base, NULL);
 }
 
-/* They are in the store now: the next workspace counts on from there. */
-static void
-remember_definitions(struct worker *w)
-{
-	struct buf text = {0};
-
-	if (w->is_prepared)
-		return;
-	rules_definitions(w->workspace->rules, &text);
-	free(w->known);
-	w->known = buf_steal(&text);
-	w->is_prepared = true;
-}
-
 /* Gather, decide, commit, act. */
 static void
 one_turn(struct worker *w, int64_t mono)
@@ -546,7 +484,7 @@ one_turn(struct worker *w, int64_t mono)
 		return;
 	}
 	if (!queue_is_full(w->queue))
-		remember_definitions(w);
+		load_committed(w);
 	sweep_committed(&w->sweep, mono);
 	lanes_committed(&w->lanes, mono);
 	answer(inputs, 200);
@@ -567,7 +505,7 @@ run_turn(struct worker *w)
 	if (w->drain_until != 0)
 		finish_drain(w, mono);
 	if (w->queue != NULL && has_work(w, clock_now_ms(&w->clock), mono))
-		want_turn(w); /* requests come in between */
+		loop_want_turn(w); /* requests come in between */
 	else
 		set_timer(w);
 }
@@ -604,118 +542,6 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 
 /* ---------------------------------------------------------- start and end */
 
-static int
-exit_code_of(enum queue_failure what)
-{
-	switch (what) {
-	case QUEUE_HELD:
-		return EX_TEMPFAIL;
-	case QUEUE_NEWER:
-	case QUEUE_DAMAGED:
-		return EX_DATAERR;
-	default:
-		return EX_IOERR;
-	}
-}
-
-static struct workspace *
-load(const struct worker_options *options, const char *known, bool quietly)
-{
-	struct problems problems = {0};
-	struct workspace *workspace = workspace_load(
-	    options->folder, options->overrides, known, &problems, false);
-	char text[700];
-
-	for (int i = 0; i < problems.count; i++) {
-		const struct problem *p = &problems.list[i];
-
-		error_string(&p->at, text, sizeof text);
-		if (!p->is_warning)
-			log_error("%s", text);
-		else if (!quietly)
-			log_warn("%s [%s]", text, p->rule);
-	}
-	problems_free(&problems);
-	return workspace;
-}
-
-/* Takes the fresh workspace over, unless its channels cannot start. */
-static int
-follow(struct worker *w, struct workspace *fresh)
-{
-	struct error e;
-
-	if (lanes_follow(&w->lanes, fresh, fresh->settings->drain_ms, &e) !=
-	    0) {
-		log_error("%s", e.text);
-		workspace_release(fresh);
-		return -1;
-	}
-	workspace_release(w->workspace);
-	w->workspace = w->turn.workspace = fresh;
-	w->is_prepared = false;
-	return 0;
-}
-
-/*
- * The workspace was loaded without knowing what this store has of definitions,
- * or somebody else has used the store since: it is loaded again.
- */
-static int
-know_store(struct worker *w)
-{
-	struct workspace *fresh;
-	const char *text;
-
-	w->is_prepared = false;
-	if (sweep_known(w->queue, &text) != 0) {
-		log_error("%s", queue_error(w->queue)->text);
-		w->exit_code = EX_IOERR;
-		return -1;
-	}
-	if (text == NULL || (w->known != NULL && strcmp(w->known, text) == 0))
-		return 0;
-	fresh = load(w->options, text, true);
-	if (fresh == NULL || follow(w, fresh) != 0) {
-		w->exit_code = EX_CONFIG;
-		return -1;
-	}
-	free(w->known);
-	w->known = xstrdup(text);
-	return 0;
-}
-
-static int
-open_store(struct worker *w)
-{
-	struct queue_error error;
-
-	folders_make(w->store, 0700); /* or opening it says what is wrong */
-	w->queue = queue_open(w->store, QUEUE_WORKER, &error);
-	if (w->queue == NULL) {
-		log_error("%s", error.text);
-		w->exit_code = exit_code_of(error.what);
-		return -1;
-	}
-	if (know_store(w) != 0) {
-		close_store(w);
-		return -1;
-	}
-	if (turn_init(&w->turn, w->queue, w->workspace) != 0) {
-		log_error("%s", queue_error(w->queue)->text);
-		w->exit_code = EX_IOERR;
-		close_store(w);
-		return -1;
-	}
-	w->exit_code = EX_OK;
-	w->must_recover = true;
-	w->checkpoint = checkpoint_start(w->store);
-	look_ahead(w);
-	lanes_look(&w->lanes, w->queue);
-	want_turn(w);
-	return 0;
-}
-
 static void
 on_signal(evutil_socket_t number, short what, void *arg)
 {
@@ -732,69 +558,13 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	w->drain_until = clock_monotonic_ms() + grace;
 	server_refuse_new(w->server);
 	lanes_stop(&w->lanes, grace);
-	want_turn(w);
-}
-
-/* The address to listen on and the store are those of the start. */
-static void
-warn_fixed(const struct settings *old, const struct settings *new)
-{
-	if (strcmp(old->listen, new->listen) != 0)
-		log_warn("\"listen\" changes with the next start only");
-	if (strcmp(old->store, new->store) != 0)
-		log_warn("\"store\" changes with the next start only");
-}
-
-/* Whoever reloads may have mended what was wrong with the other side. */
-static void
-resume_lanes(struct lanes *ls)
-{
-	for (int i = 0; i < ls->count; i++) {
-		const struct lane *l = ls->list[i];
-
-		if (!l->is_retiring && l->type->resume != NULL)
-			l->type->resume(l->transport);
-	}
-}
-
-/* All or nothing: with any mistake the worker keeps what it has. */
-static int
-reload(struct worker *w)
-{
-	struct workspace *fresh = load(w->options, w->known, false);
-
-	if (fresh == NULL) {
-		log_error("reload: the definitions have mistakes; those from "
-			  "before stay in force");
-		return -1;
-	}
-	warn_fixed(w->workspace->settings, fresh->settings);
-	if (follow(w, fresh) != 0) {
-		log_error("reload: the definitions from before stay in force");
-		return -1;
-	}
-	if (w->queue != NULL)
-		lanes_look(&w->lanes, w->queue);
-	resume_lanes(&w->lanes);
-	log_info("reload: new definitions are in force");
-	want_turn(w);
-	return 0;
+	loop_want_turn(w);
 }
 
 static void
 on_reload(evutil_socket_t number, short what, void *arg)
 {
-	struct worker *w = arg;
-	bool is_good;
-
-	if (w->drain_until != 0)
-		return;
-	notify_send("RELOADING=1");
-	is_good = reload(w) == 0;
-	gauges_reloaded(is_good, clock_now_ms(&w->clock));
-	notify_send(is_good ? "READY=1\nSTATUS=Running"
-			    : "READY=1\nSTATUS=Running; the last reload "
-			      "failed, see the log");
+	load_again(arg, "SIGHUP");
 }
 
 /* That the loop turns is what it says. */
@@ -875,12 +645,9 @@ start(struct worker *w)
 {
 	struct error e;
 
-	if (start_loop(w) != 0) {
-		w->exit_code = EX_OSERR;
-		return -1;
-	}
-	w->lanes = (struct lanes){.base = w->base, .wake = want_turn, .arg = w};
-	if (open_store(w) != 0)
+	w->lanes =
+	    (struct lanes){.base = w->base, .wake = loop_want_turn, .arg = w};
+	if (load_store(w) != 0)
 		return -1;
 	if (lanes_follow(&w->lanes, w->workspace, 0, &e) != 0) {
 		log_error("%s", e.text);
@@ -899,6 +666,7 @@ start(struct worker *w)
 		w->exit_code = EX_IOERR;
 		return -1;
 	}
+	load_watch(w);
 	return 0;
 }
 
@@ -908,7 +676,7 @@ stop(struct worker *w)
 	bool is_idle = lanes_are_idle(&w->lanes);
 
 	if (w->queue != NULL)
-		close_store(w);
+		load_close_store(w);
 	if (!is_idle) /* threads still use what would be freed */
 		_exit(w->exit_code);
 	lanes_free(&w->lanes);
@@ -927,6 +695,7 @@ stop(struct worker *w)
 		event_free(w->gather);
 	if (w->timer != NULL)
 		event_free(w->timer);
+	watch_files_free(w->files);
 	if (w->base != NULL)
 		event_base_free(w->base);
 	workspace_release(w->workspace);
@@ -939,9 +708,12 @@ worker_run(const struct worker_options *options)
 {
 	struct worker w = {.options = options, .inputs_tail = &w.inputs};
 
-	w.workspace = load(options, NULL, false);
-	if (w.workspace == NULL)
+	if (start_loop(&w) != 0)
+		return EX_OSERR;
+	if (load_workspace(&w) != 0) {
+		stop(&w);
 		return EX_CONFIG;
+	}
 	w.store = xstrdup(w.workspace->settings->store);
 	log_open(w.workspace->settings->log_json, LOG_INFO);
 	if (options->test_clock_ms != 0)

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORKER_LOOP_H
+#define WORKER_LOOP_H
+
+#include <event2/event.h>
+
+#include "worker/checkpoint.h"
+#include "worker/http/server.h"
+#include "worker/lanes.h"
+#include "worker/sweep.h"
+#include "worker/watch_files.h"
+#include "worker/worker.h"
+
+/*
+ * loop - what the files that make up the worker share, and nobody else:
+ * worker.c has the turns, load.c what they work with.
+ */
+struct worker {
+	const struct worker_options *options;
+	struct event_base *base;
+	struct event *turn_event, *gather, *timer, *signals[2], *reload;
+	struct event *watchdog;
+	struct server *server;
+	struct workspace *workspace;
+	char *store;	  /* its path, that of the start */
+	char *known;	  /* the definitions that the store has; NULL: none */
+	bool is_prepared; /* ... and they are those of the workspace */
+	struct watch_files *files;
+	struct sweep sweep;
+	struct clock clock;
+	struct queue *queue; /* NULL while the store cannot be used */
+	struct turn turn;
+	struct checkpoint *checkpoint;
+	struct lanes lanes;
+	struct input *inputs, **inputs_tail;
+	int64_t n_events;	     /* waiting in the inputs */
+	int64_t backlog;	     /* these, or kilobytes of them */
+	int arrivals, last_arrivals; /* since the last turn; before it */
+	int64_t first_arrival_us;    /* monotonic */
+	int64_t next_wakeup_ms, next_members_ms; /* 0: none */
+	int64_t trim_at, tried_at;		 /* monotonic */
+	bool is_trimming;			 /* a round is under way */
+	int64_t drain_until; /* monotonic; 0: not draining */
+	bool must_recover;   /* the store may have messages in `sending` */
+	int exit_code;
+};
+
+/* An input, a verdict or a change is there: a turn comes soon. */
+void loop_want_turn(void *worker);
+/* When the next wake-up and the next message to members are due. */
+int loop_look_ahead(struct worker *);
+
+/*
+ * load - the workspace and the store, each taken over whole or not at all; what
+ * is wrong goes to the log.
+ */
+int load_workspace(struct worker *); /* the first one */
+int load_store(struct worker *);     /* or -1, with w->exit_code */
+void load_close_store(struct worker *);
+/* Reads the workspace again. With any mistake the worker keeps what it has. */
+void load_again(struct worker *, const char *why);
+/* Files of the workspace are followed, or not, as its settings say. */
+void load_watch(struct worker *);
+/* The turn is committed: its definitions are in the store now. */
+void load_committed(struct worker *);
+
+#endif
