@@ -228,6 +228,13 @@ channel_setting(const char *name)
 	return NULL;
 }
 
+static bool
+is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+	       strncmp(host, "127.", 4) == 0;
+}
+
 static void
 check_login(
     struct setting_reader *r, const struct channel *c, const char *pointer)
@@ -241,10 +248,14 @@ check_login(
 		wrong = "a token_file goes with \"auth\": \"xoauth2\"";
 	else if (!token && (c->user == NULL) != (c->password == NULL))
 		wrong = "user and password go together";
-	else if (token && (c->user == NULL || (c->password == NULL) ==
-						  (c->token_file == NULL)))
+	else if (token && (c->user == NULL ||
+			      (c->password == NULL) == (c->token_file == NULL)))
 		wrong = "xoauth2 needs a user, and a token_file or a token as "
 			"password";
+	else if (c->host != NULL && c->user != NULL && c->tls == TLS_NONE &&
+		 !is_loopback(c->host))
+		wrong = "without TLS anybody on the way could read the "
+			"password: \"tls\" is \"starttls\" or \"implicit\"";
 	if (wrong != NULL)
 		setting_complain(r, pointer, wrong);
 }

@@ -100,5 +100,7 @@ test('what is wrong with a pace or a login is told', async (t) => {
 	assert.match(await check({ domains: { 'gmail.com': 'fast' } }), /a rate is expected/)
 	assert.match(await check({ domains: {}, warmup: { first: 5 } }), /warming up has a "start"/)
 	assert.match(await check({ warmup: {}, auth: 'oauth' }), /"password" or "xoauth2"/)
-	assert.match(await check({ auth: 'xoauth2' }), /needs a user, and a token_file/)
+	assert.match(await check({ auth: 'password', host: 'relay.example', user: 'a',
+		password: 'b' }), /without TLS anybody/)
+	assert.match(await check({ auth: 'xoauth2', user: undefined, password: undefined }), /needs a user, and a token_file/)
 })

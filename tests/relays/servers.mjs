@@ -45,6 +45,15 @@ const answers = (port) => new Promise((done) => {
 	setTimeout(() => { socket.destroy(); done(false) }, 1000)
 })
 
+// Does a process have this in its command line?
+const isNamed = (text) => fs.readdirSync('/proc').some((pid) => {
+	try {
+		return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text)
+	} catch {
+		return false // it has just ended
+	}
+})
+
 // Ended by the pid that we started, with all that it started itself.
 async function start(t, relay, command, args, env) {
 	const child = spawn(command, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -55,6 +64,7 @@ async function start(t, relay, command, args, env) {
 	t.after(async () => {
 		try { process.kill(-child.pid, 'SIGTERM') } catch {}
 		await ended
+		await until(`${relay.name}'s deliveries to end`, () => !isNamed(relay.dir))
 		fs.rmSync(relay.dir, { recursive: true, force: true, maxRetries: 5 })
 	})
 	ended.then(() => { relay.ended = true })
