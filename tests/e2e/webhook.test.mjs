@@ -19,7 +19,7 @@ async function telling(t, { answer, channel = {}, template = {}, clock, server }
 	const sink = await webSink(t, answer, server)
 	const dir = await workspace(t, (settings, folder) => {
 		settings.channels.app = { type: 'webhook', url: sink.url + '/hooks?key=url-secret',
-			secret, headers: { 'x-env': 'test' }, retry: ['1s', '1s', '1s'],
+			secret, headers: { 'x-env': 'test', 'x-token': '$SLACK_TOKEN' }, retry: ['1s', '1s', '1s'],
 			...(typeof channel === 'function' ? channel(sink) : channel) }
 		settings.variables.team = 't#1'
 		fs.appendFileSync(path.join(folder, '.env'), 'SLACK_TOKEN=xoxb-1\n')
@@ -49,6 +49,7 @@ test('a webhook arrives signed, and no value breaks out of its string', async (t
 	assert.equal(request.url, '/hooks?key=url-secret')
 	assert.match(request.headers['content-type'], /^application\/json/)
 	assert.equal(request.headers['x-env'], 'test')
+	assert.equal(request.headers['x-token'], 'xoxb-1')
 	const body = new Webhook(secret).verify(request.body, request.headers)
 	assert.deepEqual(body, { text: 'Ada "A" did "a\nb\\"', to: 'ada@example.com' })
 	const message = await settled(worker, 'sent')
