@@ -123,16 +123,25 @@ const benches = {
 			`127.0.0.1:${PORT}`].map(String), { stdio: 'inherit' })
 		if (source.status !== 0) throw new Error('smtp-source failed')
 		const bare = MAILS / (Number(process.hrtime.bigint() - started) / 1e9)
-		const worker = await Worker.start(t, dir)
-		const begun = Date.now()
-		await until('all to be sent', async () => {
-			await new Promise((done) => setTimeout(done, 100)) // asking costs it time
-			return (await worker.get('/v1/messages?limit=1')).counts.sent === MAILS
-		}, 300000)
-		const own = MAILS / ((Date.now() - begun) / 1000)
+		const sendAll = async (folder, count) => {
+			const worker = await Worker.start(t, folder)
+			const begun = Date.now()
+			await until('all to be sent', async () => {
+				await new Promise((done) => setTimeout(done, 100)) // asking costs it time
+				return (await worker.get('/v1/messages?limit=1')).counts.sent === count
+			}, 300000)
+			await worker.kill()
+			return count / ((Date.now() - begun) / 1000)
+		}
+		const own = await sendAll(dir, MAILS)
 		say('personalised mail to smtp-sink', `${(own / bare).toFixed(2)} of smtp-source`, '0.5',
 			`${round(own)} and ${round(bare)} a second, 4 connections, ${bytes} bytes`)
-		await worker.kill()
+		const alone = await sendAll(await filled(1000, '1h', (settings) => {
+			settings.channels.email = smtpChannel({ port: PORT },
+				{ connections: 1, unsettled: 1 })
+		}), 1000)
+		say('one mail after the other', `${(1000 / alone).toFixed(1)} ms`, '10 ms',
+			`one connection, each committed before the next, ${bytes} bytes`)
 		sink.kill()
 	},
 
