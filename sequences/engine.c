@@ -359,7 +359,7 @@ begin_watches(
 {
 	struct place *p;
 
-	watch_baseline(l, q);
+	watch_baseline(l, q, false);
 	p = subject_place(l->subject, q->name);
 	if (p != NULL)
 		settle(l, place_sequence(l->rules, l->subject, p), p);
@@ -383,6 +383,27 @@ catch_up(const struct rules *rules, struct subject *s, struct subject *account,
 }
 
 /* ------------------------------------------------------ public */
+
+static void
+bear_watches(
+    struct look *l, const struct sequence *q, const struct event *event)
+{
+	watch_baseline(l, q, true);
+}
+
+void
+engine_begin(const struct rules *rules, struct subject *s, int64_t now_ms)
+{
+	struct look l;
+
+	if (!engine_is_behind(rules, s))
+		return;
+	l = look_begin(rules, s, NULL, now_ms, NULL);
+	each_sequence(&l, NULL, bear_watches);
+	s->known = rules_newest(rules);
+	s->state_changed = true;
+	look_end(&l);
+}
 
 int
 engine_apply(const struct rules *rules, struct subject *user,

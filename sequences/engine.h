@@ -71,6 +71,14 @@ void decisions_free(struct decisions *);
 void decisions_clear(struct decisions *); /* keeps the room */
 
 /*
+ * First of all for a subject that is new, before its traits: it is up to date,
+ * and what holds of somebody of whom nothing is known (no task yet is below 5)
+ * fires only when it holds again. An account is left behind while the rules are
+ * not settled.
+ */
+void engine_begin(const struct rules *, struct subject *, int64_t now_ms);
+
+/*
  * An event came (identify and group calls come as events without a name, after
  * their traits were set). `account` is the user's, or NULL. Both subjects may
  * change; their wake_at_ms is right afterwards. A decision about a sequence for

@@ -107,9 +107,10 @@ void watch_replay(struct look *, const struct sequence *, const struct event *);
 
 /*
  * The first look of ways in with a number above subject->known: what holds
- * already has happened before they were there (baseline).
+ * already has happened before they were there (baseline). What holds of a
+ * subject that is born just now, of whom nothing is known yet, is no news.
  */
-void watch_baseline(struct look *, const struct sequence *);
+void watch_baseline(struct look *, const struct sequence *, bool is_born);
 
 /* ------------------------------------------------------- place */
 

@@ -70,8 +70,7 @@ bool
 member_part_number(
     const struct metric *m, const struct liquid_scope *scope, double *part)
 {
-	struct error ignored;
-	json_t *value = liquid_value_eval(m->expr, scope, &ignored);
+	json_t *value = metric_expr(m, scope);
 	bool is_number =
 	    metric_number_of(value, part) && fabs(*part) <= INTEGER_MAX;
 

@@ -44,10 +44,17 @@ struct metric {
 	struct condition *among; /* of members: which are looked at */
 
 	bool reads_now;
+	struct operand *operands; /* of expr, that it cannot do without */
+	int n_operands;
 	int *needs; /* metrics that it reads, as indices */
 	int n_needs;
 	int *sources; /* it and all that it is worked out of, the same */
 	int n_sources;
+};
+
+/* A value that an expression reads without a default: user.seats, now. */
+struct operand {
+	char *root, *name; /* the name may be NULL */
 };
 
 struct metrics {
@@ -72,6 +79,12 @@ json_t *metric_state(const struct metric *, const struct subject *);
 json_t *metric_number_json(double);    /* NULL unless finite */
 /* Numbers, and strings that are one. */
 bool metric_number_of(json_t *, double *out);
+
+/*
+ * What the metric's expression says; NULL when something that it reads without
+ * a default is not there: nil would be taken for 0.
+ */
+json_t *metric_expr(const struct metric *, const struct liquid_scope *);
 
 /* The member of that name, or, dot by dot, of the members. Borrowed. */
 json_t *metric_path_value(json_t *object, const char *path);

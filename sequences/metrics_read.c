@@ -150,11 +150,28 @@ check_path(struct reader *r, const char *path)
 	free(root);
 }
 
+/* Of "user.team.size" it is the team that must be there. */
+static void
+add_operand(struct metric *m, const char *path)
+{
+	size_t root = strcspn(path, ".");
+	const char *name = path[root] == '.' ? path + root + 1 : NULL;
+	struct operand *o;
+
+	m->operands = xrealloc(
+	    m->operands, (size_t)(m->n_operands + 1) * sizeof *m->operands);
+	o = &m->operands[m->n_operands++];
+	o->root = xstrndup(path, root);
+	o->name = name != NULL ? xstrndup(name, strcspn(name, ".")) : NULL;
+}
+
 /* A liquid_path_fn */
 static void
 check_value_path(void *arg, const char *path, int line, bool guarded)
 {
 	check_path(arg, path);
+	if (!guarded)
+		add_operand(loader_of(arg)->metric, path);
 }
 
 /* ------------------------------------------- values of the keys */

@@ -385,12 +385,31 @@ metric_value_trait(const struct metric *m, const struct view *v)
 	return json_incref(metric_path_value(v->subject->traits, m->trait));
 }
 
+static bool
+is_there(const struct operand *o, const struct liquid_scope *scope)
+{
+	json_t *value = scope->lookup(scope->arg, o->root);
+
+	if (o->name != NULL)
+		value = json_object_get(value, o->name);
+	return value != NULL && !json_is_null(value);
+}
+
 json_t *
-metric_value_expr(const struct metric *m, const struct view *v)
+metric_expr(const struct metric *m, const struct liquid_scope *scope)
 {
 	struct error ignored;
 
-	return liquid_value_eval(m->expr, v->scope, &ignored);
+	for (int i = 0; i < m->n_operands; i++)
+		if (!is_there(&m->operands[i], scope))
+			return NULL;
+	return liquid_value_eval(m->expr, scope, &ignored);
+}
+
+json_t *
+metric_value_expr(const struct metric *m, const struct view *v)
+{
+	return metric_expr(m, v->scope);
 }
 
 json_t *

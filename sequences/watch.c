@@ -547,13 +547,13 @@ watch_replay(
 }
 
 void
-watch_baseline(struct look *l, const struct sequence *q)
+watch_baseline(struct look *l, const struct sequence *q, bool is_born)
 {
 	for (int i = 0; i < q->enter.n; i++) {
 		const struct trigger *t = &q->enter.list[i];
+		bool fires = t->fires_at_once && !is_born;
 
 		if (kind_of(t) != NULL && t->number > l->subject->known)
-			watch_one(l, q, t, NULL,
-			    t->fires_at_once ? MODE_NOW : MODE_PAST);
+			watch_one(l, q, t, NULL, fires ? MODE_NOW : MODE_PAST);
 	}
 }

@@ -81,8 +81,9 @@ export const any = (...parts) =>
 		(s) => parts.some((p) => p.ask(s)))
 export const not = (part) => new Pair({ not: part.json }, (s) => !part.ask(s))
 
-// Values: a path, and sums of paths (where there is no number, 0).
+// Values: a path, and sums of paths. What is read without a default must be
+// there.
 export const value = (path) => new Pair(path, (s) => get(s, path))
 export const sum = (a, b, factor) =>
 	new Pair(`${a} | default: 0 | plus: ${b} | times: ${factor}`,
-		(s) => ((get(s, a) ?? 0) + (get(s, b) ?? 0)) * factor)
+		(s) => get(s, b) == null ? null : ((get(s, a) ?? 0) + get(s, b)) * factor)

@@ -55,9 +55,9 @@ class World extends View {
 	findOrAdd(kind, name) {
 		let subject = this.find(kind, name)
 		if (subject === undefined) {
-			subject = new Subject(kind, name,
-				kind === 'user' || this.isSettled ? this.rules.newest : 0)
+			subject = new Subject(kind, name, 0)
 			this.people.push(subject)
+			this.begin(subject)
 		}
 		return subject
 	}
@@ -130,11 +130,19 @@ class World extends View {
 				this.see(subject, q, t, event, 'past')
 	}
 
-	watchBaseline(subject, q) {
+	// What holds of somebody of whom nothing is known yet is no news.
+	begin(subject) {
+		if (!this.isBehind(subject)) return
+		for (const q of this.sequencesOf(subject)) this.watchBaseline(subject, q, true)
+		subject.known = this.rules.newest
+		this.setWake(subject)
+	}
+
+	watchBaseline(subject, q, isBorn = false) {
 		for (const t of q.enters) {
 			if (!t.watches || t.number <= subject.known) continue
 			const { fires } = this.see(subject, q, t, null,
-				t.baseline === 'fire' ? 'now' : 'past')
+				t.baseline === 'fire' && !isBorn ? 'now' : 'past')
 			if (fires) this.fire(subject, q, t, fires)
 		}
 	}

@@ -237,10 +237,7 @@ find_or_add(struct world *w, enum subject_kind kind, const char *name)
 	p = xcalloc(1, sizeof *p);
 	p->kind = kind;
 	p->name = name;
-	open_person(p)->known =
-	    kind == SUBJECT_USER || rules_is_settled(w->rules)
-		? rules_newest(w->rules)
-		: 0;
+	engine_begin(w->rules, open_person(p), w->now_ms);
 	close_person(p);
 	w->people = xrealloc(
 	    w->people, (size_t)(w->n_people + 1) * sizeof(struct person *));

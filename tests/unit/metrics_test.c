@@ -334,7 +334,7 @@ metrics_are_worked_out_of_others(void **state)
 	    "\"none\": {\"trait\": \"nothing\"}",
 	    "{\"user\": {\"company\": {\"seats\": 12}},"
 	    "\"account\": {}}");
-	shows(&w, "{\"a_ratio\":null,\"b_twice\":0,\"c_broken\":null,"
+	shows(&w, "{\"a_ratio\":null,\"b_twice\":null,\"c_broken\":null,"
 		  "\"none\":null,\"score\":0,\"seats\":12,\"started\":0,"
 		  "\"steps\":{\"done\":0,\"items\":["
 		  "{\"done\":false,\"name\":\"Start\"},"

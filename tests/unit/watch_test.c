@@ -490,6 +490,25 @@ test_edit_after_a_crossing(void **state)
 
 /* --------------------------------------------------- stagnation */
 
+/* Of whom nothing is known yet: no task is no news, one and none again is. */
+static void
+test_born_below(void **state)
+{
+	struct world w = world_begin(
+	    WITH("{'metric': 'tasks_7d', 'below': 1, 'baseline': 'fire'}"),
+	    NULL);
+
+	w.user.known = 0;
+	engine_begin(w.rules, &w.user, at(&w, "03-01 10:00"));
+	event(&w, "03-01 10:00", "Seen");
+	expect(&w, "");
+	event(&w, "03-02 10:00", "Task Succeeded");
+	run_until(&w, "03-20 10:00");
+	assert_int_equal(w.user.n_watches, 1);
+	expect(&w, "03-09 17:00 entered\n");
+	world_end(&w);
+}
+
 #define STAGNANT WITH("{'metric': 'score', 'stagnant': '14d', 'gain': 5}")
 
 static void
@@ -834,6 +853,7 @@ main(void)
 	    cmocka_unit_test(test_history_beside_what_is_due),
 	    cmocka_unit_test(test_baseline),
 	    cmocka_unit_test(test_baseline_fire),
+	    cmocka_unit_test(test_born_below),
 	    cmocka_unit_test(test_edit_while_past),
 	    cmocka_unit_test(test_edit_while_counting),
 	    cmocka_unit_test(test_edit_of_the_metric),

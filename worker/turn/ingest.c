@@ -27,15 +27,13 @@ want(struct turn *t, const struct segment_event *e)
 
 /* ------------------------------------------------------------ who it is */
 
-/* An account waits for all users before it catches up. */
 static struct person *
 add(struct turn *t, enum subject_kind kind, const char *name)
 {
-	const struct rules *rules = t->workspace->rules;
-	bool is_current = kind == SUBJECT_USER || rules_is_settled(rules);
+	struct person *person = people_add(&t->people, kind, name, t->now_ms);
 
-	return people_add(&t->people, kind, name,
-	    is_current ? rules_newest(rules) : 0, t->now_ms);
+	engine_begin(t->workspace->rules, &person->subject, t->now_ms);
+	return person;
 }
 
 static void

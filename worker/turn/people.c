@@ -278,8 +278,8 @@ people_find(const struct people *p, enum queue_name_kind kind, const char *text)
 }
 
 struct person *
-people_add(struct people *p, enum subject_kind kind, const char *name,
-    int known, int64_t now_ms)
+people_add(
+    struct people *p, enum subject_kind kind, const char *name, int64_t now_ms)
 {
 	struct person *person = append(p);
 	struct error e;
@@ -287,7 +287,6 @@ people_add(struct people *p, enum subject_kind kind, const char *name,
 	if (subject_load(&person->subject, kind, name, NULL, NULL, &e) != 0)
 		panic("a new subject cannot be made: %s", e.text);
 	person->subject.traits_changed = true;
-	person->subject.known = known;
 	person->created_at_ms = now_ms;
 	return person;
 }

@@ -58,9 +58,8 @@ int people_load_ids(struct people *, const int64_t *ids, int n);
 struct person *people_find(
     const struct people *, enum queue_name_kind, const char *text);
 struct person *people_by_id(const struct people *, int64_t id);
-/* `known`: the newest definition, for there is nothing to catch up with. */
-struct person *people_add(struct people *, enum subject_kind, const char *name,
-    int known, int64_t now_ms);
+struct person *people_add(
+    struct people *, enum subject_kind, const char *name, int64_t now_ms);
 void people_bind(
     struct people *, enum queue_name_kind, const char *text, struct person *);
 void people_merge(struct people *, struct person *from, struct person *into);
