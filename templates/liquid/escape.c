@@ -6,54 +6,112 @@
  * header, a control in text, a scheme such as javascript: at the start of a
  * URL.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "templates/liquid/render.h"
 
-static const char HEX[] = "0123456789ABCDEF";
+/* Who looks at a byte: for all others it stands for itself. */
+enum reader {
+	HTML = 1,
+	TEXT = 2,
+	LINE = 4, /* of a header */
+	MARKDOWN = 8,
+	JSON = 16,
+	PARAMETER = 32, /* RFC 3986 section 2.3 keeps -._~ */
+	URL = 64, /* what HTML or Markdown would read of section 2.2, too */
+	CSS = 128,
+};
 
-/* Letters and digits of ASCII stand for themselves everywhere. */
-static bool
-is_alnum(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
-}
+#define CONTROL (LINE | TEXT | MARKDOWN | JSON | PARAMETER | URL | CSS)
+#define SPACE	(CONTROL & ~(TEXT | MARKDOWN))
+#define ENCODED (PARAMETER | URL)
 
-/* What stands for a byte, or NULL when it stands for itself. */
-typedef const char *replace_fn(
-    const char *at, const char *start, const char *end, size_t *used);
+static const unsigned char readers[256] = {[0 ... 8] = CONTROL,
+    ['\t'] = SPACE,
+    ['\n'] = SPACE,
+    [11 ... 31] = CONTROL,
+    [' '] = ENCODED,
+    ['!'] = MARKDOWN | PARAMETER | CSS,
+    ['"'] = HTML | MARKDOWN | JSON | ENCODED | CSS,
+    ['#'] = MARKDOWN | PARAMETER,
+    ['$'] = MARKDOWN | PARAMETER | CSS,
+    ['%'] = PARAMETER,
+    ['&'] = HTML | MARKDOWN | PARAMETER | CSS,
+    ['\''] = HTML | ENCODED | CSS,
+    ['('] = MARKDOWN | ENCODED | CSS,
+    [')'] = MARKDOWN | ENCODED | CSS,
+    ['*'] = MARKDOWN | PARAMETER | CSS,
+    ['+'] = MARKDOWN | PARAMETER | CSS,
+    [','] = PARAMETER,
+    ['-'] = MARKDOWN,
+    ['.'] = MARKDOWN,
+    ['/'] = PARAMETER | CSS,
+    [':'] = MARKDOWN | PARAMETER | CSS,
+    [';'] = PARAMETER | CSS,
+    ['<'] = HTML | MARKDOWN | ENCODED | CSS,
+    ['='] = MARKDOWN | PARAMETER | CSS,
+    ['>'] = HTML | MARKDOWN | ENCODED | CSS,
+    ['?'] = PARAMETER | CSS,
+    ['@'] = MARKDOWN | PARAMETER | CSS,
+    ['['] = MARKDOWN | ENCODED | CSS,
+    ['\\'] = MARKDOWN | JSON | ENCODED | CSS,
+    [']'] = MARKDOWN | ENCODED | CSS,
+    ['^'] = ENCODED | CSS,
+    ['_'] = MARKDOWN,
+    ['`'] = MARKDOWN | ENCODED | CSS,
+    ['{'] = MARKDOWN | ENCODED | CSS,
+    ['|'] = MARKDOWN | ENCODED | CSS,
+    ['}'] = MARKDOWN | ENCODED | CSS,
+    ['~'] = MARKDOWN | CSS,
+    [0x7f] = CONTROL & ~JSON,
+    [0x80 ... 0xd7] = ENCODED | CSS,
+    [0xd8] = CONTROL & ~JSON, /* may begin a bidirectional control */
+    [0xd9 ... 0xe1] = ENCODED | CSS,
+    [0xe2] = CONTROL & ~JSON, /* so may this */
+    [0xe3 ... 0xff] = ENCODED | CSS};
+
+struct bytes { /* where a reader stands */
+	const char *at, *start, *end;
+	size_t used;  /* bytes from `at` that are replaced, or stay */
+	char code[8]; /* room for what replaces them */
+};
+
+/* What stands for the bytes, or NULL when they stand for themselves. */
+typedef const char *replace_fn(struct bytes *);
 
 /* Runs of bytes that stay are written at once. */
 static void
-replace_bytes(struct render *r, const char *s, size_t len, replace_fn *replace)
+replace_bytes(struct render *r, const char *s, size_t len, unsigned reader,
+    replace_fn *replace)
 {
-	const char *end = s + len, *start = s, *run = s;
+	struct bytes b = {.at = s, .start = s, .end = s + len};
+	const char *run = s, *other;
 
-	while (s < end) {
-		size_t used = 1;
-		const char *other;
-
-		if (is_alnum((unsigned char)*s) || *s == ' ') {
-			s++;
-			continue;
-		}
-		other = replace(s, start, end, &used);
+	for (;;) {
+		while (b.at < b.end &&
+		       (readers[(unsigned char)*b.at] & reader) == 0)
+			b.at++;
+		if (b.at == b.end)
+			break;
+		b.used = 1;
+		other = replace(&b);
 		if (other != NULL) {
-			render_write(r, run, (size_t)(s - run));
+			render_write(r, run, (size_t)(b.at - run));
 			render_write(r, other, strlen(other));
-			run = s + used;
+			run = b.at + b.used;
 		}
-		s += used;
+		b.at += b.used;
 	}
-	render_write(r, run, (size_t)(s - run));
+	render_write(r, run, (size_t)(b.end - run));
 }
 
 static const char *
-html_entity(const char *at, const char *start, const char *end, size_t *used)
+html_entity(struct bytes *b)
 {
-	switch (*at) {
+	switch (*b->at) {
 	case '&':
 		return "&amp;";
 	case '<':
@@ -71,16 +129,15 @@ html_entity(const char *at, const char *start, const char *end, size_t *used)
 
 /* What is safe as text still must not end an attribute. */
 static const char *
-attribute_entity(
-    const char *at, const char *start, const char *end, size_t *used)
+attribute_entity(struct bytes *b)
 {
-	return *at == '&' ? NULL : html_entity(at, start, end, used);
+	return *b->at == '&' ? NULL : html_entity(b);
 }
 
 void
 escape_html(struct render *r, const char *s, size_t len)
 {
-	replace_bytes(r, s, len, html_entity);
+	replace_bytes(r, s, len, HTML, html_entity);
 }
 
 /* Bidirectional controls: U+061C, U+200E-F, U+202A-E, U+2066-9. */
@@ -100,27 +157,23 @@ is_bidi(const char *at, const char *end)
 }
 
 static const char *
-drop_control(const char *at, const char *start, const char *end, size_t *used)
+drop_control(struct bytes *b)
 {
-	unsigned char c = (unsigned char)*at;
+	unsigned char c = (unsigned char)*b->at;
 
-	if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
-		return "";
-	if (c < 0xd8 || !is_bidi(at, end))
+	if (c >= 0xd8 && !is_bidi(b->at, b->end))
 		return NULL;
-	*used = c == 0xd8 ? 2 : 3;
+	b->used = c == 0xd8 ? 2 : c == 0xe2 ? 3 : 1;
 	return "";
 }
 
 static const char *
-one_line(const char *at, const char *start, const char *end, size_t *used)
+one_line(struct bytes *b)
 {
-	unsigned char c = (unsigned char)*at;
-
-	if (c >= ' ' && c != 0x7f)
-		return c < 0xd8 ? NULL : drop_control(at, start, end, used);
-	while (at + *used < end && (unsigned char)at[*used] < ' ')
-		++*used;
+	if ((unsigned char)*b->at >= 0xd8)
+		return drop_control(b);
+	while (b->at + b->used < b->end && (unsigned char)b->at[b->used] < ' ')
+		b->used++;
 	return " ";
 }
 
@@ -130,92 +183,74 @@ one_line(const char *at, const char *start, const char *end, size_t *used)
  * stand before them.
  */
 static const char *
-markdown_escape(
-    const char *at, const char *start, const char *end, size_t *used)
+markdown_escape(struct bytes *b)
 {
-	static const char marks[] = "\\`*_{}[]()!|~.:@\"$";
-	static const char *const escaped[] = {"\\\\", "\\`", "\\*", "\\_",
-	    "\\{", "\\}", "\\[", "\\]", "\\(", "\\)", "\\!", "\\|", "\\~",
-	    "\\.", "\\:", "\\@", "\\\"", "\\$"};
-	bool in_word = at > start && is_alnum((unsigned char)at[-1]);
-	const char *mark;
+	unsigned char c = (unsigned char)*b->at;
 
-	if (is_alnum((unsigned char)*at) || *at == ' ')
+	if (c < ' ' || c >= 0x7f)
+		return drop_control(b);
+	if (c == '<' || c == '>' || c == '&')
+		return html_entity(b);
+	if (strchr("-+#=", c) != NULL && b->at > b->start &&
+	    isalnum((unsigned char)b->at[-1]))
 		return NULL;
-	mark = *at != '\0' ? strchr(marks, *at) : NULL;
-	if (mark != NULL)
-		return escaped[mark - marks];
-	switch (*at) {
-	case '<':
-		return "&lt;";
-	case '>':
-		return "&gt;";
-	case '&':
-		return "&amp;";
-	case '-':
-		return in_word ? NULL : "\\-";
-	case '+':
-		return in_word ? NULL : "\\+";
-	case '#':
-		return in_word ? NULL : "\\#";
-	case '=':
-		return in_word ? NULL : "\\=";
-	default:
-		return drop_control(at, start, end, used);
-	}
+	memcpy(b->code, (char[]){'\\', (char)c, '\0'}, 3);
+	return b->code;
 }
 
 /* RFC 8259 section 7. */
-static void
-print_json(struct render *r, const char *s, size_t len)
+static const char *
+json_escape(struct bytes *b)
 {
 	static const char letters[] = "btn?fr"; /* from \b on */
-	char code[8];
+	unsigned char c = (unsigned char)*b->at;
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
+	if (c >= '\b' && c <= '\r' && c != '\v')
+		c = (unsigned char)letters[c - '\b'];
+	if (c >= ' ')
+		snprintf(b->code, sizeof b->code, "\\%c", c);
+	else
+		snprintf(b->code, sizeof b->code, "\\u%04x", c);
+	return b->code;
+}
 
-		if (c >= ' ' && c != '"' && c != '\\') {
-			render_write(r, s + i, 1);
-			continue;
-		}
-		if (c >= ' ')
-			snprintf(code, sizeof code, "\\%c", c);
-		else if (c >= '\b' && c <= '\r' && c != '\v')
-			snprintf(code, sizeof code, "\\%c", letters[c - '\b']);
-		else
-			snprintf(code, sizeof code, "\\u%04x", c);
-		render_write(r, code, strlen(code));
-	}
+static const char *
+percent(struct bytes *b)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	unsigned char c = (unsigned char)*b->at;
+
+	memcpy(b->code, (char[]){'%', hex[c >> 4], hex[c & 15], '\0'}, 4);
+	return b->code;
+}
+
+/* As a form does: a space is + */
+static const char *
+percent_plus(struct bytes *b)
+{
+	return *b->at == ' ' ? "+" : percent(b);
+}
+
+static const char *
+percent_html(struct bytes *b)
+{
+	return *b->at == '&' ? html_entity(b) : percent(b);
+}
+
+/* Nothing that could end a declaration or call a function. */
+static const char *
+drop(struct bytes *b)
+{
+	return "";
 }
 
 void
-escape_percent(
-    struct render *r, const char *s, size_t len, const char *keep, bool plus)
+escape_percent(struct render *r, const char *s, size_t len, bool plus)
 {
-	const char *end = s + len, *run = s;
-
-	for (; s < end; s++) {
-		unsigned char c = (unsigned char)*s;
-		char code[3] = {'%', HEX[c >> 4], HEX[c & 15]};
-
-		if (is_alnum(c) || (c != '\0' && strchr(keep, c) != NULL))
-			continue;
-		render_write(r, run, (size_t)(s - run));
-		run = s + 1;
-		if (c == ' ' && plus)
-			render_write(r, "+", 1);
-		else
-			render_write(r, code, 3);
-	}
-	render_write(r, run, (size_t)(s - run));
+	replace_bytes(r, s, len, PARAMETER, plus ? percent_plus : percent);
 }
 
 /* ------------------------------------------------------------- HTML places */
-
-#define URL_UNRESERVED "-._~"
-/* All of RFC 3986 but quotes and brackets that HTML or Markdown would read. */
-#define URL_LEGAL "-._~:/?#@!$&*+,;=%"
 
 static bool
 has_good_scheme(const char *s, size_t len)
@@ -233,8 +268,6 @@ has_good_scheme(const char *s, size_t len)
 static void
 print_url(struct render *r, struct value v, enum place place)
 {
-	size_t mark;
-
 	while (v.len > 0 && is_space(*v.text)) {
 		v.text++;
 		v.len--;
@@ -243,29 +276,14 @@ print_url(struct render *r, struct value v, enum place place)
 		render_write(r, "#", v.len > 0);
 		return;
 	}
-	if ((v.flags & VALUE_SAFE) != 0) {
-		replace_bytes(r, v.text, v.len, attribute_entity);
-		return;
-	}
-	mark = render_mark(r);
-	if (place == PLACE_QUERY && (v.flags & VALUE_ENCODED) == 0)
-		escape_percent(r, v.text, v.len, URL_UNRESERVED, false);
+	if ((v.flags & VALUE_SAFE) != 0)
+		replace_bytes(r, v.text, v.len, HTML, attribute_entity);
+	else if (place == PLACE_QUERY && (v.flags & VALUE_ENCODED) == 0)
+		escape_percent(r, v.text, v.len, false);
+	else if (r->context == LIQUID_HTML)
+		replace_bytes(r, v.text, v.len, URL | HTML, percent_html);
 	else
-		escape_percent(r, v.text, v.len, URL_LEGAL, false);
-	if (r->context == LIQUID_HTML) {
-		v = render_take(r, mark);
-		escape_html(r, v.text, v.len);
-	}
-}
-
-/* Nothing that could end the declaration or call a function. */
-static void
-print_css(struct render *r, struct value v)
-{
-	for (uint32_t i = 0; i < v.len; i++)
-		if (is_alnum((unsigned char)v.text[i]) ||
-		    (v.text[i] != '\0' && strchr(" #%.,_-", v.text[i]) != NULL))
-			render_write(r, v.text + i, 1);
+		replace_bytes(r, v.text, v.len, URL, percent);
 }
 
 static void
@@ -278,13 +296,13 @@ print_place(struct render *r, struct value v, enum place place)
 	else if (safe && place == PLACE_TEXT)
 		render_write(r, v.text, v.len);
 	else if (safe)
-		replace_bytes(r, v.text, v.len, attribute_entity);
+		replace_bytes(r, v.text, v.len, HTML, attribute_entity);
 	else if (place == PLACE_CSS)
-		print_css(r, v);
+		replace_bytes(r, v.text, v.len, CSS, drop);
 	else if (place == PLACE_ATTRIBUTE || r->context == LIQUID_HTML)
 		escape_html(r, v.text, v.len);
 	else
-		replace_bytes(r, v.text, v.len, markdown_escape);
+		replace_bytes(r, v.text, v.len, MARKDOWN, markdown_escape);
 }
 
 static void
@@ -298,22 +316,22 @@ print_string(struct render *r, struct value v, enum place place)
 		print_place(r, v, place);
 		break;
 	case LIQUID_TEXT:
-		replace_bytes(r, v.text, v.len, drop_control);
+		replace_bytes(r, v.text, v.len, TEXT, drop_control);
 		break;
 	case LIQUID_HEADER:
-		replace_bytes(r, v.text, v.len, one_line);
+		replace_bytes(r, v.text, v.len, LINE, one_line);
 		break;
 	case LIQUID_JSON:
 		if (safe)
 			render_write(r, v.text, v.len);
 		else
-			print_json(r, v.text, v.len);
+			replace_bytes(r, v.text, v.len, JSON, json_escape);
 		break;
 	case LIQUID_URL:
 		if (safe || (v.flags & VALUE_ENCODED) != 0)
 			render_write(r, v.text, v.len);
 		else
-			escape_percent(r, v.text, v.len, URL_UNRESERVED, false);
+			escape_percent(r, v.text, v.len, false);
 		break;
 	case LIQUID_VERBATIM:
 		render_write(r, v.text, v.len);

@@ -228,7 +228,7 @@ encoded(struct render *r, struct value v, bool plus)
 		return v;
 	v = filter_text(r, v);
 	mark = render_mark(r);
-	escape_percent(r, v.text, v.len, "-._~", plus);
+	escape_percent(r, v.text, v.len, plus);
 	v = render_take(r, mark);
 	v.flags = VALUE_ENCODED;
 	return v;

@@ -182,20 +182,41 @@ ends_script(const struct html *h, const char *p, size_t len)
 	       len >= strlen(name);
 }
 
+/* Where the next byte stands that can matter: p, or further on. */
+static const char *
+skip(struct html *h, const char *p, const char *end)
+{
+	const char *next;
+	char stop;
+
+	if (h->state == HTML_COMMENT)
+		stop = '>';
+	else if (h->state == HTML_SCRIPT ||
+		 (h->state == HTML_TEXT && !h->is_markdown))
+		stop = '<';
+	else if (h->state == HTML_QUOTED && h->kind != HTML_URL_START &&
+		 h->kind != HTML_URL)
+		stop = h->quote;
+	else
+		return p;
+	next = memchr(p, stop, (size_t)(end - p));
+	if (next == NULL)
+		next = end;
+	if (next > p) {
+		h->last[0] = next - p > 1 ? next[-2] : h->last[1];
+		h->last[1] = next[-1];
+	}
+	return next;
+}
+
 void
 html_read(struct html *h, const char *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		char c = p[i];
+	const char *end = p + len;
 
-		if (h->state == HTML_TEXT && !h->is_markdown && c != '<') {
-			const char *next = memchr(p + i, '<', len - i);
+	for (; (p = skip(h, p, end)) < end; p++) {
+		char c = *p;
 
-			if (next == NULL)
-				return;
-			i = (size_t)(next - p);
-			c = '<';
-		}
 		switch ((enum html_state)h->state) {
 		case HTML_TEXT:
 			in_text(h, c);
@@ -222,7 +243,7 @@ html_read(struct html *h, const char *p, size_t len)
 				h->state = HTML_TEXT;
 			break;
 		case HTML_SCRIPT:
-			if (c == '<' && ends_script(h, p + i, len - i)) {
+			if (c == '<' && ends_script(h, p, (size_t)(end - p))) {
 				h->state = HTML_OPEN;
 				h->element = 0;
 			}

@@ -2,18 +2,26 @@
 #include <string.h>
 
 #include "templates/liquid/lexer.h"
-#include "templates/liquid/value.h"
 
 enum {
-	DIGIT = 1,
-	LETTER = 2, /* also _ */
-	SIGN = 4,
+	SPACE = 1,
+	DIGIT = 2,
+	LETTER = 4, /* also _ */
+	DASH = 8,
+	SIGN = 16,
 };
 
 static unsigned char
 class_of(char c)
 {
-	static const unsigned char signs[128] = {['|'] = SIGN,
+	static const unsigned char classes[256] = {['\t' ... '\r'] = SPACE,
+	    [' '] = SPACE,
+	    ['0' ... '9'] = DIGIT,
+	    ['A' ... 'Z'] = LETTER,
+	    ['a' ... 'z'] = LETTER,
+	    ['_'] = LETTER,
+	    ['-'] = DASH,
+	    ['|'] = SIGN,
 	    ['.'] = SIGN,
 	    [':'] = SIGN,
 	    [','] = SIGN,
@@ -23,11 +31,15 @@ class_of(char c)
 	    [')'] = SIGN,
 	    ['='] = SIGN};
 
-	if (c >= '0' && c <= '9')
-		return DIGIT;
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')
-		return LETTER;
-	return (c & 0x80) == 0 ? signs[(int)c] : 0;
+	return classes[(unsigned char)c];
+}
+
+static const char *
+skip(const char *p, const char *end, unsigned char classes)
+{
+	while (p < end && (class_of(*p) & classes) != 0)
+		p++;
+	return p;
 }
 
 void
@@ -39,21 +51,13 @@ lexer_start(struct lexer *l, const char *from, const char *end)
 }
 
 static const char *
-skip_digits(const char *p, const char *end)
-{
-	while (p < end && class_of(*p) == DIGIT)
-		p++;
-	return p;
-}
-
-static const char *
 read_number(struct lexer *l, const char *p)
 {
 	l->type = TOKEN_INT;
-	p = skip_digits(p + 1, l->end);
+	p = skip(p + 1, l->end, DIGIT);
 	if (p + 1 < l->end && *p == '.' && class_of(p[1]) == DIGIT) {
 		l->type = TOKEN_FLOAT;
-		p = skip_digits(p + 1, l->end);
+		p = skip(p + 1, l->end, DIGIT);
 	}
 	return p;
 }
@@ -62,9 +66,7 @@ static const char *
 read_name(struct lexer *l, const char *p)
 {
 	l->type = TOKEN_NAME;
-	while (
-	    p < l->end && ((class_of(*p) & (DIGIT | LETTER)) != 0 || *p == '-'))
-		p++;
+	p = skip(p, l->end, LETTER | DIGIT | DASH);
 	return p < l->end && *p == '?' ? p + 1 : p;
 }
 
@@ -105,10 +107,8 @@ read_sign(struct lexer *l, const char *p)
 void
 lexer_next(struct lexer *l)
 {
-	const char *p = l->next;
+	const char *p = skip(l->next, l->end, SPACE);
 
-	while (p < l->end && is_space(*p))
-		p++;
 	l->text = p;
 	l->len = 0;
 	l->type = TOKEN_END;

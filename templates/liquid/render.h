@@ -138,8 +138,7 @@ void escape_print(struct render *, struct value, enum place);
 /* The same as a string, marked safe: what `escape` gives in HTML. */
 struct value escape_value(struct render *, struct value);
 void escape_html(struct render *, const char *, size_t len);
-void escape_percent(
-    struct render *, const char *, size_t len, const char *keep, bool plus);
+void escape_percent(struct render *, const char *, size_t len, bool plus);
 
 int render_run(struct render *, const struct liquid *,
     const struct liquid_scope *, struct buf *, struct error *,

@@ -8,43 +8,6 @@
 #include "templates/liquid/value.h"
 
 struct value
-value_nil(void)
-{
-	return (struct value){.type = VALUE_NIL};
-}
-
-struct value
-value_undefined(void)
-{
-	return (struct value){.type = VALUE_NIL, .flags = VALUE_UNDEFINED};
-}
-
-struct value
-value_bool(bool truth)
-{
-	return (struct value){.type = VALUE_BOOL, .truth = truth};
-}
-
-struct value
-value_int(int64_t number)
-{
-	return (struct value){.type = VALUE_INT, .number = number};
-}
-
-struct value
-value_float(double real)
-{
-	return (struct value){.type = VALUE_FLOAT, .real = real};
-}
-
-struct value
-value_text(const char *text, size_t len)
-{
-	return (struct value){
-	    .type = VALUE_STRING, .len = (uint32_t)len, .text = text};
-}
-
-struct value
 value_of_json(json_t *json)
 {
 	if (json == NULL)
@@ -108,12 +71,6 @@ value_is(struct value v, const char *text)
 }
 
 bool
-value_truth(struct value v)
-{
-	return v.type != VALUE_NIL && !(v.type == VALUE_BOOL && !v.truth);
-}
-
-bool
 value_is_array(struct value v)
 {
 	return v.type == VALUE_ARRAY || v.type == VALUE_LIST ||
@@ -156,12 +113,6 @@ value_is_empty(struct value v)
 		return json_object_size(v.json) == 0;
 	return value_is_array(v) && v.type != VALUE_RANGE &&
 	       value_count(v) == 0;
-}
-
-bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static bool

@@ -62,17 +62,59 @@ struct value {
 	};
 };
 
-struct value value_nil(void);
-struct value value_undefined(void);
-struct value value_bool(bool);
-struct value value_int(int64_t);
-struct value value_float(double);
-struct value value_text(const char *, size_t len);
+static inline struct value
+value_nil(void)
+{
+	return (struct value){.type = VALUE_NIL};
+}
+
+static inline struct value
+value_undefined(void)
+{
+	return (struct value){.type = VALUE_NIL, .flags = VALUE_UNDEFINED};
+}
+
+static inline struct value
+value_bool(bool truth)
+{
+	return (struct value){.type = VALUE_BOOL, .truth = truth};
+}
+
+static inline struct value
+value_int(int64_t number)
+{
+	return (struct value){.type = VALUE_INT, .number = number};
+}
+
+static inline struct value
+value_float(double real)
+{
+	return (struct value){.type = VALUE_FLOAT, .real = real};
+}
+
+static inline struct value
+value_text(const char *text, size_t len)
+{
+	return (struct value){
+	    .type = VALUE_STRING, .len = (uint32_t)len, .text = text};
+}
+
+static inline bool
+value_truth(struct value v)
+{
+	return v.type != VALUE_NIL && !(v.type == VALUE_BOOL && !v.truth);
+}
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 struct value value_of_json(json_t *); /* borrowed; NULL is undefined */
 json_t *value_to_json(struct value);  /* new reference */
 
 bool value_is(struct value, const char *text); /* this string? */
-bool value_truth(struct value);
 bool value_equal(struct value, struct value);
 bool value_contains(struct value, struct value needle);
 bool value_is_empty(struct value); /* "", [], {} */
@@ -106,6 +148,5 @@ size_t utf8_count(const char *, size_t len); /* characters */
 size_t utf8_next(const char *, size_t len);  /* bytes of the first one */
 /* Bytes of the first `chars` characters, at most len. */
 size_t utf8_prefix(const char *, size_t len, size_t chars);
-bool is_space(char);
 
 #endif
