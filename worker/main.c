@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main - reads the command line and runs one command. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,16 @@ read_arguments(struct invocation *in, int argc, char **argv)
 	return 0;
 }
 
+/* Whoever reads the output must not take a part of it for all. */
+static int
+finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	return fail(
+	    EX_IOERR, "the output cannot be written: %s", strerror(errno));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -194,6 +205,6 @@ main(int argc, char **argv)
 		return unknown_command(argv[first]);
 	rc = read_arguments(&in, argc - first - 1, argv + first + 1);
 	if (rc != 0)
-		return rc < 0 ? EX_OK : rc;
-	return in.command->run(&in);
+		return rc < 0 ? finish(EX_OK) : rc;
+	return finish(in.command->run(&in));
 }

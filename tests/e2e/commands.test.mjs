@@ -6,7 +6,7 @@ import test from 'node:test'
 import { identify, mailing, nudge, track, until, Worker, workspace } from './lib.mjs'
 
 const commands = ['init', 'run', 'check', 'test', 'preview', 'person', 'account', 'metrics',
-	'queue', 'send', 'help', 'version']
+	'queue', 'send', 'discarded', 'completion', 'help', 'version']
 const signUp = (id) => [identify(id, { first_name: 'Ada', email: `${id}@example.com`,
 	plan: 'free' }), track(id, 'Signed Up')]
 const json = ({ code, stdout, stderr }) => {

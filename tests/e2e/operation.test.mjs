@@ -2,7 +2,7 @@
 // logs, systemd.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
@@ -455,6 +455,19 @@ test('systemd is told of start, life, reload and end', async (t) => {
 	await worker.stop()
 	await told('STOPPING=1')
 })
+
+// ------------------------------------------------------------- at a prompt
+
+test('output that cannot be written is an error, and no colour without a terminal',
+	async (t) => {
+		const full = spawnSync(program, ['help'],
+			{ stdio: ['ignore', fs.openSync('/dev/full', 'w'), 'pipe'], encoding: 'utf8' })
+		assert.equal(full.status, 74)
+		assert.match(full.stderr, /No space left/)
+		const dir = await workspace(t)
+		for (const args of [['test'], ['check'], ['preview', 'day-00-welcome'], ['help']])
+			assert.ok(!(await nudge([...args, '-C', dir])).stdout.includes('\x1b'), args[0])
+	})
 
 // ---------------------------------------------------- manual and completion
 
