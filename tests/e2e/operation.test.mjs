@@ -120,6 +120,30 @@ test('a flood of connections that die leaves nothing behind', async (t) => {
 	})
 })
 
+test('where files run short, fewer connections are taken, and none is left waiting',
+	async (t) => {
+		const dir = await workspace(t)
+		const child = spawn('sh', ['-c', 'ulimit -n 100; exec "$@"', '-', program, 'run',
+			'-C', dir], { env: { PATH: process.env.PATH } })
+		t.after(() => child.kill('SIGKILL'))
+		let out = '', log = ''
+		child.stdout.on('data', (data) => { out += data })
+		child.stderr.on('data', (data) => { log += data })
+		const [url] = await until('it to listen', () => /http:\S+:\d+/.exec(out))
+		assert.match(log, /100 files open/)
+		const halves = []
+		for (let i = 0; i < 120; i++) {
+			const half = await wire(t, { url })
+			half.send(request.slice(0, 40))
+			halves.push(half)
+		}
+		await until('each to be taken or refused', () =>
+			halves.filter((half) => half.got.startsWith('HTTP/1.1 503')).length === 70)
+		halves[0].send(request.slice(40))
+		await until('an answer', () => halves[0].got.includes('200 OK'))
+		assert.ok(!log.includes('Too many open files'))
+	})
+
 test('headers, depth and size have bounds, and refusals are said in JSON', async (t) => {
 	const { worker } = await start(t, { headers: 4096, depth: 10, body: 20000 })
 	const deep = (n) => `{"userId":"ada","event":"E","properties":{"a":${'['.repeat(n)}${']'.repeat(n)}}}`

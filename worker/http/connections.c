@@ -6,9 +6,11 @@
  * is enough to shut its socket down: evhttp finds that out as it finds out
  * about a client that has gone, and frees what it has.
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
@@ -18,9 +20,11 @@
 
 #include "templates/mem.h"
 #include "worker/http/connections.h"
+#include "worker/log.h"
 #include "worker/stats.h"
 
 #define LOOK_EVERY_MS 500
+#define OWN_FILES     256 /* for everything but connections that come in */
 
 enum state {
 	WAITING, /* for the first byte of a request */
@@ -47,6 +51,7 @@ struct connections {
 	struct list list;  /* longest in their state first */
 	struct connection **by_fd;
 	int n_fds, count;
+	int most_files; /* that this process lets them have */
 };
 
 static void
@@ -132,7 +137,8 @@ adopt(struct connections *all, struct connection *c)
 	    "Access-Control-Allow-Origin: *\r\nContent-Length: 0\r\n"
 	    "Connection: close\r\n\r\n";
 	int most = worker_settings_now(all->worker)->max_connections;
-	bool has_room = all->count < most || make_room(all);
+	bool has_room = (all->count < most && all->count < all->most_files) ||
+			make_room(all);
 	void *evcon = NULL;
 
 	TAILQ_REMOVE(&all->fresh, c, next);
@@ -250,12 +256,42 @@ connections_answering(struct connections *all, struct evhttp_request *r)
 
 /* ------------------------------------------------------------------------ */
 
+/*
+ * A connection too many can be answered; one that there is no file for cannot
+ * even be accepted.
+ */
+static int
+files_for(int connections)
+{
+	rlim_t wanted = (rlim_t)connections + OWN_FILES;
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &most) != 0)
+		return connections;
+	if (most.rlim_cur < wanted) {
+		most.rlim_cur = most.rlim_max < wanted ? most.rlim_max : wanted;
+		setrlimit(RLIMIT_NOFILE, &most);
+	}
+	if (most.rlim_cur >= wanted)
+		return most.rlim_cur > INT_MAX ? INT_MAX
+					       : (int)most.rlim_cur - OWN_FILES;
+	connections = most.rlim_cur > 2 * OWN_FILES
+			  ? (int)most.rlim_cur - OWN_FILES
+			  : (int)most.rlim_cur / 2;
+	log_warn("this process may have %lld files open, which is enough for "
+		 "%d connections of limits.connections: raise that "
+		 "(LimitNOFILE, ulimit -n)",
+	    (long long)most.rlim_cur, connections);
+	return connections;
+}
+
 struct connections *
 connections_new(struct worker *w, struct event_base *base, struct evhttp *http)
 {
 	struct connections *all = xcalloc(1, sizeof *all);
 
 	all->worker = w;
+	all->most_files = files_for(worker_settings_now(w)->max_connections);
 	TAILQ_INIT(&all->fresh);
 	TAILQ_INIT(&all->list);
 	all->adopt = event_new(base, -1, 0, on_adopt, all);

@@ -9,8 +9,6 @@
 #include <strings.h>
 
 #include <arpa/inet.h>
-#include <sys/resource.h>
-
 #include <openssl/crypto.h>
 
 #include <event2/buffer.h>
@@ -26,8 +24,6 @@
 #include "worker/http/unsubscribe.h"
 #include "worker/log.h"
 #include "worker/stats.h"
-
-#define OWN_FILES 256 /* beside those of connections that come in */
 
 /* One transparent point. */
 static const unsigned char pixel_gif[] = {'G', 'I', 'F', '8', '9', 'a', 1, 0, 1,
@@ -501,23 +497,6 @@ bound_port(struct evhttp_bound_socket *socket)
 			 : ((struct sockaddr_in *)&ss)->sin_port);
 }
 
-/* Connections must not use up the files that everything else needs. */
-static void
-want_files(int connections)
-{
-	struct rlimit most;
-	rlim_t wanted = (rlim_t)connections + OWN_FILES;
-
-	if (getrlimit(RLIMIT_NOFILE, &most) != 0 || most.rlim_cur >= wanted)
-		return;
-	most.rlim_cur = most.rlim_max < wanted ? most.rlim_max : wanted;
-	setrlimit(RLIMIT_NOFILE, &most);
-	if (most.rlim_cur < wanted)
-		log_warn("limits.connections is %d, but this process may have "
-			 "%lld files open: raise that (LimitNOFILE, ulimit -n)",
-		    connections, (long long)most.rlim_cur);
-}
-
 struct server *
 server_start(struct worker *w, struct event_base *base,
     const struct settings *settings, struct error *e)
@@ -537,7 +516,6 @@ server_start(struct worker *w, struct event_base *base,
 	s->http = evhttp_new(base);
 	s->discards = discards_new();
 	s->connections = connections_new(w, base, s->http);
-	want_files(settings->max_connections);
 	set_limits(s->http, settings);
 	evhttp_set_allowed_methods(s->http,
 	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
