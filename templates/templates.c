@@ -470,6 +470,12 @@ templates_names(const struct templates *set)
 	return set->names;
 }
 
+const struct template *
+templates_at(const struct templates *set, size_t index)
+{
+	return index < set->n ? &set->list[index] : NULL;
+}
+
 const struct template_info *
 template_info(const struct template *t)
 {

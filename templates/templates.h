@@ -43,6 +43,8 @@ void templates_free(struct templates *);
 const struct template *templates_find(
     const struct templates *, const char *name, const char *locale);
 const char *const *templates_names(const struct templates *); /* sorted, NULL */
+/* All with their variants, in order of name and locale; NULL behind the last. */
+const struct template *templates_at(const struct templates *, size_t index);
 
 enum template_kind { TEMPLATE_EMAIL, TEMPLATE_DOCUMENT };
 

@@ -1,93 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * preview - one template as somebody would get it: a person of the store, or a
- * made-up one. Unsubscribe links in it are inert.
+ * made-up one. Nothing here is a message: it is in no queue, in no report, and
+ * nobody can be unsubscribed by it.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-#include "sequences/engine.h"
+#include "templates/mem.h"
 #include "worker/clock.h"
-#include "worker/commands/commands.h"
-#include "worker/workspace.h"
+#include "worker/commands/preview.h"
+#include "worker/folders.h"
 
-static json_t *
-made_up_person(void)
-{
-	return json_pack("{s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s},s:{s:s,s:s},"
-			 "s:{s:i,s:s}}",
-	    "user", "id", "ada", "email", "ada@example.com", "first_name",
-	    "Ada", "last_name", "Lovelace", "name", "Ada Lovelace", "plan",
-	    "free", "locale", "en", "account", "id", "initech", "name",
-	    "Initech", "entry", "day", 0, "entered_at",
-	    "2026-03-27T10:00:00+00:00");
-}
+extern char **environ;
 
-/* Somebody of the store, as the operators' interface shows them. */
-static int
-known_person(const struct invocation *in, const char *id, json_t **scope)
-{
-	char *path = path_segment("/v1/people/", id, "");
-	json_t *reply;
-	int rc = client_call(in, "GET", path, "", NULL, NULL, &reply);
-
-	free(path);
-	if (rc != 0)
-		return rc;
-	*scope = made_up_person();
-	json_object_set(*scope, "user", json_object_get(reply, "traits"));
-	json_object_set(*scope, "metric", json_object_get(reply, "metrics"));
-	json_object_del(*scope, "account");
-	json_decref(reply);
-	return 0;
-}
-
-/* Adds every metric of users or of accounts, as nobody has any values yet. */
-static void
-add_no_metrics(
-    const struct workspace *w, enum subject_kind kind, json_t *metrics)
-{
-	struct subject nobody;
-	struct engine_scope scope = {.rules = w->rules, .subject = &nobody};
-	struct clock clock = {0};
-	struct error e;
-
-	if (subject_load(&nobody, kind, "nobody", NULL, NULL, &e) != 0)
-		return;
-	nobody.known = rules_newest(w->rules); /* nothing is left to count */
-	scope.now_ms = clock_now_ms(&clock);
-	json_object_update_missing(
-	    metrics, engine_scope_lookup(&scope, "metric"));
-	engine_scope_free(&scope);
-	subject_free(&nobody);
-}
-
-/* A message may be a user's or an account's: those of both. */
-static json_t *
-no_metrics(const struct workspace *w)
-{
-	json_t *metrics = json_object();
-
-	add_no_metrics(w, SUBJECT_USER, metrics);
-	add_no_metrics(w, SUBJECT_ACCOUNT, metrics);
-	return metrics;
-}
-
-static void
-complete(const struct workspace *w, json_t *scope)
-{
-	const struct settings *s = w->settings;
-
-	if (json_object_get(scope, "metric") == NULL)
-		json_object_set_new(scope, "metric", no_metrics(w));
-	json_object_set_new(scope, "event", json_object());
-	json_object_update_missing(scope, s->variables);
-	json_object_set_new(scope, "sender_name", json_string(s->sender.name));
-	json_object_set_new(
-	    scope, "postal_address", json_string(s->sender.postal));
-}
+/* ------------------------------------------------------------- rendering */
 
 static json_t *
 lookup(void *arg, const char *name)
@@ -95,89 +28,257 @@ lookup(void *arg, const char *name)
 	return json_object_get(arg, name);
 }
 
-static int
-show_email(const struct invocation *in, const struct template *template,
-    const struct liquid_scope *scope, struct error *e)
+void
+preview_render(struct preview *v, const struct previewer *p,
+    const struct template *template, bool is_bare)
 {
-	struct email mail = {0};
-	int rc = template_render_email(template, scope, &mail, e);
-
-	if (rc == 0 && in->json) {
-		json_t *value = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}",
-		    "subject", buf_str(&mail.subject), "preheader",
-		    buf_str(&mail.preheader), "from", buf_str(&mail.from),
-		    "reply_to", buf_str(&mail.reply_to), "text",
-		    buf_str(&mail.text), "html", buf_str(&mail.html));
-
-		print_json(value);
-		json_decref(value);
-	} else if (rc == 0 && option(in, "html") != NULL) {
-		say("%s", buf_str(&mail.html));
-	} else if (rc == 0) {
-		say("Subject:   %s\nPreheader: %s\n\n%s",
-		    buf_str(&mail.subject), buf_str(&mail.preheader),
-		    buf_str(&mail.text));
-	}
-	email_free(&mail);
-	return rc;
-}
-
-static int
-show_document(const struct template *template, const struct liquid_scope *scope,
-    struct error *e)
-{
-	struct buf json = {0};
-	int rc = template_render_document(template, scope, &json, e);
-
-	if (rc == 0)
-		printf("%s\n", buf_str(&json));
-	buf_free(&json);
-	return rc;
-}
-
-static int
-render(const struct invocation *in, const struct workspace *w, json_t *data)
-{
-	const char *locale = option(in, "locale");
-	const char *name = in->arguments[0], *near;
-	struct clock clock = {0};
+	json_t *data = preview_scope(p, template, is_bare);
 	struct liquid_scope scope = {
 	    .lookup = lookup,
 	    .arg = data,
-	    .now_ms = clock_now_ms(&clock),
-	    .zone = w->settings->zone,
+	    .now_ms = p->now_ms,
+	    .zone = p->workspace->settings->zone,
 	};
-	const struct template *template;
+
+	*v = (struct preview){.template = template};
+	v->who = p->person != NULL ? option(p->in, "person")
+		 : is_bare	   ? "Only the address known"
+				   : "Everything known";
+	v->result =
+	    template_info(template)->kind == TEMPLATE_EMAIL
+		? template_render_email(template, &scope, &v->mail, &v->error)
+		: template_render_document(
+		      template, &scope, &v->document, &v->error);
+	json_decref(data);
+}
+
+void
+preview_free(struct preview *v)
+{
+	if (v->result == 0)
+		email_free(&v->mail);
+	buf_free(&v->document);
+}
+
+const char *
+preview_failure(const struct preview *v, char *out, size_t size)
+{
 	char text[700];
-	struct error e;
-	int rc;
+
+	snprintf(out, size, "%s%s",
+	    v->result == LIQUID_ABORTED ? "the template stops the message: "
+					: "the message would be held: ",
+	    error_string(&v->error, text, sizeof text));
+	return out;
+}
+
+/* --------------------------------------------------------------- showing */
+
+static json_t *
+mail_value(const struct preview *v)
+{
+	const struct email *m = &v->mail;
+
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "locale",
+	    template_info(v->template)->locale, "subject", buf_str(&m->subject),
+	    "preheader", buf_str(&m->preheader), "from", buf_str(&m->from),
+	    "reply_to", buf_str(&m->reply_to), "text", buf_str(&m->text),
+	    "html", buf_str(&m->html));
+}
+
+/* The other languages that it is written in. */
+static void
+say_locales(const struct previewer *p, const struct template *shown)
+{
+	const struct templates *set = p->workspace->templates;
+	const char *name = template_info(shown)->name, *before = "Also in:  ";
+	const struct template *t;
+
+	for (size_t i = 0; (t = templates_at(set, i)) != NULL; i++) {
+		const struct template_info *info = template_info(t);
+
+		if (t == shown || strcmp(info->name, name) != 0)
+			continue;
+		say("%s %s", before,
+		    info->locale[0] != '\0' ? info->locale : "no locale");
+		before = ",";
+	}
+	if (before[0] == ',')
+		say("\n");
+}
+
+static int
+show(const struct previewer *p, const struct template *template)
+{
+	struct preview v;
+	char text[800];
+
+	preview_render(&v, p, template, option(p->in, "bare") != NULL);
+	if (v.result != 0)
+		return fail(
+		    EX_DATAERR, "%s", preview_failure(&v, text, sizeof text));
+	if (template_info(template)->kind != TEMPLATE_EMAIL) {
+		say("%s\n", buf_str(&v.document));
+	} else if (p->in->json) {
+		json_t *value = mail_value(&v);
+
+		print_json(value);
+		json_decref(value);
+	} else if (option(p->in, "html") != NULL) {
+		say("%s", buf_str(&v.mail.html));
+	} else {
+		say("Subject:   %s\nPreheader: %s\n", buf_str(&v.mail.subject),
+		    buf_str(&v.mail.preheader));
+		say_locales(p, template);
+		say("\n%s", buf_str(&v.mail.text));
+	}
+	preview_free(&v);
+	return EX_OK;
+}
+
+/* -------------------------------------------------------------- one page */
+
+/* In a browser, where there is a display. */
+static void
+open_page(const char *path)
+{
+	char *const argv[] = {"xdg-open", (char *)path, NULL};
+	posix_spawn_file_actions_t quiet;
+	pid_t pid;
+
+	if (getenv("DISPLAY") == NULL && getenv("WAYLAND_DISPLAY") == NULL)
+		return;
+	posix_spawn_file_actions_init(&quiet);
+	for (int fd = 0; fd <= 2; fd++)
+		posix_spawn_file_actions_addopen(
+		    &quiet, fd, "/dev/null", O_RDWR, 0);
+	posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&quiet);
+}
+
+static int
+write_page(const char *path, const struct buf *html)
+{
+	FILE *f;
+
+	if (folders_make(path, 0777) != 0 || (f = fopen(path, "w")) == NULL)
+		return -1;
+	fwrite(html->data, 1, html->len, f);
+	return fclose(f);
+}
+
+static void
+add_preview(struct preview **list, int *n, const struct previewer *p,
+    const struct template *template, bool is_bare)
+{
+	*list = xrealloc(*list, (size_t)(*n + 1) * sizeof **list);
+	preview_render(&(*list)[(*n)++], p, template, is_bare);
+}
+
+/* A real person gets one variant; of made-up ones there are many. */
+static int
+collect(const struct previewer *p, const struct template *wanted,
+    struct preview **list)
+{
+	const struct templates *set = p->workspace->templates;
+	const struct template *t;
+	bool is_one = p->person != NULL || option(p->in, "locale") != NULL;
+	int n = 0;
+
+	for (size_t i = 0; (t = templates_at(set, i)) != NULL; i++) {
+		if (is_one ? t != wanted
+			   : strcmp(template_info(t)->name,
+				 template_info(wanted)->name) != 0)
+			continue;
+		if (option(p->in, "bare") == NULL)
+			add_preview(list, &n, p, t, false);
+		if (p->person == NULL)
+			add_preview(list, &n, p, t, true);
+	}
+	return n;
+}
+
+static int
+show_page(const struct previewer *p, const struct template *template)
+{
+	struct buf path = {0}, html = {0};
+	struct preview *list = NULL;
+	int n = collect(p, template, &list), rc = EX_OK;
+
+	buf_addf(&path, "%s/data/preview/%s.html",
+	    p->workspace->settings->folder, template_info(template)->name);
+	preview_page(p, list, n, &html);
+	if (write_page(path.data, &html) != 0) {
+		rc = fail(EX_CANTCREAT, "%s cannot be written: %s", path.data,
+		    strerror(errno));
+	} else {
+		say("%s\n", path.data);
+		open_page(path.data);
+	}
+	for (int i = 0; i < n; i++)
+		preview_free(&list[i]);
+	free(list);
+	buf_free(&path);
+	buf_free(&html);
+	return rc;
+}
+
+/* --------------------------------------------------------------- command */
+
+static const struct template *
+find(const struct previewer *p)
+{
+	const struct templates *set = p->workspace->templates;
+	const char *name = p->in->arguments[0], *near;
+	const char *locale = option(p->in, "locale");
+	const struct template *t;
 
 	if (locale == NULL)
-		locale = json_string_value(
-		    json_object_get(json_object_get(data, "user"), "locale"));
-	template = templates_find(w->templates, name, locale);
-	if (template == NULL) {
-		near = suggest(name, templates_names(w->templates));
-		return fail(EX_NOINPUT, "there is no template \"%s\"%s%s%s",
-		    name, near != NULL ? "; did you mean \"" : "",
-		    near != NULL ? near : "", near != NULL ? "\"?" : "");
+		locale = json_string_value(json_object_get(
+		    json_object_get(p->person, "user"), "locale"));
+	t = templates_find(set, name, locale);
+	if (t != NULL)
+		return t;
+	near = suggest(name, templates_names(set));
+	fail(EX_NOINPUT, "there is no template \"%s\"%s%s%s", name,
+	    near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+	    near != NULL ? "\"?" : "");
+	return NULL;
+}
+
+static int
+run_on(const struct previewer *p)
+{
+	const struct template *t = find(p);
+	const char *address = option(p->in, "send-to");
+
+	if (t == NULL)
+		return EX_NOINPUT;
+	if (address != NULL)
+		return preview_send(
+		    p, t, option(p->in, "bare") != NULL, address);
+	return option(p->in, "open") != NULL ? show_page(p, t) : show(p, t);
+}
+
+/*
+ * Does anything keep templates from being rendered? Settings do not: who writes
+ * messages need not have the secrets.
+ */
+static bool
+complain(const struct problems *problems)
+{
+	bool is_broken = false;
+	char text[700];
+
+	for (int i = 0; i < problems->count; i++) {
+		const struct problem *at = &problems->list[i];
+
+		if (at->is_warning)
+			continue;
+		fail(0, "%s", error_string(&at->at, text, sizeof text));
+		is_broken |= strcmp(at->at.file, "nudge.json") != 0;
 	}
-	if (template_info(template)->topic != NULL) {
-		json_object_set_new(data, "unsubscribe_url",
-		    json_sprintf("%s/u/preview", w->settings->public_url));
-		json_object_set(data, "preferences_url",
-		    json_object_get(data, "unsubscribe_url"));
-	}
-	rc = template_info(template)->kind == TEMPLATE_EMAIL
-		 ? show_email(in, template, &scope, &e)
-		 : show_document(template, &scope, &e);
-	if (rc == 0)
-		return EX_OK;
-	error_string(&e, text, sizeof text);
-	return fail(EX_DATAERR, "%s%s",
-	    rc == LIQUID_ABORTED ? "the template stops the message: "
-				 : "the message would be held: ",
-	    text);
+	return is_broken;
 }
 
 static int
@@ -185,35 +286,38 @@ run(const struct invocation *in)
 {
 	const char *person = option(in, "person");
 	struct problems problems = {0};
-	struct workspace *w;
-	json_t *data = NULL;
-	char text[700];
+	struct clock clock = {0};
+	struct previewer p = {.in = in, .now_ms = clock_now_ms(&clock)};
 	int rc = 0;
 
-	if (person != NULL)
-		rc = known_person(in, person, &data);
-	else
-		data = made_up_person();
-	if (rc != 0)
+	if (person != NULL && option(in, "bare") != NULL)
+		return fail(EX_USAGE, "--bare is for a made-up person: say "
+				      "that or --person");
+	if (person != NULL && (rc = preview_fetch(&p, person)) != 0)
 		return rc;
-	w = workspace_load(in->folder, in->overrides, NULL, &problems, true);
-	for (int i = 0; i < problems.count; i++)
-		if (!problems.list[i].is_warning)
-			fprintf(stderr, "%s\n",
-			    error_string(
-				&problems.list[i].at, text, sizeof text));
+	p.workspace =
+	    workspace_load(in->folder, in->overrides, NULL, &problems, true);
+	p.has_settings = problems.errors == 0;
+	if (complain(&problems)) {
+		rc = fail(EX_CONFIG, "nothing can be shown before that");
+	} else {
+		seen_load(&p.seen, p.workspace->settings);
+		rc = run_on(&p);
+		seen_free(&p.seen);
+	}
 	problems_free(&problems);
-	complete(w, data);
-	rc = render(in, w, data);
-	json_decref(data);
-	workspace_release(w);
+	json_decref(p.person);
+	workspace_release(p.workspace);
 	return rc;
 }
 
 static const struct option_spec options[] = {
     {"person", "ID", "as this person would get it"},
+    {"bare", NULL, "for somebody of whom only the address is known"},
     {"locale", "LOCALE", "in this language"},
     {"html", NULL, "the HTML part in place of the text"},
+    {"open", NULL, "a page: phone and desktop, light and dark, and text"},
+    {"send-to", "ADDRESS", "send it there, past the queue"},
     {NULL, NULL, NULL},
 };
 
@@ -221,9 +325,18 @@ const struct command command_preview = {
     .name = "preview",
     .summary = "Show a template as somebody would get it",
     .usage = "nudge preview TEMPLATE [OPTIONS]",
-    .examples = "  nudge preview -C acme day-00-welcome\n"
-		"  nudge preview day-03-first-task --person ada\n"
-		"  nudge preview day-00-welcome --html > mail.html\n",
+    .examples =
+	"  nudge preview -C acme day-00-welcome\n"
+	"  nudge preview day-03-first-task --person ada\n"
+	"  nudge preview day-00-welcome --open\n"
+	"  nudge preview day-00-welcome --send-to me@acme.example\n"
+	"  nudge preview day-00-welcome --html > mail.html\n"
+	"\nWithout --person it is for a made-up person, of whom everything is "
+	"known that the\ntemplate asks for; with --bare nothing but the "
+	"address is. --open writes\ndata/preview/TEMPLATE.html with both, in "
+	"each language, and opens it. Links to\nunsubscribe lead nowhere. "
+	"--send-to sends the mail exactly as people would get it;\nthe sandbox "
+	"and suppressed addresses hold, and no report counts it.\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sequences/engine.h"
+#include "templates/mem.h"
+#include "worker/commands/preview.h"
+
+static json_t *
+made_up_person(void)
+{
+	return json_pack("{s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s},s:{s:s,s:s},"
+			 "s:{s:i,s:s}}",
+	    "user", "id", "ada", "email", "ada@example.com", "first_name",
+	    "Ada", "last_name", "Lovelace", "name", "Ada Lovelace", "company",
+	    "Initech", "plan", "free", "account", "id", "initech", "name",
+	    "Initech", "entry", "day", 0, "entered_at",
+	    "2026-03-27T10:00:00+00:00");
+}
+
+static json_t *
+bare_person(void)
+{
+	return json_pack("{s:{s:s,s:s},s:{s:s},s:{s:i,s:s}}", "user", "id",
+	    "ada", "email", "ada@example.com", "account", "id", "initech",
+	    "entry", "day", 0, "entered_at", "2026-03-27T10:00:00+00:00");
+}
+
+/* ----------------------------------------------------------- real people */
+
+static int
+fetch(
+    const struct previewer *p, const char *what, const char *id, json_t **reply)
+{
+	char *path = path_segment(what, id, "");
+	int rc = client_call(p->in, "GET", path, "", NULL, NULL, reply);
+
+	free(path);
+	return rc;
+}
+
+int
+preview_fetch(struct previewer *p, const char *id)
+{
+	json_t *reply, *account = NULL;
+	const char *account_id;
+	int rc = fetch(p, "/v1/people/", id, &reply);
+
+	if (rc != 0)
+		return rc;
+	account_id = json_string_value(json_object_get(reply, "account"));
+	p->person = json_pack("{s:O,s:O,s:{s:i,s:s}}", "user",
+	    json_object_get(reply, "traits"), "metric",
+	    json_object_get(reply, "metrics"), "entry", "day", 0, "entered_at",
+	    "2026-03-27T10:00:00+00:00");
+	if (account_id != NULL &&
+	    (rc = fetch(p, "/v1/accounts/", account_id, &account)) == 0) {
+		json_t *traits = json_object_get(account, "traits");
+
+		json_object_set(
+		    traits, "metric", json_object_get(account, "metrics"));
+		json_object_set(p->person, "account", traits);
+	}
+	json_decref(account);
+	json_decref(reply);
+	return rc;
+}
+
+/* --------------------------------------------------------------- metrics */
+
+/* Every metric of a user or an account, as nobody has any values yet. */
+static json_t *
+no_metrics(const struct previewer *p, enum subject_kind kind)
+{
+	const struct rules *rules = p->workspace->rules;
+	struct subject nobody;
+	struct engine_scope scope = {
+	    .rules = rules, .subject = &nobody, .now_ms = p->now_ms};
+	json_t *metrics;
+	struct error e;
+
+	if (subject_load(&nobody, kind, "nobody", NULL, NULL, &e) != 0)
+		return json_object();
+	nobody.known = rules_newest(rules); /* nothing is left to count */
+	metrics = json_copy(engine_scope_lookup(&scope, "metric"));
+	engine_scope_free(&scope);
+	subject_free(&nobody);
+	return metrics;
+}
+
+/* A message may be a user's or an account's: `metric` has those of both. */
+static void
+add_metrics(const struct previewer *p, json_t *scope)
+{
+	json_t *account = json_object_get(scope, "account");
+	json_t *accounts = no_metrics(p, SUBJECT_ACCOUNT);
+	json_t *users;
+
+	if (account != NULL)
+		json_object_set(account, "metric", accounts);
+	if (json_object_get(scope, "metric") == NULL) {
+		users = no_metrics(p, SUBJECT_USER);
+		json_object_update_missing(users, accounts);
+		json_object_set_new(scope, "metric", users);
+	}
+	json_decref(accounts);
+}
+
+/* -------------------------------------------------- what a template asks */
+
+struct filling {
+	const struct previewer *previewer;
+	json_t *scope;
+};
+
+static bool
+ends_with(const char *s, const char *end)
+{
+	size_t len = strlen(s), n = strlen(end);
+
+	return len >= n && strcmp(s + len - n, end) == 0;
+}
+
+static void
+fill_metric(json_t *metrics, const char *name)
+{
+	if (json_is_null(json_object_get(metrics, name)))
+		json_object_set_new(metrics, name,
+		    ends_with(name, "_at")
+			? json_string("2026-03-27T10:00:00+00:00")
+			: json_integer(42));
+}
+
+/* Of the data of a message by hand nothing is known but the name. */
+static void
+fill_data(json_t *scope, const char *name)
+{
+	json_t *data = json_object_get(scope, "data");
+	struct buf text = {0};
+
+	if (data == NULL) {
+		data = json_object();
+		json_object_set_new(scope, "data", data);
+	}
+	buf_addf(&text, "[%s]", name);
+	if (json_object_get(data, name) == NULL)
+		json_object_set_new(data, name, json_string(text.data));
+	buf_free(&text);
+}
+
+static void
+fill_seen(json_t *scope, const char *root, json_t *seen, const char *name)
+{
+	json_t *object = json_object_get(scope, root);
+	json_t *example = json_object_get(seen, name);
+
+	if (json_object_get(object, name) == NULL && example != NULL)
+		json_object_set(object, name, example);
+}
+
+static void
+fill_path(void *arg, const char *path, int line, bool guarded)
+{
+	struct filling *f = arg;
+	const struct seen *seen = &f->previewer->seen;
+	json_t *account = json_object_get(f->scope, "account");
+	size_t root = strcspn(path, ".");
+	char *name;
+
+	if (path[root] == '\0')
+		return;
+	if (strncmp(path, "account.metric.", 15) == 0) {
+		fill_metric(json_object_get(account, "metric"), path + 15);
+		return;
+	}
+	name = xstrndup(path + root + 1, strcspn(path + root + 1, "."));
+	if (strncmp(path, "user.", 5) == 0)
+		fill_seen(f->scope, "user", seen->user, name);
+	else if (strncmp(path, "account.", 8) == 0)
+		fill_seen(f->scope, "account", seen->account, name);
+	else if (strncmp(path, "event.", 6) == 0)
+		fill_seen(f->scope, "event", seen->event, name);
+	else if (strncmp(path, "metric.", 7) == 0)
+		fill_metric(json_object_get(f->scope, "metric"), name);
+	else if (strncmp(path, "data.", 5) == 0)
+		fill_data(f->scope, name);
+	free(name);
+}
+
+json_t *
+preview_scope(
+    const struct previewer *p, const struct template *template, bool is_bare)
+{
+	const struct template_info *info = template_info(template);
+	const struct settings *s = p->workspace->settings;
+	struct filling f = {p, NULL};
+	json_t *user;
+
+	if (p->person != NULL)
+		f.scope = json_deep_copy(p->person);
+	else
+		f.scope = is_bare ? bare_person() : made_up_person();
+	user = json_object_get(f.scope, "user");
+	if (p->person == NULL)
+		json_object_set_new(user, "locale",
+		    json_string(info->locale[0] != '\0' ? info->locale : "en"));
+	json_object_set_new(f.scope, "event", json_object());
+	if (p->person == NULL)
+		add_metrics(p, f.scope);
+	if (p->person == NULL && !is_bare)
+		template_paths(template, fill_path, &f);
+	json_object_update_missing(f.scope, s->variables);
+	json_object_set_new(
+	    f.scope, "sender_name", json_string(s->sender.name));
+	json_object_set_new(
+	    f.scope, "postal_address", json_string(s->sender.postal));
+	if (info->topic != NULL) {
+		json_t *url = json_sprintf("%s/u/preview", s->public_url);
+
+		json_object_set(f.scope, "preferences_url", url);
+		json_object_set_new(f.scope, "unsubscribe_url", url);
+	}
+	return f.scope;
+}
