@@ -41,7 +41,7 @@ struct conversation {
 	int n_rules;
 	const char *certificate;
 	const char *to[MAX_MESSAGES]; /* NULL: user1@example.com and so on */
-	int mails, size;
+	int mails, sizes[MAX_MESSAGES];
 	struct channel channel; /* what is not 0 counts */
 	char *tls;		/* "starttls" though the server has none */
 	char *token;		/* what stands in the channel's token_file */
@@ -260,7 +260,12 @@ read_mails(struct conversation *c, char *of, char *value)
 static void
 read_size(struct conversation *c, char *of, char *value)
 {
-	c->size = atoi(value);
+	for (int i = *of == '\0' ? 0 : mail_number(c, of); i < MAX_MESSAGES;
+	     i++) {
+		c->sizes[i] = atoi(value);
+		if (*of != '\0')
+			return;
+	}
 }
 
 static void
@@ -452,7 +457,7 @@ add_mails(struct world *w, const struct conversation *c)
 		    c->to[i] != NULL ? add_to(w, c->to[i], "") : add(w);
 		struct buf body = {0};
 
-		make_body(&body, c->size);
+		make_body(&body, c->sizes[i]);
 		free(d->scope);
 		d->scope = buf_steal(&body);
 	}
