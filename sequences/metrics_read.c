@@ -535,6 +535,11 @@ metric_free(struct metric *m)
 		free(m->milestones[i].name);
 		condition_free(m->milestones[i].check);
 	}
+	for (int i = 0; i < m->n_operands; i++) {
+		free(m->operands[i].root);
+		free(m->operands[i].name);
+	}
+	free(m->operands);
 	condition_free(m->check);
 	condition_free(m->among);
 	liquid_value_free(m->expr);
