@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "queue/sqlite.h"
@@ -47,6 +48,17 @@ read_number(void *out, int n, char **values, char **names)
 {
 	*(int *)out = atoi(values[0]);
 	return 0;
+}
+
+static struct queue_backup *
+backup_new(const char *url, const char *to)
+{
+	struct queue_backup *b = queue_alloc(sizeof *b);
+
+	b->url = copy_text(url, "");
+	b->to = copy_text(to, "");
+	b->part = copy_text(to, ".part");
+	return b;
 }
 
 /* The transaction begins with what is read first. */
@@ -106,11 +118,8 @@ open_copy(struct queue_backup *b, struct queue_error *error)
 struct queue_backup *
 queue_backup_open(const char *url, const char *to, struct queue_error *error)
 {
-	struct queue_backup *b = queue_alloc(sizeof *b);
+	struct queue_backup *b = backup_new(url, to);
 
-	b->url = copy_text(url, "");
-	b->to = copy_text(to, "");
-	b->part = copy_text(to, ".part");
 	if (open_source(b, error) == 0 && open_copy(b, error) == 0)
 		return b;
 	queue_backup_close(b);
@@ -196,4 +205,63 @@ queue_backup_close(struct queue_backup *b)
 	free(b->to);
 	free(b->url);
 	free(b);
+}
+
+/* ----------------------------------------------------------------- rescue */
+
+/* PATH.rescued, or the first of PATH.rescued-2 ... that is not there. */
+static char *
+free_name(const char *path)
+{
+	char ending[24] = ".rescued";
+	char *name = copy_text(path, ending);
+
+	for (int i = 2; access(name, F_OK) == 0 && i < 1000; i++) {
+		free(name);
+		snprintf(ending, sizeof ending, ".rescued-%d", i);
+		name = copy_text(path, ending);
+	}
+	return name;
+}
+
+static void
+make_folder(const char *path)
+{
+	char *folder = copy_text(path, "");
+	char *slash = strrchr(folder, '/');
+
+	if (slash != NULL && slash != folder) {
+		*slash = '\0';
+		mkdir(folder, 0700); /* or it is there */
+	}
+	free(folder);
+}
+
+int
+backup_rescue(struct queue *q)
+{
+	struct queue_error error;
+	char *name = free_name(q->path);
+	struct queue_backup *b = backup_new(q->path, name);
+	int rc;
+
+	make_folder(name);
+	b->from = q->db;
+	rc = open_copy(b, &error);
+	if (rc == 0)
+		rc = queue_backup_step(b, -1, &error);
+	b->from = NULL; /* it is the queue's */
+	queue_backup_close(b);
+	if (rc == 0)
+		error_say(&q->error, QUEUE_FAILED,
+		    "%s was removed or replaced while it was in use; all that "
+		    "was in it is in %s now: to go on, put that in its place",
+		    q->path, name);
+	else
+		error_say(&q->error, QUEUE_FAILED,
+		    "%s was removed or replaced while it was in use, and what "
+		    "was in it cannot be saved: %s",
+		    q->path, error.text);
+	free(name);
+	return -1;
 }

@@ -82,6 +82,7 @@ lock_drop(const char *path, int lock)
 	if (lock < 0)
 		return;
 	lock_name(path, name, sizeof name);
-	unlink(name);
+	if (!is_gone(lock, name)) /* or it is another worker's */
+		unlink(name);
 	close(lock);
 }

@@ -145,6 +145,12 @@ void *queue_resize(void *, size_t size);
 int events_move(struct queue *, int64_t from, int64_t into);
 int events_forget(struct queue *, int64_t subject);
 
+/*
+ * The store's file has gone from its place, but is whole as long as it is open:
+ * copies it beside that place. Sets q->error, and returns -1.
+ */
+int backup_rescue(struct queue *q);
+
 /* An open connection (pragmas set, nothing read yet), or NULL. */
 sqlite3 *store_connect(const char *path, int flags, struct queue_error *);
 

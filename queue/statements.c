@@ -31,18 +31,18 @@
 #define DECISION                                                       \
 	"SELECT id, subject, at, sequence, entry, step, what, reason," \
 	" evidence FROM decisions "
-/* The oldest ?2 rows of a table in which time rises with the id. */
 /*
- * The first rows, up to one that is to be kept, and never the last. Ids are in
- * the order of arrival, so a row among old ones whose time is past the present
- * (?3) is old as well, whatever the clock said then.
+ * Of the first ?2 rows those before the first that is to be kept, and before
+ * `end`. Ids are in the order of arrival, so a row among old ones whose time is
+ * past the present (?3) is old as well, whatever the clock said then.
  */
-#define TRIM(table, time)                                                   \
+#define TRIM(table, time, end)                                              \
 	"DELETE FROM " table " WHERE id <= (SELECT max(id) FROM (SELECT id" \
 	" FROM " table " ORDER BY id LIMIT ?2)) AND id < coalesce(("        \
 	"SELECT min(id) FROM (SELECT id, " time " AS t FROM " table         \
-	" ORDER BY id LIMIT ?2) WHERE t BETWEEN ?1 AND ?3),"                \
-	" (SELECT max(id) FROM " table "))"
+	" ORDER BY id LIMIT ?2) WHERE t BETWEEN ?1 AND ?3), " end ")"
+#define NEWEST_EVENT "(SELECT max(id) FROM events)"
+#define NO_END	     "9223372036854775807"
 
 const char *const statement_text[STATEMENTS] = {
     [BEGIN_READING] = "BEGIN",
@@ -117,12 +117,12 @@ const char *const statement_text[STATEMENTS] = {
     [EVENT_LINK] =
 	"UPDATE events SET subject = ?2, previous = ?3 WHERE id = ?1",
     [EVENT_FORGET] = "DELETE FROM events WHERE id = ?1"
-		     " AND id < (SELECT max(id) FROM events)",
+		     " AND id < " NEWEST_EVENT,
     [EVENT_BLANK] = "UPDATE events SET subject = 0, account = 0,"
 		    " previous = NULL, type = '', name = '', message_id = '',"
 		    " body = '{}' WHERE id = ?1",
     [EVENTS_MOVE_ACCOUNT] = "UPDATE events SET account = ?2 WHERE account = ?1",
-    [EVENTS_TRIM] = TRIM("events", "received"),
+    [EVENTS_TRIM] = TRIM("events", "received", NEWEST_EVENT),
 
     [MESSAGE_ADD] =
 	"INSERT OR FAIL INTO messages (key, subject, sequence, entry, step,"
@@ -167,7 +167,7 @@ const char *const statement_text[STATEMENTS] = {
 			      " ORDER BY id DESC LIMIT ?3",
     [DECISIONS_MOVE] = "UPDATE decisions SET subject = ?2 WHERE subject = ?1",
     [DECISIONS_FORGET] = "DELETE FROM decisions WHERE subject = ?1",
-    [DECISIONS_TRIM] = TRIM("decisions", "at"),
+    [DECISIONS_TRIM] = TRIM("decisions", "at", NO_END),
 
     [SUPPRESS] = "INSERT INTO suppressions VALUES (?1, ?2, ?3, ?4)"
 		 " ON CONFLICT DO UPDATE SET at = excluded.at,"

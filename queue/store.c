@@ -9,6 +9,7 @@
  *
  * Diagnostics: everything that SQLite reports is a failure and stays one, but
  * for a begin that finds the store locked, as nothing is lost by trying again.
+ * A begin also fails when the file is not in its place any more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -254,12 +255,26 @@ queue_error(const struct queue *q)
 	return &q->error;
 }
 
+/* What is written to a file without a name is gone when it is closed. */
+static bool
+has_moved(const struct queue *q)
+{
+	int moved = 0;
+
+	sqlite3_file_control(q->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return moved != 0;
+}
+
 int
 queue_begin(struct queue *q)
 {
 	bool reads = q->mode == QUEUE_READER;
 
 	rows_reset(q);
+	if (q->mode == QUEUE_WORKER && !q->has_failed && has_moved(q)) {
+		q->has_failed = true;
+		return backup_rescue(q);
+	}
 	/* Lets a checkpointer have the write lock that it is waiting for. */
 	if (q->log_bytes > 2 * LOG_LIMIT)
 		sqlite3_sleep(2);

@@ -32,7 +32,7 @@
 #define MEMBERS_SET	500   /* members that messages go to in one turn */
 #define TRIM_SET	100   /* old rows of each kind in one slice */
 #define TRIM_US		1000  /* of slices in a turn, or half of the rest */
-#define TRIM_PAUSE_MS	1000  /* when there is nothing else to do */
+#define TRIM_PAUSE_MS	50    /* when there is nothing else to do */
 #define TRIM_EVERY_MS	60000 /* from the end of a round to the next */
 #define REOPEN_MS	2000
 #define CLOSING_MS	200 /* looks at whether the end has come */
@@ -389,8 +389,10 @@ store_failed(struct worker *w)
 	    queue_error(w->queue)->text);
 	turn_rollback(&w->turn);
 	lanes_rolled_back(&w->lanes);
-	if (queue_recover(w->queue) != 0)
+	if (queue_recover(w->queue) != 0) {
 		load_close_store(w);
+		w->exit_code = EX_IOERR;
+	}
 }
 
 static struct input *
@@ -409,16 +411,19 @@ can_write(const struct worker *w)
 	return w->queue != NULL && !queue_is_full(w->queue);
 }
 
-/* Can the store be written again? Until then nothing new is taken. */
+/*
+ * Can the store be written again? Until then nothing new is taken. One that was
+ * removed is not made anew: that would look as if nothing had ever been sent.
+ */
 static void
 try_store(struct worker *w, int64_t mono)
 {
 	if (mono - w->tried_at >= REOPEN_MS) {
 		w->tried_at = mono;
-		if (w->queue == NULL)
-			load_store(w);
-		else
+		if (w->queue != NULL)
 			queue_recover(w->queue);
+		else if (access(w->store, F_OK) == 0)
+			load_store(w);
 		if (can_write(w))
 			log_info("the store can be written again");
 	}
@@ -670,13 +675,25 @@ start(struct worker *w)
 	return 0;
 }
 
+/* A file that was removed is noticed, and rescued, when a turn begins. */
+static void
+look_for_store(struct worker *w)
+{
+	if (queue_begin(w->queue) == 0)
+		queue_rollback(w->queue);
+	else
+		log_error("%s", queue_error(w->queue)->text);
+}
+
 static void
 stop(struct worker *w)
 {
 	bool is_idle = lanes_are_idle(&w->lanes);
 
-	if (w->queue != NULL)
+	if (w->queue != NULL) {
+		look_for_store(w);
 		load_close_store(w);
+	}
 	if (!is_idle) /* threads still use what would be freed */
 		_exit(w->exit_code);
 	lanes_free(&w->lanes);

@@ -116,6 +116,32 @@ test_a_store_at_rest(void **state)
 	assert_int_equal(rows_in(f->q, "subjects"), 10);
 }
 
+/* Removed while it is open; with its folder, even. */
+static void
+test_a_store_that_was_removed_is_saved(void **state)
+{
+	struct fixture *f = *state;
+	char name[120], command[200];
+
+	for (int i = 1; i <= 2; i++) {
+		fill(f->q, i * 10, 10);
+		snprintf(command, sizeof command,
+		    i == 1 ? "rm %s*" : "rm -r %s*",
+		    i == 1 ? f->path : f->folder);
+		assert_int_equal(system(command), 0);
+		assert_int_equal(queue_begin(f->q), -1);
+		assert_int_equal(queue_begin(f->q), -1);
+		snprintf(name, sizeof name, "%s.rescued", f->path);
+		assert_non_null(strstr(queue_error(f->q)->text, name));
+		assert_int_not_equal(queue_recover(f->q), 0);
+		queue_close(f->q);
+		assert_int_equal(rename(name, f->path), 0);
+		f->q = queue_open(f->path, QUEUE_WORKER, &f->error);
+		assert_non_null(f->q);
+		assert_int_equal(rows_in(f->q, "subjects"), i * 10);
+	}
+}
+
 int
 main(void)
 {
@@ -124,6 +150,7 @@ main(void)
 	    TEST(test_one_that_is_given_up_leaves_nothing),
 	    TEST(test_nothing_is_written_over),
 	    TEST(test_a_store_at_rest),
+	    TEST(test_a_store_that_was_removed_is_saved),
 	};
 
 	return cmocka_run_group_tests_name("backup", tests, NULL, NULL);

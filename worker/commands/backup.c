@@ -14,9 +14,9 @@
 #include "worker/commands/commands.h"
 #include "worker/settings.h"
 
-#define SLICE	  64 /* pages: a quarter of a megabyte */
-#define SHOWN_MS  500
-#define SHOWN_BAR 30
+#define SLICE 64		  /* pages: a quarter of a megabyte */
+#define BIG   ((int64_t)16 << 20) /* bytes, for which one waits */
+#define BAR   30
 
 static double
 megabytes(int64_t bytes)
@@ -24,18 +24,16 @@ megabytes(int64_t bytes)
 	return (double)bytes / 1e6;
 }
 
-/* Over its last state, on a terminal, when it takes long enough to wonder. */
+/* Over what stood there before. */
 static void
-show_progress(int64_t done, int64_t total, int64_t began_ms)
+show_progress(int64_t done, int64_t total)
 {
-	static const char bar[SHOWN_BAR + 1] = "##############################";
-	int part = total > 0 ? (int)(done * SHOWN_BAR / total) : 0;
+	static const char bar[BAR + 1] = "##############################";
 
-	if (!isatty(STDERR_FILENO) ||
-	    clock_monotonic_ms() - began_ms < SHOWN_MS)
+	if (total < BIG || !isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\r[%-*.*s] %.0f of %.0f MB ", SHOWN_BAR, part, bar,
-	    megabytes(done), megabytes(total));
+	fprintf(stderr, "\r[%-*.*s] %.0f of %.0f MB ", BAR,
+	    (int)(done * BAR / total), bar, megabytes(done), megabytes(total));
 	if (done == total)
 		fputc('\n', stderr);
 }
@@ -43,14 +41,14 @@ show_progress(int64_t done, int64_t total, int64_t began_ms)
 static int
 copy(struct queue_backup *b, int64_t *total, struct queue_error *error)
 {
-	int64_t began_ms = clock_monotonic_ms(), from_us, done;
+	int64_t from_us, done;
 	int rc;
 
 	do {
 		from_us = clock_monotonic_us();
 		rc = queue_backup_step(b, SLICE, error);
 		queue_backup_progress(b, &done, total);
-		show_progress(done, *total, began_ms);
+		show_progress(done, *total);
 		if (rc > 0)
 			usleep((useconds_t)(clock_monotonic_us() - from_us));
 	} while (rc > 0);
