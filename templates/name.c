@@ -136,7 +136,7 @@ static bool
 is_among(const char *word, const char *const *list)
 {
 	for (; *list != NULL; list++)
-		if (strcmp(word, *list) == 0)
+		if (*word == **list && strcmp(word, *list) == 0)
 			return true;
 	return false;
 }

@@ -41,7 +41,7 @@ attribute_kind(const char *name)
 	    "longdesc", "xlink:hre", "srcset"};
 
 	for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
-		if (strcmp(name, urls[i]) == 0)
+		if (*name == *urls[i] && strcmp(name, urls[i]) == 0)
 			return HTML_URL_START;
 	if (strcmp(name, "style") == 0)
 		return HTML_CSS;
@@ -110,7 +110,7 @@ in_tag_name(struct html *h, char c)
 		h->kind = HTML_URL;
 	} else {
 		name_add(h, c);
-		if (strcmp(h->name, "!--") == 0)
+		if (c == '-' && strcmp(h->name, "!--") == 0)
 			h->state = HTML_COMMENT;
 	}
 }
@@ -182,24 +182,32 @@ ends_script(const struct html *h, const char *p, size_t len)
 	       len >= strlen(name);
 }
 
-/* Where the next byte stands that can matter: p, or further on. */
+/* The next byte that in_text() looks at in Markdown. */
+static const char *
+next_mark(const char *p, const char *end)
+{
+	while (p < end && *p != '<' && *p != '(' && *p != ':' && *p != '/')
+		p++;
+	return p;
+}
+
+/* The next byte that can matter: p, or further on. */
 static const char *
 skip(struct html *h, const char *p, const char *end)
 {
+	bool in_url = h->kind == HTML_URL_START || h->kind == HTML_URL;
 	const char *next;
-	char stop;
 
-	if (h->state == HTML_COMMENT)
-		stop = '>';
-	else if (h->state == HTML_SCRIPT ||
-		 (h->state == HTML_TEXT && !h->is_markdown))
-		stop = '<';
-	else if (h->state == HTML_QUOTED && h->kind != HTML_URL_START &&
-		 h->kind != HTML_URL)
-		stop = h->quote;
+	if (h->state == HTML_TEXT && h->is_markdown)
+		next = next_mark(p, end);
+	else if (h->state == HTML_TEXT || h->state == HTML_SCRIPT)
+		next = memchr(p, '<', (size_t)(end - p));
+	else if (h->state == HTML_COMMENT)
+		next = memchr(p, '>', (size_t)(end - p));
+	else if (h->state == HTML_QUOTED && !in_url)
+		next = memchr(p, h->quote, (size_t)(end - p));
 	else
 		return p;
-	next = memchr(p, stop, (size_t)(end - p));
 	if (next == NULL)
 		next = end;
 	if (next > p) {

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "templates/liquid/filters.h"
 #include "templates/liquid/parse.h"
-#include "templates/liquid/render.h"
 
 #define BLOCK_DEPTH_MAX 100
 
@@ -275,6 +275,22 @@ parse_place(struct parser *p)
 	return place;
 }
 
+/*
+ * A last `escape` in the text of a page is what happens there anyway: the value
+ * then is escaped on its way out, without a copy.
+ */
+static void
+drop_escape(struct parser *p, struct output_node *n)
+{
+	int last = n->chain.n_filters - 1;
+
+	if (p->c->options->context != LIQUID_HTML || n->place != PLACE_TEXT ||
+	    last < 0 || n->chain.filters[last].filter->apply != filter_escape)
+		return;
+	n->chain.n_filters = last;
+	n->is_text = true;
+}
+
 struct node *
 parse_output(struct parser *p)
 {
@@ -286,6 +302,7 @@ parse_output(struct parser *p)
 		parse_fail(p, p->tag.text, "there is nothing to print here");
 	parse_tag_end(p);
 	n->place = parse_place(p);
+	drop_escape(p, n);
 	return &n->node;
 }
 

@@ -277,6 +277,8 @@ render_output(struct render *r, const struct node *node)
 	const struct output_node *n = (const struct output_node *)node;
 	struct value v = eval_chain(r, &n->chain, false);
 
+	if (n->is_text && v.type != VALUE_NIL)
+		v = render_text(r, v);
 	escape_print(r, v, n->place);
 	return FLOW_ON;
 }

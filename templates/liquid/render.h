@@ -126,6 +126,7 @@ struct output_node {
 	struct node node;
 	struct chain chain;
 	enum place place;
+	bool is_text; /* an array prints as text, as for a filter */
 };
 enum flow render_output(struct render *, const struct node *);
 enum flow render_text_node(struct render *, const struct node *);
