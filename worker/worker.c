@@ -679,10 +679,12 @@ start(struct worker *w)
 static void
 look_for_store(struct worker *w)
 {
-	if (queue_begin(w->queue) == 0)
+	if (queue_begin(w->queue) == 0) {
 		queue_rollback(w->queue);
-	else
+	} else {
 		log_error("%s", queue_error(w->queue)->text);
+		w->exit_code = EX_IOERR;
+	}
 }
 
 static void

@@ -244,6 +244,12 @@ test('what is older than "retention" goes, metrics stay', async (t) => {
 	assert.deepEqual(decisions, [])
 	assert.deepEqual([metrics.tasks, metrics.workflows], [4, 3])
 	assert.equal((await again.person('user-3-7')).metrics.tasks, 4)
+	// A new metric is of what is left; it takes nothing from the others.
+	const file = path.join(dir, 'metrics.json'), definitions = readJson(file)
+	definitions.metrics.recent = { count: 'Task Succeeded' }
+	save(file, JSON.stringify(definitions))
+	await until('the new metric', async () =>
+		(await again.person('ada')).metrics.recent === 1)
 	await again.events(...tasks(2), track('new', 'Task Succeeded'))
 	assert.equal((await again.person('ada')).metrics.tasks, 6)
 	assert.equal((await of(again, 'ada')).events.length, 3)

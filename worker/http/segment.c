@@ -228,7 +228,8 @@ read_time(const json_t *v, int64_t now_ms, int64_t *ms)
 
 /*
  * timestamp = receivedAt - (sentAt - originalTimestamp): the client's clock
- * may be wrong, its differences are not. Never in the future.
+ * may be wrong, its differences are not. Never in the future, and never 0 or
+ * before, which is no time.
  */
 static int64_t
 happened_at(const json_t *event, const json_t *root, int64_t received_ms)
@@ -242,6 +243,8 @@ happened_at(const json_t *event, const json_t *root, int64_t received_ms)
 	if (read_time(json_object_get(event, "sentAt"), received_ms, &sent) ||
 	    read_time(json_object_get(root, "sentAt"), received_ms, &sent))
 		at = received_ms - (sent - at);
+	if (at < 1)
+		at = 1;
 	return at > received_ms ? received_ms : at;
 }
 
