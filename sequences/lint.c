@@ -35,14 +35,14 @@ has_tag(const struct template_info *info, const char *tag)
 /* The first template of the action that `is_it` holds for, or NULL. */
 static const struct template_info *
 find_template(const struct action *a, const struct reader *r,
-    bool (*is_it)(const struct template_info *))
+    bool (*is_it)(const struct template_info *, const struct templates *))
 {
 	for (int i = 0; i < a->n_options; i++)
 		for (int k = 0; k < a->options[i].templates.n; k++) {
 			const struct template_info *info =
 			    info_of(r, a->options[i].templates.list[k]);
 
-			if (info != NULL && is_it(info))
+			if (info != NULL && is_it(info, r->context->templates))
 				return info;
 		}
 	return NULL;
@@ -100,7 +100,7 @@ check_order(const struct sequence *q, struct reader *r)
 /* ------------------------------------------------------ no upsell */
 
 static bool
-is_upsell(const struct template_info *info)
+is_upsell(const struct template_info *info, const struct templates *set)
 {
 	return has_tag(info, "upsell");
 }
@@ -187,7 +187,7 @@ check_upsell(const struct sequence *q, struct reader *r)
 /* ------------------------------------------- accounts with a human */
 
 static bool
-is_mail(const struct template_info *info)
+is_mail(const struct template_info *info, const struct templates *set)
 {
 	return info->kind == TEMPLATE_EMAIL;
 }
@@ -239,9 +239,60 @@ check_humans(const struct sequence *q, struct reader *r)
 	}
 }
 
+/* ----------------------------------------------- the way out of a topic */
+
+static void
+note_unsubscribe(void *arg, const char *path, int line, bool guarded)
+{
+	if (strcmp(path, "unsubscribe_url") == 0)
+		*(bool *)arg = true;
+}
+
+/* Mails with a topic of their own are looked at where they are read. */
+static bool
+lacks_way_out(const struct template_info *info, const struct templates *set)
+{
+	const struct template *t;
+
+	if (!is_mail(info, set) || info->topic != NULL)
+		return false;
+	for (size_t i = 0; (t = templates_at(set, i)) != NULL; i++) {
+		bool has_link = false;
+
+		if (strcmp(template_info(t)->name, info->name) != 0)
+			continue;
+		template_paths(t, note_unsubscribe, &has_link);
+		if (!has_link)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_topic(const struct sequence *q, struct reader *r)
+{
+	for (int i = 0; i < q->n_steps && q->topic != NULL; i++) {
+		const struct template_info *info =
+		    is_to_user(&q->steps[i].action)
+			? find_template(&q->steps[i].action, r, lacks_way_out)
+			: NULL;
+		size_t mark;
+
+		if (info == NULL)
+			continue;
+		mark = push_step(r, i);
+		reader_warn(r, "unsubscribe-link",
+		    "\"%.60s\" goes out under the topic \"%.60s\" and has no "
+		    "{{ unsubscribe_url }}, in its body or its layout",
+		    info->name, q->topic);
+		reader_pop(r, mark);
+	}
+}
+
 void
 lint_sequence(const struct sequence *q, struct reader *r)
 {
+	check_topic(q, r);
 	check_order(q, r);
 	check_upsell(q, r);
 	check_humans(q, r);

@@ -8,8 +8,9 @@
 
 /*
  * lint - guard rails, most of them the playbook's (design 6.2): what can be
- *loaded and should not be. Each has a name, and each is a warning:
+ * loaded and should not be. Each has a name, and each is a warning:
  *
+ *	unsubscribe-link	mail under a topic, with no way out of it
  *	unreachable-step	a step that nobody ever comes to
  *	no-upsell-before-day-4	somebody who has just signed up needs value
  *	human-owned-accounts	who has a human gets no mail from a machine

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "templates/lint.h"
 #include "templates/markdown.h"
 #include "templates/template.h"
 #include "templates/utf8.h"
@@ -29,13 +30,14 @@ static const char *const head_names[] = {[HEAD_SUBJECT] = "Subject",
 struct field {
 	const char *text; /* NULL: not there */
 	size_t len;
-	int line;
+	int line, column;
 };
 
 /* A file on its way to a template. */
 struct source {
 	struct template *template;
 	const struct loading *loading;
+	const char *text;
 	struct field head[HEAD_COUNT];
 	struct field body;
 };
@@ -89,7 +91,7 @@ trimmed(const char *text, const char *end, int line)
 		text++;
 	while (text < end && is_blank(end[-1]))
 		end--;
-	return (struct field){text, (size_t)(end - text), line};
+	return (struct field){text, (size_t)(end - text), line, 1};
 }
 
 /* "Key: value". Returns the field it is, for lines that continue it. */
@@ -109,8 +111,10 @@ read_head_line(struct source *s, const char *text, const char *end, int line)
 	else if (s->head[i].text != NULL)
 		complain(
 		    s, line, "the header \"%s\" is here twice", head_names[i]);
-	else
+	else {
 		s->head[i] = trimmed(colon + 1, end, line);
+		s->head[i].column = (int)(s->head[i].text - text) + 1;
+	}
 	return i >= 0 ? &s->head[i] : NULL;
 }
 
@@ -130,7 +134,7 @@ read_source(struct source *s, const char *text, size_t len)
 		content = trimmed(text, stop, line);
 		if (content.len == 0) {
 			s->body = (struct field){
-			    next, (size_t)(end - next), line + 1};
+			    next, (size_t)(end - next), line + 1, 1};
 			return;
 		}
 		if (*text != ' ' && *text != '\t')
@@ -140,6 +144,22 @@ read_source(struct source *s, const char *text, size_t len)
 			    (size_t)(content.text + content.len - last->text);
 	}
 	complain(s, line, "the body is missing: it begins after an empty line");
+}
+
+/* The engine counts columns from where a value begins, and names a partial. */
+static void
+place_error(const struct source *s, const struct field *f, struct error *e)
+{
+	const char *file = s->template->info.file;
+	char partial[sizeof e->file];
+
+	if (strcmp(e->file, file) != 0) {
+		snprintf(partial, sizeof partial, "%.*s/partials/%.80s.liquid",
+		    (int)strcspn(file, "/"), file, e->file);
+		snprintf(e->file, sizeof e->file, "%s", partial);
+	} else if (e->line == f->line && e->column > 0) {
+		e->column += f->column - 1;
+	}
 }
 
 static struct liquid *
@@ -153,8 +173,10 @@ compile(const struct source *s, const struct field *f, enum liquid_context c)
 	options.first_line = f->line;
 	options.context = c;
 	liquid = liquid_compile(f->text, f->len, &options, &e);
-	if (liquid == NULL)
+	if (liquid == NULL) {
+		place_error(s, f, &e);
 		problems_add(s->loading->problems, &e);
+	}
 	return liquid;
 }
 
@@ -248,12 +270,17 @@ check_greeting(void *arg, const char *path, int line, bool guarded)
 {
 	const struct source *s = arg;
 	size_t len = strlen(path);
+	const char *at;
 	struct error e;
+	int column;
 
 	if (guarded || strncmp(path, "user.", 5) != 0 || len < 9 ||
 	    strcmp(path + len - 4, "name") != 0)
 		return;
-	error_at(&e, s->template->info.file, line, 1, NULL,
+	at = lint_find(s->text, path, line);
+	for (column = 1; at != NULL && at > s->text && at[-1] != '\n'; at--)
+		column++;
+	error_at(&e, s->template->info.file, line, column, NULL,
 	    "{{ %.100s }} may be missing: say what to write then, as in "
 	    "{{ %.100s | default: \"there\" }}",
 	    path, path);
@@ -287,7 +314,7 @@ void
 email_compile(struct template *t, const char *text, size_t len,
     const struct loading *loading)
 {
-	struct source s = {.template = t, .loading = loading};
+	struct source s = {.template = t, .loading = loading, .text = text};
 	size_t bom = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
 	if (!utf8_is_valid(text, len)) {

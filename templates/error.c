@@ -60,9 +60,21 @@ problems_grow(struct problems *p, const struct error *e)
 	return &p->list[p->count++];
 }
 
+static bool
+is_same(const struct error *a, const struct error *b)
+{
+	return a->line == b->line && a->column == b->column &&
+	       strcmp(a->file, b->file) == 0 &&
+	       strcmp(a->pointer, b->pointer) == 0 &&
+	       strcmp(a->text, b->text) == 0;
+}
+
 void
 problems_add(struct problems *p, const struct error *e)
 {
+	for (int i = 0; i < p->count; i++)
+		if (is_same(&p->list[i].at, e) && !p->list[i].is_warning)
+			return;
 	problems_grow(p, e);
 	p->errors++;
 }
@@ -70,8 +82,13 @@ problems_add(struct problems *p, const struct error *e)
 void
 problems_warn(struct problems *p, const char *rule, const struct error *e)
 {
-	struct problem *warning = problems_grow(p, e);
+	struct problem *warning;
 
+	for (int i = 0; i < p->count; i++)
+		if (is_same(&p->list[i].at, e) &&
+		    strcmp(p->list[i].rule, rule) == 0)
+			return;
+	warning = problems_grow(p, e);
 	warning->is_warning = true;
 	snprintf(warning->rule, sizeof warning->rule, "%s", rule);
 }

@@ -42,6 +42,7 @@ struct problems {
 	int errors; /* of them, those that are not warnings */
 };
 
+/* The same at the same place, as of a partial that many use, is kept once. */
 void problems_add(struct problems *, const struct error *);
 void problems_warn(struct problems *, const char *rule, const struct error *);
 void problems_free(struct problems *);

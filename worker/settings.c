@@ -60,6 +60,9 @@ static const struct setting worker_settings[] = {
 	"end of the quiet hours", NULL},
     {"sandbox.only", KIND_TEXTS, AT(sandbox), NULL, 0, 0,
 	"only addresses that match are mailed: [\"*@acme.example\"]", NULL},
+    {"lint.off", KIND_TEXTS, AT(lint_off), NULL, 0, 0,
+	"rules of nudge check to leave out: [\"long-subject\", "
+	"\"templates/logo.*: image-alt\"]", NULL},
     {"max_event_age", KIND_DURATION, AT(max_event_age_ms), "24h", 0, 0,
 	"older events update metrics but start nothing", NULL},
     {"dedupe", KIND_DURATION, AT(dedupe_ms), "48h", 0, 0,

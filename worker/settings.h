@@ -94,6 +94,7 @@ struct settings {
 	int n_caps;
 	int quiet_from_min, quiet_to_min; /* -1: no quiet hours */
 	char **sandbox;			  /* patterns; NULL: no sandbox */
+	char **lint_off; /* "RULE" or "FILE: RULE"; NULL: all are on */
 	int64_t max_event_age_ms, dedupe_ms, retention_ms;
 	int64_t retry_first_ms, retry_longest_ms;
 	int retry_attempts;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* workspace - loads the parts in the order in which they name each other. */
+#include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +79,38 @@ check_channels(const struct workspace *w, struct problems *problems)
 	}
 }
 
+/* "RULE", or "FILE: RULE" where the file is a pattern. */
+static bool
+is_silenced(const struct problem *p, const char *entry)
+{
+	const char *colon = strstr(entry, ": ");
+	char file[sizeof p->at.file];
+
+	if (colon == NULL)
+		return strcmp(entry, p->rule) == 0;
+	snprintf(file, sizeof file, "%.*s", (int)(colon - entry), entry);
+	return strcmp(colon + 2, p->rule) == 0 &&
+	       fnmatch(file, p->at.file, 0) == 0;
+}
+
+void
+workspace_silence(const struct workspace *w, struct problems *problems)
+{
+	int kept = 0;
+
+	for (int i = 0; i < problems->count; i++) {
+		const struct problem *p = &problems->list[i];
+		bool is_off = false;
+
+		for (char **off = w->settings->lint_off;
+		     off != NULL && *off != NULL && p->is_warning; off++)
+			is_off |= is_silenced(p, *off);
+		if (!is_off)
+			problems->list[kept++] = *p;
+	}
+	problems->count = kept;
+}
+
 struct workspace *
 workspace_load(const char *folder, const char *const *overrides,
     const char *known, struct problems *problems, bool checked)
@@ -104,6 +138,7 @@ workspace_load(const char *folder, const char *const *overrides,
 	    .known = known,
 	};
 	w->rules = rules_load(w->settings->folder, &context, problems);
+	workspace_silence(w, problems);
 	if (problems->errors == errors || checked)
 		return w;
 	workspace_release(w);

@@ -31,6 +31,8 @@ struct workspace {
 struct workspace *workspace_load(const char *folder,
     const char *const *overrides, const char *known, struct problems *,
     bool checked);
+/* Takes out the warnings that its settings do not want (lint.off). */
+void workspace_silence(const struct workspace *, struct problems *);
 struct workspace *workspace_hold(struct workspace *);
 void workspace_release(struct workspace *); /* NULL is fine */
 

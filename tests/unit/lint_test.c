@@ -71,7 +71,8 @@ make_workspace(void **state)
 	make_folder("templates");
 	make_folder("sequences");
 	write_file(messages[0], "Subject: Buy\nTags: upsell\n\nMore!\n");
-	write_file(messages[1], "Subject: Tip\n\nTry it.\n");
+	write_file(
+	    messages[1], "Subject: Tip\n\nTry it. {{ unsubscribe_url }}\n");
 	write_file(messages[2], "{'channel': 'in-app', 'body': 'Try it.'}");
 	return 0;
 }
@@ -233,6 +234,26 @@ test_humans_are_spared(void **state)
 	    "");
 }
 
+/* The topic is the sequence's; the mail does not know of it. */
+static void
+test_way_out(void **state)
+{
+	static const char file[] = "templates/offer.md";
+
+	expect("{'topic': 'news', 'exit': {'if': 'account.csm'}, "
+	       "'enter': {'on': 'Go'}, 'steps': [{'id': 'a', " TIP "},"
+	       "{'id': 'b', 'day': 5, 'send': 'offer'},"
+	       "{'id': 'c', 'day': 6, 'send': 'offer', 'to': 'account.owner'},"
+	       "{'id': 'd', 'day': 7, 'send': 'note'}]}",
+	    "unsubscribe-link/steps/1 ");
+	write_file(file, "Subject: Buy\nTopic: news\n\nMore!\n");
+	expect(
+	    "{'topic': 'news', 'exit': {'if': 'account.csm'}, "
+	    "'enter': {'on': 'Go'}, 'steps': [{'id': 'b', 'send': 'offer'}]}",
+	    "unsubscribe-link ");
+	write_file(file, "Subject: Buy\nTags: upsell\n\nMore!\n");
+}
+
 static void
 review(const char *name, const char *text, const char *expected)
 {
@@ -307,6 +328,7 @@ main(void)
 	    cmocka_unit_test(test_upsell_entries),
 	    cmocka_unit_test(test_humans),
 	    cmocka_unit_test(test_humans_are_spared),
+	    cmocka_unit_test(test_way_out),
 	    cmocka_unit_test(test_review_mail),
 	    cmocka_unit_test(test_review_document),
 	    cmocka_unit_test(test_review_of_nobody),

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <sysexits.h>
 
-#include "worker/commands/commands.h"
-#include "worker/workspace.h"
+#include "worker/commands/check.h"
+
+const char *const check_rules[] = {"unknown-name", "unsubscribe-link",
+    "plain-greeting", "image-alt", "https-links", "clipped-html",
+    "long-subject", "unreachable-step", "no-upsell-before-day-4",
+    "human-owned-accounts", "answerable-review", NULL};
 
 static json_t *
 problem_value(const struct problem *p)
@@ -47,6 +51,10 @@ run(const struct invocation *in)
 	    workspace_load(in->folder, in->overrides, NULL, &problems, true);
 	int errors = problems.errors;
 
+	if (errors == 0) {
+		check_messages(in, w, &problems);
+		workspace_silence(w, &problems);
+	}
 	if (in->json) {
 		json_t *list = json_array();
 
@@ -72,9 +80,32 @@ const struct command command_check = {
     .name = "check",
     .summary = "Find what is wrong with a workspace",
     .usage = "nudge check [-C DIR]",
-    .examples = "  nudge check -C acme\n"
-		"  nudge check --json | jq '.[].text'\n"
-		"\nExits with 0 when it could run, with 1 when it could not.\n",
+    .examples =
+	"  nudge check -C acme\n"
+	"  nudge check --json | jq '.[].text'\n"
+	"\nExits with 0 when it could run, with 1 when it could not. Warnings "
+	"have a rule:\n\n"
+	"  unknown-name            what there is not, as far as the workspace "
+	"can tell\n"
+	"  unsubscribe-link        a mail with a topic and no way out of it\n"
+	"  plain-greeting          a name without a default\n"
+	"  image-alt               an image that says nothing where it is not "
+	"shown\n"
+	"  https-links             a link or an image without https\n"
+	"  clipped-html            more than the 102 KB that Gmail shows\n"
+	"  long-subject            more than the 70 characters that most show\n"
+	"  unreachable-step        a step that nobody ever comes to\n"
+	"  no-upsell-before-day-4  an offer to somebody who has just signed "
+	"up\n"
+	"  human-owned-accounts    mail to people who have somebody to talk "
+	"to\n"
+	"  answerable-review       a review that cannot be answered Yes, "
+	"Partial or No\n"
+	"\nTo leave some out, in nudge.json: \"lint\": { \"off\": "
+	"[\"long-subject\",\n\"templates/logo.*: image-alt\"] }. What traits "
+	"and events there are is taken from\nthe scenarios and, if there is "
+	"one, "
+	"from a sample of the store.\n",
     .options = none,
     .run = run,
 };

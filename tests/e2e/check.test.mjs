@@ -1,0 +1,148 @@
+// What nudge check finds in messages, and where.
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import test from 'node:test'
+import { identify, nudge, readJson, track, Worker, workspace, writeJson } from './lib.mjs'
+
+const write = (dir, name, text) => fs.writeFileSync(path.join(dir, name), text)
+
+// Of each problem where it is, its rule and what is said of it.
+async function found(dir) {
+	const { stdout } = await nudge(['check', '-C', dir, '--json'])
+	return JSON.parse(stdout).map((p) =>
+		[`${p.file}:${p.line}:${p.column}`, p.rule, p.text])
+}
+
+const places = async (dir) => (await found(dir)).map(([where, rule]) => `${where} ${rule}`)
+
+test('names that there are not, each where it is written', async (t) => {
+	const dir = await workspace(t)
+	write(dir, 'templates/x.md', 'Subject: Hi {{ user.frist_name | default: "you" }}\n\n' +
+		'{% assign mine = 1 %}{{ mine }} {{ usr.name }}\n{{ metric.taks }} {{ metric.tasks }} ' +
+		'{{ entry.dya }} {{ event.workflw }} {{ account.metric.taks }} {{ data.anything }}\n' +
+		'{% render "part" %}{% for row in event.rows %}{{ row.x }}{% endfor %} {{ app_ulr }}\n')
+	write(dir, 'templates/y.md', 'Subject: y\n\n{% render "part" %}\n')
+	write(dir, 'templates/z.json', '{ "channel": "slack", "body":\n\t{ "text": "{{ user.emial }}" } }')
+	write(dir, 'templates/partials/part.liquid', '\n {{ user.emali | default: "" }}\n')
+	const file = path.join(dir, 'templates/layouts/default.html')
+	fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('{{ content }}',
+		'{{ content }}{{ user.lokale }}'))
+	const at = fs.readFileSync(file, 'utf8').split('\n').findIndex((l) => l.includes('lokale')) + 1
+	assert.deepEqual((await found(dir)).map(([where, , text]) => `${where} ${text}`), [
+		`templates/layouts/default.html:${at}:17 no trait of a user is called "lokale"; ` +
+			'did you mean "locale"?',
+		'templates/partials/part.liquid:2:5 no trait of a user is called "emali"; ' +
+			'did you mean "email"?',
+		'templates/x.md:1:16 no trait of a user is called "frist_name"; ' +
+			'did you mean "first_name"?',
+		'templates/x.md:3:36 nothing that a message sees is called "usr"; ' +
+			'did you mean "user"?',
+		'templates/x.md:4:4 no metric is called "taks"; did you mean "tasks"?',
+		'templates/x.md:4:41 no value of an entry is called "dya"; did you mean "day"?',
+		'templates/x.md:4:57 no property of an event is called "workflw"; ' +
+			'did you mean "workflow"?',
+		'templates/x.md:4:77 no metric of an account is called "taks"',
+		'templates/x.md:5:74 nothing that a message sees is called "app_ulr"; ' +
+			'did you mean "app_url"?',
+		'templates/z.json:2:16 no trait of a user is called "emial"; did you mean "email"?',
+	])
+})
+
+test('traits and properties that the store has are known, others are not', async (t) => {
+	const dir = await workspace(t)
+	write(dir, 'templates/x.md', 'Subject: x\n\n{{ user.favourite }} {{ event.colour }} ' +
+		'{{ account.tier_name }}\n{{ user.nowhere }} {% if user.rare %}x{% endif %}\n')
+	assert.deepEqual(await places(dir), []) // no evidence yet
+	const worker = await Worker.start(t, dir)
+	await worker.events(identify('ada', { favourite: 'x' }), track('ada', 'E', { colour: 'red' }),
+		{ type: 'group', userId: 'ada', groupId: 'g', traits: { tier_name: 'a' } })
+	assert.deepEqual(await places(dir), ['templates/x.md:4:4 unknown-name'])
+	for (let i = 0; i < 120; i++) await worker.events(identify(`u${i}`, {}))
+	await worker.stop()
+	assert.deepEqual(await places(dir),
+		['templates/x.md:4:4 unknown-name', 'templates/x.md:4:26 unknown-name'])
+})
+
+test('images without words, links without https; not in code and comments', async (t) => {
+	const dir = await workspace(t, (settings) => {
+		settings.variables.shop_url = 'http://shop.acme.example'
+		settings.variables.local_url = 'http://localhost:8080'
+	})
+	write(dir, 'templates/x.md', 'Subject: x\n\n![](https://i.example/x) ![a](https://i.example/y)\n' +
+		'<img src="https://i.example/x"> <IMG ALT="" src=\'http://i.example/y\'>\n' +
+		'[a](http://a.example) <http://b.example> http://c.example http://127.0.0.1/x\n' +
+		'`<img>` {% comment %}<img>{% endcomment %} <!-- http://d.example --> {{ "http://e.example" }}\n' +
+		'```\n<img> http://f.example\n```\n' +
+		'<a href="{{ app_url }}" title="a > b"><img\n alt="x" src="x"></a>\n')
+	write(dir, 'templates/h.html', 'Subject: h\n\n<p xmlns="http://www.w3.org/1999/xhtml">x</p>\n' +
+		'<a\n href=http://a.example>x</a>')
+	const nudgeJson = fs.readFileSync(path.join(dir, 'nudge.json'), 'utf8').split('\n')
+	const line = nudgeJson.findIndex((l) => l.includes('shop_url')) + 1
+	assert.deepEqual(await places(dir), [
+		`nudge.json:${line}:15 https-links`,
+		'templates/h.html:5:7 https-links',
+		'templates/x.md:3:1 image-alt',
+		'templates/x.md:4:1 image-alt',
+		'templates/x.md:4:50 https-links',
+		'templates/x.md:5:5 https-links',
+		'templates/x.md:5:24 https-links',
+		'templates/x.md:5:42 https-links',
+	])
+})
+
+test('long subjects, clipped HTML, no way out', async (t) => {
+	const dir = await workspace(t)
+	const sixty = 'é'.repeat(60)
+	write(dir, 'templates/x.md', `Tags: a\nSubject:  ${sixty} {{ user.name }}\n\nx\n`)
+	write(dir, 'templates/y.md', `Subject: ${sixty} {{ user.first_name | default: "" }}\n\n` +
+		'{% for i in (1..1100) %}<p style="color:#123456">Some words, a hundred bytes of them, ' +
+		'again and again and again.</p>\n{% endfor %}\n')
+	write(dir, 'templates/z.md', 'Subject: z\nTopic: news\nLayout: none\n\nNews\n')
+	write(dir, 'templates/w.md', 'Subject: w\nLayout: none\n\nNews\n')
+	write(dir, 'sequences/w.json', '{ "topic": "news",\n "enter": { "on": "E" }, ' +
+		'"exit": { "if": "account.csm" }, "steps": [\n  { "id": "a", "day": 0, "send": "w" } ] }')
+	assert.deepEqual(await places(dir), [
+		'sequences/w.json:3:3 unsubscribe-link',
+		'templates/x.md:2:11 long-subject',
+		'templates/x.md:2:135 plain-greeting',
+		'templates/y.md:1:1 clipped-html',
+		'templates/z.md:2:1 unsubscribe-link',
+	])
+})
+
+test('rules are left out by name, everywhere or in some files', async (t) => {
+	const dir = await workspace(t)
+	for (const name of ['x', 'logo-a'])
+		write(dir, `templates/${name}.md`, 'Subject: x\n\n![](https://i.example/x)\n' +
+			'http://a.example\n')
+	const silence = async (...off) => {
+		const file = path.join(dir, 'nudge.json')
+		writeJson(file, { ...readJson(file), lint: { off } })
+		return places(dir)
+	}
+	const [a, b] = ['logo-a', 'x'].map((name) => [`templates/${name}.md:3:1 image-alt`,
+		`templates/${name}.md:4:1 https-links`])
+	assert.deepEqual(await silence(), [...a, ...b])
+	assert.deepEqual(await silence('image-alt'), [a[1], b[1]])
+	assert.deepEqual(await silence('templates/logo-*: image-alt', 'https-links'), [b[0]])
+	const [[, rule, text]] = await found(dir).then(() => silence('image-atl')).then(() => found(dir))
+	assert.equal(rule, 'unknown-name')
+	assert.equal(text, 'no rule is called "image-atl"; did you mean "image-alt"?')
+})
+
+test('an error in a partial or a header is told once, at its place', async (t) => {
+	const dir = await workspace(t)
+	write(dir, 'templates/partials/signature.liquid', 'x\n {{ product | upcas }}\n')
+	write(dir, 'templates/x.md', 'Subject: a {{ user.name | truncate: 1, 2, 3 }}\n\nx\n')
+	assert.deepEqual((await found(dir)).map(([where]) => where).sort(),
+		['templates/partials/signature.liquid:2:15', 'templates/x.md:1:27'])
+})
+
+test('help has each rule', async () => {
+	const { stdout } = await nudge(['check', '--help'])
+	for (const rule of ['unknown-name', 'unsubscribe-link', 'plain-greeting', 'image-alt',
+		'https-links', 'clipped-html', 'long-subject', 'unreachable-step',
+		'no-upsell-before-day-4', 'human-owned-accounts', 'answerable-review'])
+		assert.match(stdout, new RegExp(`^  ${rule} +\\w`, 'm'))
+})

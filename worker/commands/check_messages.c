@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check_messages - a trait is nowhere declared, so a name is only found to be
+ * wrong by evidence: it is nearly one that there is, or many people have been
+ * seen and nobody has it. Metrics, variables and the names at the root are
+ * known for certain.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sequences/reader.h"
+#include "templates/json.h"
+#include "templates/lint.h"
+#include "templates/mem.h"
+#include "worker/commands/check.h"
+#include "worker/commands/preview.h"
+#include "worker/scenario/vocabulary.h"
+
+#define TYPO_MIN    5	/* shorter names are often alike */
+#define MANY	    100 /* people: enough to say that a rare trait is none */
+#define SUBJECT_MAX 70	/* characters that most lists of mails show */
+#define HTML_MAX    (102 * 1024) /* Gmail shows no more */
+
+struct naming {
+	struct previewer previewer;
+	struct vocabulary vocabulary;
+	const char **roots;
+	const char **user, **account, **event;
+};
+
+/* ------------------------------------------------------------------ names */
+
+/* What Segment's specification has, in our spelling, and what we add. */
+static const char *const user_names[] = {"id", "email", "name", "first_name",
+    "last_name", "phone", "title", "company", "plan", "locale", "timezone",
+    "created_at", "username", "avatar", "address", "age", "birthday",
+    "description", "gender", "website", NULL};
+static const char *const account_names[] = {"id", "name", "email", "phone",
+    "plan", "industry", "employees", "website", "address", "avatar",
+    "description", "created_at", "timezone", "owner", "metric", NULL};
+static const char *const root_names[] = {"user", "account", "metric", "event",
+    "entry", "data", "now", "sender_name", "postal_address", "unsubscribe_url",
+    "preferences_url", NULL};
+static const char *const entry_names[] = {"day", "entered_at", NULL};
+
+/* Both together, NULL-terminated; the strings are borrowed. */
+static const char **
+joined(const char *const *names, json_t *object)
+{
+	const char **all;
+	const char *name;
+	json_t *value;
+	size_t n = 0;
+
+	while (names[n] != NULL)
+		n++;
+	all = xcalloc(n + json_object_size(object) + 1, sizeof *all);
+	memcpy(all, names, n * sizeof *all);
+	json_object_foreach(object, name, value) all[n++] = name;
+	return all;
+}
+
+static void
+unknown(struct buf *why, const char *what, const char *name,
+    const char *const *known)
+{
+	const char *near = suggest(name, known);
+
+	buf_addf(why, "%s is called \"%.80s\"", what, name);
+	if (near != NULL)
+		buf_addf(why, "; did you mean \"%s\"?", near);
+}
+
+static void
+check_certain(struct buf *why, const char *what, const char *name,
+    const char *const *known)
+{
+	if (!name_is_among(name, known))
+		unknown(why, what, name, known);
+}
+
+static void
+check_seen(const struct naming *n, const char *what, const char *name,
+    const char *const *known, bool is_guarded, struct buf *why)
+{
+	if (name_is_among(name, known))
+		return;
+	if ((strlen(name) >= TYPO_MIN && suggest(name, known) != NULL) ||
+	    n->previewer.seen.people >= (is_guarded ? MANY : 1))
+		unknown(why, what, name, known);
+}
+
+static void
+check_member(const struct naming *n, const char *root, const char *name,
+    bool is_guarded, struct buf *why)
+{
+	const struct vocabulary *v = &n->vocabulary;
+
+	if (strcmp(root, "user") == 0)
+		check_seen(
+		    n, "no trait of a user", name, n->user, is_guarded, why);
+	else if (strcmp(root, "account") == 0)
+		check_seen(n, "no trait of an account", name, n->account,
+		    is_guarded, why);
+	else if (strcmp(root, "event") == 0)
+		check_seen(n, "no property of an event", name, n->event,
+		    is_guarded, why);
+	else if (strcmp(root, "entry") == 0)
+		check_certain(why, "no value of an entry", name, entry_names);
+	else if (strcmp(root, "metric") == 0 &&
+		 !name_is_among(name, v->account_metrics))
+		check_certain(why, "no metric", name, v->user_metrics);
+}
+
+static void
+check_name(void *arg, const char *path, bool is_guarded, struct buf *why)
+{
+	const struct naming *n = arg;
+	bool is_metric = strncmp(path, "account.metric.", 15) == 0;
+	size_t root_len = strcspn(path, ".");
+	char *root = xstrndup(path, root_len), *name;
+
+	path += is_metric ? 15 : root_len + (path[root_len] == '.');
+	name = xstrndup(path, strcspn(path, "."));
+	if (!name_is_among(root, n->roots))
+		unknown(why, "nothing that a message sees", root, n->roots);
+	else if (is_metric)
+		check_certain(why, "no metric of an account", name,
+		    n->vocabulary.account_metrics);
+	else if (*name != '\0')
+		check_member(n, root, name, is_guarded, why);
+	free(root);
+	free(name);
+}
+
+/* --------------------------------------------------------------- rendered */
+
+static int
+characters(const char *s)
+{
+	int n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void
+check_rendered(const struct previewer *p, const struct template *t,
+    const struct lint *lint)
+{
+	const struct template_info *info = template_info(t);
+	struct preview v;
+
+	preview_render(&v, p, t, false);
+	if (v.result == 0 &&
+	    characters(buf_str(&v.mail.subject)) > SUBJECT_MAX) {
+		lint_header(lint, info->file, "Subject", "long-subject",
+		    "%d characters, for somebody called Ada: most mail "
+		    "programs show %d",
+		    characters(buf_str(&v.mail.subject)), SUBJECT_MAX);
+	}
+	if (v.result == 0 && v.mail.html.len > HTML_MAX) {
+		lint_header(lint, info->file, "", "clipped-html",
+		    "%zu KB of HTML: Gmail cuts off what comes after %d KB, "
+		    "the link to unsubscribe with it",
+		    v.mail.html.len / 1024, HTML_MAX / 1024);
+	}
+	preview_free(&v);
+}
+
+/* A link is often a variable: {{ app_url }}/start. */
+static void
+check_variables(const struct settings *s, struct problems *problems)
+{
+	struct buf path = {0};
+	struct json_doc doc;
+	const char *name;
+	json_t *value;
+	struct error e;
+
+	buf_addf(&path, "%s/nudge.json", s->folder);
+	if (json_doc_load(&doc, path.data, "nudge.json", &e) == 0) {
+		json_object_foreach(
+		    json_object_get(doc.root, "variables"), name, value)
+		{
+			struct buf at = {0};
+
+			if (!json_is_string(value) ||
+			    !lint_is_insecure(json_string_value(value)))
+				continue;
+			buf_addf(&at, "/variables/%s", name);
+			json_doc_error(
+			    &doc, at.data, &e, "links with it have no https");
+			problems_warn(problems, "https-links", &e);
+			buf_free(&at);
+		}
+		json_doc_free(&doc);
+	}
+	buf_free(&path);
+}
+
+static void
+check_silenced(const struct settings *s, struct problems *problems)
+{
+	struct buf why = {0};
+	struct error e;
+
+	for (char **off = s->lint_off; off != NULL && *off != NULL; off++) {
+		const char *colon = strstr(*off, ": ");
+
+		check_certain(&why, "no rule", colon != NULL ? colon + 2 : *off,
+		    check_rules);
+		if (why.len > 0) {
+			error_at(&e, "nudge.json", 0, 0, "/lint/off", "%s",
+			    why.data);
+			problems_warn(problems, "unknown-name", &e);
+		}
+		buf_truncate(&why, 0);
+	}
+	buf_free(&why);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct error *x = &((const struct problem *)a)->at;
+	const struct error *y = &((const struct problem *)b)->at;
+	int r = strcmp(x->file, y->file);
+
+	if (r == 0)
+		r = x->line - y->line;
+	return r != 0 ? r : x->column - y->column;
+}
+
+void
+check_messages(
+    const struct invocation *in, struct workspace *w, struct problems *problems)
+{
+	struct naming n = {
+	    .previewer = {.in = in, .workspace = w, .now_ms = 1}};
+	struct lint lint = {.folder = w->settings->folder,
+	    .check = check_name,
+	    .arg = &n,
+	    .problems = problems};
+	struct seen *seen = &n.previewer.seen;
+	const struct template *t;
+
+	seen_load(seen, w->settings);
+	vocabulary_load(&n.vocabulary, w);
+	n.roots = joined(root_names, w->settings->variables);
+	n.user = joined(user_names, seen->user);
+	n.account = joined(account_names, seen->account);
+	n.event = joined((const char *const[]){NULL}, seen->event);
+	lint_sources(&lint, w->templates);
+	for (size_t i = 0; (t = templates_at(w->templates, i)) != NULL; i++)
+		if (template_info(t)->kind == TEMPLATE_EMAIL)
+			check_rendered(&n.previewer, t, &lint);
+	check_variables(w->settings, problems);
+	check_silenced(w->settings, problems);
+	if (problems->count > 0)
+		qsort(problems->list, (size_t)problems->count,
+		    sizeof *problems->list, by_place);
+	free(n.roots);
+	free(n.user);
+	free(n.account);
+	free(n.event);
+	vocabulary_free(&n.vocabulary);
+	seen_free(seen);
+}
