@@ -27,7 +27,7 @@ struct linting {
 	int n_shared, cap_shared;
 };
 
-static void
+static void __attribute__((format(printf, 5, 0)))
 vwarn(const struct lint *l, const char *rule, const struct source *s,
     const char *at, const char *fmt, va_list ap)
 {
