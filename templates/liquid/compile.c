@@ -92,17 +92,17 @@ parser_open(struct parser *p, const char *text, size_t len)
 
 /* The copy of a source that the tree points into. */
 static const char *
-keep_source(struct compiler *c, const char *text, size_t len, const char *name)
+keep_source(struct parser *p, const char *text, size_t len, const char *what)
 {
-	c->source_bytes += len;
-	if (len > SOURCE_MAX || c->source_bytes > SOURCES_MAX) {
-		error_at(c->error, name, 0, 0, NULL,
-		    "the template is larger than %zu KB%s",
-		    (len > SOURCE_MAX ? SOURCE_MAX : SOURCES_MAX) / 1024,
-		    len > SOURCE_MAX ? "" : " with all its partials");
-		longjmp(c->failed, 1);
-	}
-	return arena_strndup(&c->liquid->arena, text, len);
+	if (len > SOURCE_MAX)
+		parse_fail(p, p->tag.text, "%s is larger than %zu KB", what,
+		    SOURCE_MAX / 1024);
+	p->c->source_bytes += len;
+	if (p->c->source_bytes > SOURCES_MAX)
+		parse_fail(p, p->tag.text,
+		    "the template is larger than %zu KB with all its partials",
+		    SOURCES_MAX / 1024);
+	return arena_strndup(&p->c->liquid->arena, text, len);
 }
 
 static void
@@ -135,7 +135,7 @@ partial_parser(struct parser *p, struct span name)
 		text = o->partial(o->arg, q.file, &len);
 	if (text == NULL)
 		parse_fail(p, p->tag.text, "there is no partial '%s'", q.file);
-	parser_open(&q, keep_source(p->c, text, len, q.file), len);
+	parser_open(&q, keep_source(p, text, len, q.file), len);
 	return q;
 }
 
@@ -217,7 +217,9 @@ compile_root(struct parser *p, enum what what, const char *text, size_t len)
 {
 	struct liquid *l = p->c->liquid;
 
-	parser_open(p, keep_source(p->c, text, len, l->name), len);
+	parser_open(p, text, len); /* for an error about its size */
+	p->tag = (struct span){text, 0};
+	parser_open(p, keep_source(p, text, len, "the template"), len);
 	p->html.is_markdown = l->context == LIQUID_MARKDOWN;
 	p->unit = unit_new(p, l->name);
 	l->unit = p->unit;

@@ -128,6 +128,8 @@ step_into(struct render *r, struct value v, const struct step *s)
 
 	if (s->key != NULL)
 		return value_index(v, eval_expr(r, s->key));
+	if (v.type == VALUE_STRING) /* its size is counted */
+		render_step(r, v.len);
 	first = s->name.len == 5 && memcmp(s->name.text, "first", 5) == 0;
 	return value_member(
 	    v, s->name.text, s->name.len, first ? pair_room(r, v) : NULL);
@@ -201,11 +203,14 @@ eval_chain(struct render *r, const struct chain *chain, bool lenient)
 		v = value_text("", 0); /* outside of a comparison */
 	for (int i = 0; i < chain->n_filters; i++) {
 		const struct filter_call *call = &chain->filters[i];
+		size_t work = value_bytes(v);
 
-		for (int j = 0; j < call->n_args; j++)
+		for (int j = 0; j < call->n_args; j++) {
 			args[j] = defined(r, eval_expr(r, call->args[j]),
 			    call->args[j], lenient);
-		render_step(r, v.type == VALUE_STRING ? v.len : 0);
+			work += value_bytes(args[j]);
+		}
+		render_step(r, work);
 		v = call->filter->apply(r, v, args, call->n_args);
 	}
 	/* filters such as first and plain_name may leave nothing */
@@ -221,6 +226,10 @@ eval_test(struct render *r, const struct cond *c)
 	if (c->op == IS_TRUE)
 		return value_truth(left);
 	right = eval_expr(r, c->right);
+	render_step(r, value_bytes(left) + value_bytes(right));
+	if ((left.type == VALUE_ARRAY || left.type == VALUE_LIST) &&
+	    (c->op == CONTAINS || value_is_array(right)))
+		render_step(r, value_count(left) * sizeof left);
 	if (c->op == EQ || c->op == NE)
 		return value_equal(left, right) == (c->op == EQ);
 	if (c->op == CONTAINS) {

@@ -105,6 +105,7 @@ property(
 	} else if (item.type == VALUE_STRING) {
 		if (name.type != VALUE_STRING)
 			return false;
+		render_step(r, item.len);
 		if (value_contains(item, name))
 			*out = name;
 	} else if (item.type == VALUE_INT) {
@@ -242,7 +243,7 @@ filter_uniq(struct render *r, struct value v, const struct value *args, int n)
 
 		if (n > 0)
 			property(r, all.items[i], args[0], &key);
-		render_step(r, seen.n);
+		render_step(r, seen.n * (1 + value_bytes(key) / 16));
 		while (j < seen.n && !value_equal(seen.items[j], key))
 			j++;
 		if (j < seen.n)
@@ -424,7 +425,7 @@ static bool
 is_before(struct render *r, const struct keyed *a, const struct keyed *b,
     order_fn *order)
 {
-	render_step(r, 0);
+	render_step(r, value_bytes(a->key));
 	if (a->key.type == VALUE_NIL || b->key.type == VALUE_NIL)
 		return a->key.type != VALUE_NIL && b->key.type == VALUE_NIL;
 	return order(r, a->key, b->key) < 0;

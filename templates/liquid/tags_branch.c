@@ -123,6 +123,7 @@ is_match(struct render *r, const struct expr *subject, const struct expr *value)
 
 	if (v.type == VALUE_EMPTY || v.type == VALUE_BLANK)
 		v = value_text("", 0);
+	render_step(r, value_bytes(v));
 	return value_equal(v, eval_expr(r, value));
 }
 

@@ -105,6 +105,13 @@ value_truth(struct value v)
 	return v.type != VALUE_NIL && !(v.type == VALUE_BOOL && !v.truth);
 }
 
+/* What looking at all of it costs, besides a step; of other types nothing. */
+static inline size_t
+value_bytes(struct value v)
+{
+	return v.type == VALUE_STRING ? v.len : 0;
+}
+
 static inline bool
 is_space(char c)
 {

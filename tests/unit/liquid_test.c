@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Liquid: each context and place, the safe mark, undefined values, limits,
- * errors with their line, conditions, values, paths, and the golden cases.
+ * Liquid: each context and place, the safe mark, undefined values, errors with
+ * their line, conditions, values, paths, and the golden cases.
  */
 #include "tests/unit/liquid_fixture.h"
 
@@ -26,7 +26,6 @@ partial(void *arg, const char *name, size_t *len)
 		const char *name, *source;
 	} partials[] = {
 	    {"row", "<li>{{ row.t }} {{ forloop.index }}</li>"},
-	    {"self", "{% render 'self' %}"},
 	    {"a", "{% render 'b' %}"},
 	    {"b", "{% include 'a' %}"},
 	    {"bad", "line one\n{{ missing }}"},
@@ -229,47 +228,6 @@ undefined(void **state)
 }
 
 static void
-limits(void **state)
-{
-	static const struct row errors[] = {
-	    {"{% for i in (1..10000000) %}{% endfor %}", "the range has more"},
-	    {"{{ (1..1000000000) | join: '' }}", "the range has more"},
-	    {"{% for i in (1..999) %}{% for j in (1..999) %}{% endfor %}"
-	     "{% endfor %}",
-		"100000 steps"},
-	    {"{% assign s = 'xxxxxxxxxxxxxxxx' %}{% for i in (1..99) %}"
-	     "{% assign s = s | append: s %}{% endfor %}",
-		"larger than 1024 KB"},
-	    {"{% assign s = 'x' %}{% for i in (1..9000) %}"
-	     "{% assign s = s | append: 'xxx' %}{% endfor %}",
-		"more than 4096 KB of memory"},
-	    {"{{ 'now' | date: '%9999999d' }}", "too long a text"},
-	    {"{{ 9223372036854775807 | plus: 1 }}", "too large a number"},
-	    {"{{ 1 | divided_by: 0 }}", "divided by 0"},
-	    {"{% render 'self' %}", "contains itself"},
-	    {"{% include 'a' %}", "cannot stand in"},
-	    {"{% render 'includes' %}", "cannot stand in"},
-	};
-	struct buf deep = {0};
-
-	CHECK_ERRORS(LIQUID_TEXT, errors);
-	assert_int_equal(
-	    run(LIQUID_TEXT, "{% assign x = (1..1000000000) %}{{ x.size }}"),
-	    0);
-	assert_string_equal(buf_str(&out), "1000000000");
-	for (int i = 0; i < 200; i++)
-		buf_adds(&deep, "{% if true %}");
-	assert_int_equal(run(LIQUID_TEXT, buf_str(&deep)), -1);
-	assert_non_null(strstr(error.text, "more than 100 deep"));
-	buf_truncate(&deep, 0);
-	while (deep.len < 300 * 1024)
-		buf_adds(&deep, "0123456789");
-	assert_int_equal(run(LIQUID_TEXT, buf_str(&deep)), -1);
-	assert_non_null(strstr(error.text, "larger than 256 KB"));
-	buf_free(&deep);
-}
-
-static void
 aborting(void **state)
 {
 	assert_int_equal(
@@ -302,6 +260,8 @@ compile_errors(void **state)
 	    {"{{ a", "not closed by }}"},
 	    {"{{ }}", "nothing to print"},
 	    {"{% render 'nope' %}", "no partial 'nope'"},
+	    {"{% include 'a' %}", "cannot stand in"},
+	    {"{% render 'includes' %}", "cannot stand in"},
 	    {"{% include plain %}", "name of a partial"},
 	    {"{% case a %}{% when 1 and 2 %}{% endcase %}", "unexpected"},
 	};
@@ -536,7 +496,6 @@ main(void)
 	    cmocka_unit_test(other_contexts),
 	    cmocka_unit_test(names_as_links),
 	    cmocka_unit_test(undefined),
-	    cmocka_unit_test(limits),
 	    cmocka_unit_test(aborting),
 	    cmocka_unit_test(compile_errors),
 	    cmocka_unit_test(lines_of_the_file),
