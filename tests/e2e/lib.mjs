@@ -20,6 +20,18 @@ export const token = 'test-operator-token'
 
 const PATIENCE_MS = 15000
 
+// What a test made ends in the opposite order: a worker before its folder.
+const endings = new WeakMap()
+export function atEnd(t, end) {
+	if (!endings.has(t)) {
+		endings.set(t, [])
+		t.after(async () => {
+			for (const one of endings.get(t).reverse()) await one()
+		})
+	}
+	endings.get(t).push(end)
+}
+
 // Waits until check() gives something true, and gives that.
 export async function until(what, check, patience = PATIENCE_MS) {
 	const deadline = Date.now() + patience
@@ -59,7 +71,7 @@ export const writeJson = (file, value) =>
 export async function workspace(t, edit = () => {}) {
 	const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'nudge-'))
 	const dir = path.join(parent, 'workspace')
-	t.after(() => fs.rmSync(parent, { recursive: true, force: true }))
+	atEnd(t, () => fs.rmSync(parent, { recursive: true, force: true }))
 	const made = await nudge(['init', dir])
 	if (made.code !== 0) throw new Error(`init: ${made.stderr}`)
 	const file = path.join(dir, 'nudge.json')
@@ -101,7 +113,7 @@ export class Worker {
 			this.exit = { code, signal }
 			return this.exit
 		})
-		t.after(() => this.kill())
+		atEnd(t, () => this.kill())
 	}
 
 	async listening() {
@@ -226,7 +238,7 @@ export async function smtpSink(t, { refuse = () => null, port = 0, ...options } 
 	sink.wait = (count) => until(`${count} mails`, () =>
 		sink.mails.length >= count && sink.mails)
 	sink.parsed = () => Promise.all(sink.mails.map(parse))
-	t.after(sink.close)
+	atEnd(t, sink.close)
 	return sink
 }
 
@@ -266,7 +278,7 @@ export async function webSink(t, answer = () => 200, { port = 0, ...options } = 
 		server.closeAllConnections()
 		return new Promise((done) => server.close(done))
 	}
-	t.after(sink.close)
+	atEnd(t, sink.close)
 	return sink
 }
 
