@@ -208,12 +208,13 @@ put_text(const char *text)
 		putchar('\n');
 }
 
+/* A display makes room for itself. */
 static void
-put_prose(const char *line)
+put_prose(const char *line, bool is_before_example)
 {
 	if (line[0] != '\0')
 		put_text(line);
-	else
+	else if (!is_before_example)
 		puts(".Pp");
 }
 
@@ -236,7 +237,7 @@ put_lines(const char *text)
 			put_word(line + 2, len - 2, true);
 			putchar('\n');
 		} else {
-			put_prose(line);
+			put_prose(line, strncmp(text + len, "\n  ", 3) == 0);
 		}
 		text += len + (text[len] == '\n');
 	}
