@@ -26,6 +26,7 @@ ALL_CFLAGS = -std=c11 $(WARNINGS) $(CFLAGS) $(EXTRA_CFLAGS) -MMD -MP
 VERSION = 0.1.0
 
 SOURCES = $(sort $(wildcard worker/*.c worker/*/*.c queue/*.c sequences/*.c \
+	sequences/*/*.c \
 	templates/*.c templates/*/*.c))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 MODULES = $(filter-out $(BUILD)/worker/main.o,$(OBJECTS))

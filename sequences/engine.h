@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "sequences/event.h"
-#include "sequences/rules.h"
+#include "sequences/rules/rules.h"
 #include "sequences/subject.h"
 #include "templates/error.h"
 #include "templates/liquid/liquid.h"
@@ -101,8 +101,9 @@ int engine_wake(const struct rules *, struct subject *s,
 /*
  * Is the subject behind the definitions (rules.h)? Then each of a user's stored
  * events goes through engine_replay() first, oldest first, with the user's
- * account and the one that the event was for (NULL: none); after that, engine_apply() and engine_wake()
- * do the rest. An account is behind only once rules_is_settled().
+ * account and the one that the event was for (NULL: none); after that,
+ * engine_apply() and engine_wake() do the rest. An account is behind only once
+ * rules_is_settled().
  */
 bool engine_is_behind(const struct rules *, const struct subject *);
 /* ... and is there anything new that events feed? */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "sequences/engine.h"
-#include "sequences/rules_private.h"
+#include "sequences/rules/rules_private.h"
 
 /*
  * look - the engine at work on one subject in one call: what it knows, and the

@@ -2,7 +2,7 @@
 #ifndef WORKER_WORKSPACE_H
 #define WORKER_WORKSPACE_H
 
-#include "sequences/rules.h"
+#include "sequences/rules/rules.h"
 #include "templates/templates.h"
 #include "worker/settings.h"
 

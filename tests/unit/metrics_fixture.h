@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "sequences/metrics.h"
+#include "sequences/metrics/metrics.h"
 #include "templates/buf.h"
 #include "templates/mem.h"
 

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "sequences/rules.h"
+#include "sequences/rules/rules.h"
 #include "templates/buf.h"
 
 static char folder[64];

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "sequences/calendar.h"
-#include "sequences/describe.h"
+#include "sequences/metrics/describe.h"
 #include "templates/date.h"
 #include "templates/mem.h"
 #include "worker/api/calls.h"

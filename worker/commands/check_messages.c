@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/reader.h"
+#include "sequences/rules/reader.h"
 #include "templates/json.h"
 #include "templates/lint.h"
 #include "templates/mem.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "sequences/calendar.h"
-#include "sequences/reader.h"
+#include "sequences/rules/reader.h"
 #include "templates/date.h"
 #include "templates/mem.h"
 #include "worker/scenario/scenario.h"

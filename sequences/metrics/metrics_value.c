@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/metrics_private.h"
+#include "sequences/metrics/metrics_private.h"
 #include "templates/date.h"
 
 #define BUCKETS	     24

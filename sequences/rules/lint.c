@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "sequences/lint.h"
+#include "sequences/rules/lint.h"
 
 #define DAY_MS	      ((int64_t)24 * 60 * 60 * 1000)
 #define FIRST_UPSELL  (4 * DAY_MS) /* after the sign-up */

@@ -24,7 +24,7 @@
  */
 #include <math.h>
 
-#include "sequences/metrics_private.h"
+#include "sequences/metrics/metrics_private.h"
 
 #define VALUES_MAX 256
 

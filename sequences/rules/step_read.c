@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/sequence.h"
+#include "sequences/rules/sequence.h"
 #include "templates/mem.h"
 
 #define OF_OPTION(member)    offsetof(struct option, member)

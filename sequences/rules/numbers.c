@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdint.h>
 
-#include "sequences/numbers.h"
+#include "sequences/rules/numbers.h"
 
 void
 numbers_load(struct numbers *n, const json_t *saved)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "sequences/calendar.h"
-#include "sequences/reader.h"
+#include "sequences/rules/reader.h"
 #include "templates/mem.h"
 
 size_t

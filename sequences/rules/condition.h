@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "sequences/engine.h"
-#include "sequences/reader.h"
+#include "sequences/rules/reader.h"
 #include "templates/buf.h"
 
 /*

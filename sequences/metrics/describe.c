@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/describe.h"
+#include "sequences/metrics/describe.h"
 #include "sequences/look.h"
-#include "sequences/metrics_private.h"
+#include "sequences/metrics/metrics_private.h"
 #include "templates/date.h"
 
 struct description {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "sequences/calendar.h"
-#include "sequences/metrics.h"
+#include "sequences/metrics/metrics.h"
 #include "templates/buf.h"
 #include "templates/error.h"
 #include "templates/liquid/liquid.h"

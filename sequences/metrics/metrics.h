@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "sequences/event.h"
-#include "sequences/numbers.h"
+#include "sequences/rules/numbers.h"
 #include "sequences/subject.h"
 #include "templates/error.h"
 #include "templates/liquid/liquid.h"

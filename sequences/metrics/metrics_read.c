@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "sequences/calendar.h"
-#include "sequences/condition.h"
-#include "sequences/metrics_private.h"
+#include "sequences/rules/condition.h"
+#include "sequences/metrics/metrics_private.h"
 #include "templates/mem.h"
 
 #define METRICS_MAX    1000

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/metrics_private.h"
+#include "sequences/metrics/metrics_private.h"
 #include "templates/mem.h"
 
 static int

@@ -2,9 +2,9 @@
 #ifndef SEQUENCES_RULES_PRIVATE_H
 #define SEQUENCES_RULES_PRIVATE_H
 
-#include "sequences/metrics.h"
-#include "sequences/rules.h"
-#include "sequences/sequence.h"
+#include "sequences/metrics/metrics.h"
+#include "sequences/rules/rules.h"
+#include "sequences/rules/sequence.h"
 
 /* rules_private - the inside of struct rules, for the engine only. */
 struct rules {

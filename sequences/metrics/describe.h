@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "sequences/rules.h"
+#include "sequences/rules/rules.h"
 #include "sequences/subject.h"
 
 /*

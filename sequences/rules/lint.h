@@ -2,8 +2,8 @@
 #ifndef SEQUENCES_LINT_H
 #define SEQUENCES_LINT_H
 
-#include "sequences/reader.h"
-#include "sequences/sequence.h"
+#include "sequences/rules/reader.h"
+#include "sequences/rules/sequence.h"
 #include "templates/templates.h"
 
 /*

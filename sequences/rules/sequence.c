@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/lint.h"
-#include "sequences/sequence.h"
+#include "sequences/rules/lint.h"
+#include "sequences/rules/sequence.h"
 #include "templates/mem.h"
 
 #define GRACE_MS	    ((int64_t)24 * 60 * 60 * 1000)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/lint.h"
-#include "sequences/rules_private.h"
+#include "sequences/rules/lint.h"
+#include "sequences/rules/rules_private.h"
 #include "templates/mem.h"
 
 static int

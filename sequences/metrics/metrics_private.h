@@ -7,9 +7,9 @@
 
 #include <jansson.h>
 
-#include "sequences/condition.h"
-#include "sequences/metrics.h"
-#include "sequences/reader.h"
+#include "sequences/rules/condition.h"
+#include "sequences/metrics/metrics.h"
+#include "sequences/rules/reader.h"
 #include "templates/liquid/liquid.h"
 
 /* metrics_private - the inside of struct metrics: read in one file, used in

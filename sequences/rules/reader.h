@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "sequences/rules.h"
+#include "sequences/rules/rules.h"
 #include "templates/buf.h"
 #include "templates/error.h"
 #include "templates/json.h"

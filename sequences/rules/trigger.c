@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/sequence.h"
+#include "sequences/rules/sequence.h"
 #include "templates/mem.h"
 
 #define OF_TRIGGER(member) offsetof(struct trigger, member)

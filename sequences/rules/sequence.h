@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "sequences/calendar.h"
-#include "sequences/condition.h"
-#include "sequences/reader.h"
+#include "sequences/rules/condition.h"
+#include "sequences/rules/reader.h"
 
 /*
  * sequence - one file of sequences/, read and checked (design 6.2). Only
@@ -43,14 +43,14 @@ struct trigger {
 	int64_t reenter_after_ms; /* since the last entry */
 
 	/* Ways in that watch. */
-	int number;	       /* of the definition (rules.h); 0: not one */
-	char *text;	       /* what the number stands for, without it */
-	char *metric;	       /* threshold, stagnant; idle: since, or NULL */
-	bool is_above;	       /* threshold; else below */
-	double level, rearm;   /* threshold; stagnant: level is the gain */
-	int64_t cooldown_ms;   /* threshold */
-	bool fires_at_once;    /* baseline: "fire" */
-	char *after;	       /* missing: the event that it counts from */
+	int number;	     /* of the definition (rules.h); 0: not one */
+	char *text;	     /* what the number stands for, without it */
+	char *metric;	     /* threshold, stagnant; idle: since, or NULL */
+	bool is_above;	     /* threshold; else below */
+	double level, rearm; /* threshold; stagnant: level is the gain */
+	int64_t cooldown_ms; /* threshold */
+	bool fires_at_once;  /* baseline: "fire" */
+	char *after;	     /* missing: the event that it counts from */
 	struct liquid_value *date; /* date */
 	char *date_text;	   /* the same, as written */
 };

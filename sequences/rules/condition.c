@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sequences/condition.h"
+#include "sequences/rules/condition.h"
 #include "templates/liquid/liquid.h"
 #include "templates/mem.h"
 
