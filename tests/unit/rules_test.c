@@ -59,7 +59,8 @@ make_workspace(void **state)
 	mkdir(path, 0700);
 	path_of("sequences", path);
 	mkdir(path, 0700);
-	write_file("templates/hello.md", "Subject: Hello\n\nHi!\n");
+	write_file("templates/hello.md",
+	    "Subject: Hello\n\nHi!\n\n[Off]({{ unsubscribe_url }})\n");
 	write_file("templates/survey.md", "Subject: Well?\n\nWell?\n");
 	write_file("metrics.json",
 	    "{\"metrics\": {\"tasks\": {\"count\": \"Task Succeeded\"}}}");
