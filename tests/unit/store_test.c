@@ -664,9 +664,10 @@ static void
 test_rows_of_every_older_version_stay(void **state)
 {
 	struct fixture *f = *state;
-	struct queue_event more = {.subject = 2, .body = "{}"};
 
 	for (int version = 1; version <= schema_version; version++) {
+		struct queue_event more = {.subject = 2, .body = "{}"};
+
 		queue_close(f->q);
 		f->q = NULL;
 		make_version(f->path, version);
