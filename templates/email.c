@@ -264,27 +264,55 @@ note_unsubscribe(void *arg, const char *path, int line, bool guarded)
 		*(bool *)arg = true;
 }
 
+/* At the path in the source, if it is there and not in a partial. */
+static void __attribute__((format(printf, 5, 6)))
+warn_at(const struct source *s, const char *path, int line, const char *rule,
+    const char *fmt, ...)
+{
+	const char *at = lint_find(s->text, path, line);
+	char text[sizeof((struct error *)0)->text];
+	struct error e;
+	int column = 1;
+	va_list ap;
+
+	for (; at != NULL && at > s->text && at[-1] != '\n'; at--)
+		column++;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	error_at(&e, s->template->info.file, line, column, NULL, "%s", text);
+	problems_warn(s->loading->problems, rule, &e);
+}
+
 /* A person without a name must not be greeted with a hole. */
 static void
 check_greeting(void *arg, const char *path, int line, bool guarded)
 {
-	const struct source *s = arg;
 	size_t len = strlen(path);
-	const char *at;
-	struct error e;
-	int column;
 
 	if (guarded || strncmp(path, "user.", 5) != 0 || len < 9 ||
 	    strcmp(path + len - 4, "name") != 0)
 		return;
-	at = lint_find(s->text, path, line);
-	for (column = 1; at != NULL && at > s->text && at[-1] != '\n'; at--)
-		column++;
-	error_at(&e, s->template->info.file, line, column, NULL,
+	warn_at(arg, path, line, "plain-greeting",
 	    "{{ %.100s }} may be missing: say what to write then, as in "
 	    "{{ %.100s | default: \"there\" }}",
 	    path, path);
-	problems_warn(s->loading->problems, "plain-greeting", &e);
+}
+
+/* What comes with events is of anybody's making. */
+static void
+check_raw(void *arg, const char *path, int line, bool guarded)
+{
+	static const char *const roots[] = {
+	    "user.", "account.", "event.", "data.", NULL};
+
+	for (int i = 0; roots[i] != NULL; i++)
+		if (strncmp(path, roots[i], strlen(roots[i])) == 0)
+			warn_at(arg, path, line, "raw-value",
+			    "{{ %.100s | raw }} lets out any markup that "
+			    "somebody sent: leave `raw` out, or take the "
+			    "tags off with `strip_html`",
+			    path);
 }
 
 static void
@@ -298,6 +326,7 @@ lint(struct source *s)
 		if (t->head[i] != NULL)
 			liquid_paths(t->head[i], check_greeting, s);
 	liquid_paths(t->body, check_greeting, s);
+	liquid_raw_paths(t->body, check_raw, s);
 	liquid_paths(t->body, note_unsubscribe, &has_link);
 	if (t->layout->liquid != NULL)
 		liquid_paths(t->layout->liquid, note_unsubscribe, &has_link);

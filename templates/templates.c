@@ -39,7 +39,7 @@ struct templates {
 struct folder {
 	struct templates *set;
 	struct problems *problems;
-	const json_t *keys;
+	const struct templates_options *options;
 	const char *dir;   /* where it is */
 	const char *shown; /* its last part, for errors */
 	struct partial *partials;
@@ -147,7 +147,10 @@ make_loading(struct folder *f)
 	    .problems = f->problems,
 	    .layouts = f->set->layouts,
 	    .n_layouts = f->set->n_layouts,
-	    .options = {.partial = find_partial, .arg = f, .keys = f->keys}};
+	    .options = {.partial = find_partial,
+		.arg = f,
+		.keys = f->options->keys,
+		.forbids_raw = f->options->forbids_raw}};
 }
 
 /* ---------------------------------------------------------------- layouts */
@@ -372,16 +375,18 @@ find_roots(struct templates *set, struct template *t)
 struct templates *
 templates_load(const char *dir, struct problems *problems)
 {
-	return templates_load_with(dir, NULL, problems);
+	static const struct templates_options none;
+
+	return templates_load_with(dir, &none, problems);
 }
 
 struct templates *
-templates_load_with(
-    const char *dir, const json_t *keys, struct problems *problems)
+templates_load_with(const char *dir, const struct templates_options *options,
+    struct problems *problems)
 {
 	struct folder f = {.set = xcalloc(1, sizeof *f.set),
 	    .problems = problems,
-	    .keys = keys,
+	    .options = options,
 	    .dir = dir,
 	    .shown = last_part(dir)};
 	int errors = problems->errors;

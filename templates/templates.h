@@ -31,9 +31,13 @@ struct template;
  * Never NULL; use the set only when problems->errors did not grow.
  */
 struct templates *templates_load(const char *dir, struct problems *);
-/* The same with keys for hmac_sha256, name to secret: liquid_options. */
+/* What a workspace says of its templates; see liquid_options. */
+struct templates_options {
+	const json_t *keys; /* for hmac_sha256, name to secret; may be NULL */
+	bool forbids_raw;
+};
 struct templates *templates_load_with(
-    const char *dir, const json_t *keys, struct problems *);
+    const char *dir, const struct templates_options *, struct problems *);
 void templates_free(struct templates *);
 
 /*
@@ -43,7 +47,8 @@ void templates_free(struct templates *);
 const struct template *templates_find(
     const struct templates *, const char *name, const char *locale);
 const char *const *templates_names(const struct templates *); /* sorted, NULL */
-/* All with their variants, in order of name and locale; NULL behind the last. */
+/* All with their variants, in order of name and locale; NULL behind the last.
+ */
 const struct template *templates_at(const struct templates *, size_t index);
 
 enum template_kind { TEMPLATE_EMAIL, TEMPLATE_DOCUMENT };

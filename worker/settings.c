@@ -54,6 +54,8 @@ static const struct setting worker_settings[] = {
 	"secrets that templates sign with by name: {\"intercom\": "
 	"\"$INTERCOM_KEY\"} for {{ user.id | hmac_sha256: \"intercom\" }}",
 	NULL},
+    {"allow_raw", KIND_BOOL, AT(allow_raw), "true", 0, 0,
+	"templates may let values out as they are, with the filter raw", NULL},
     {"quiet.from", KIND_TIME, AT(quiet_from_min), NULL, 0, 0,
 	"quiet hours, in the person's zone", NULL},
     {"quiet.to", KIND_TIME, AT(quiet_to_min), NULL, 0, 0,

@@ -90,6 +90,7 @@ struct settings {
 	json_t *contacts;  /* name to { email, channel, name } */
 	json_t *variables; /* names for templates: app_url ... */
 	json_t *template_keys; /* name to secret, for hmac_sha256 */
+	bool allow_raw; /* in templates */
 	struct cap *caps;
 	int n_caps;
 	int quiet_from_min, quiet_to_min; /* -1: no quiet hours */

@@ -125,8 +125,10 @@ workspace_load(const char *folder, const char *const *overrides,
 	w->contacts = contact_names(w->settings);
 	w->channels = channel_names(w->settings);
 	buf_addf(&path, "%s/templates", w->settings->folder);
-	w->templates = templates_load_with(
-	    path.data, w->settings->template_keys, problems);
+	w->templates = templates_load_with(path.data,
+	    &(struct templates_options){.keys = w->settings->template_keys,
+		.forbids_raw = !w->settings->allow_raw},
+	    problems);
 	buf_free(&path);
 	check_reserved(w, problems);
 	check_channels(w, problems);

@@ -268,6 +268,7 @@ compile(enum what what, const char *text, size_t len,
 	}
 	l->atoms = c.atoms;
 	l->uses = c.uses;
+	l->raws = c.raws;
 	return l;
 }
 
@@ -292,6 +293,13 @@ void
 liquid_paths(const struct liquid *l, liquid_path_fn *fn, void *arg)
 {
 	for (const struct use *u = l->uses; u != NULL; u = u->next)
+		fn(arg, u->path, u->line, u->guarded);
+}
+
+void
+liquid_raw_paths(const struct liquid *l, liquid_path_fn *fn, void *arg)
+{
+	for (const struct use *u = l->raws; u != NULL; u = u->next)
 		fn(arg, u->path, u->line, u->guarded);
 }
 

@@ -24,9 +24,9 @@ filter_fn filter_abs, filter_at_least, filter_at_most, filter_ceil,
     filter_floor, filter_round, filter_plus, filter_minus, filter_times,
     filter_divided_by, filter_modulo, filter_number, filter_currency;
 filter_fn filter_compact, filter_concat, filter_find, filter_find_index,
-    filter_first, filter_has, filter_join, filter_last, filter_map,
-    filter_reject, filter_reverse, filter_sentence, filter_size, filter_sort,
-    filter_sort_natural, filter_sum, filter_uniq, filter_where;
+    filter_first, filter_group_by, filter_has, filter_join, filter_last,
+    filter_map, filter_reject, filter_reverse, filter_sentence, filter_size,
+    filter_sort, filter_sort_natural, filter_sum, filter_uniq, filter_where;
 filter_fn filter_date, filter_time_zone, filter_add_time, filter_default;
 
 /* As text without any mark of safety. */

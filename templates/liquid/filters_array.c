@@ -102,6 +102,8 @@ property(
 		if (name.type == VALUE_STRING)
 			*out = value_of_json(
 			    json_object_getn(item.json, name.text, name.len));
+	} else if (item.type == VALUE_GROUP) {
+		*out = value_index(item, name);
 	} else if (item.type == VALUE_STRING) {
 		if (name.type != VALUE_STRING)
 			return false;
@@ -231,6 +233,20 @@ filter_compact(
 	return list_value(some);
 }
 
+/* Where the key stands among those seen so far; if nowhere, it is added. */
+static size_t
+place_of(struct render *r, struct list *seen, struct value key)
+{
+	size_t i = 0;
+
+	render_step(r, seen->n * (1 + value_bytes(key) / 16));
+	while (i < seen->n && !value_equal(seen->items[i], key))
+		i++;
+	if (i == seen->n)
+		seen->items[seen->n++] = key;
+	return i;
+}
+
 struct value
 filter_uniq(struct render *r, struct value v, const struct value *args, int n)
 {
@@ -239,19 +255,50 @@ filter_uniq(struct render *r, struct value v, const struct value *args, int n)
 
 	for (size_t i = 0; i < all.n; i++) {
 		struct value key = all.items[i];
-		size_t j = 0;
 
 		if (n > 0)
 			property(r, all.items[i], args[0], &key);
-		render_step(r, seen.n * (1 + value_bytes(key) / 16));
-		while (j < seen.n && !value_equal(seen.items[j], key))
-			j++;
-		if (j < seen.n)
-			continue;
-		seen.items[seen.n++] = key;
-		some.items[some.n++] = all.items[i];
+		if (place_of(r, &seen, key) == some.n)
+			some.items[some.n++] = all.items[i];
 	}
 	return list_value(some);
+}
+
+/* Groups in the order of their first items: each has a name and items. */
+struct value
+filter_group_by(
+    struct render *r, struct value v, const struct value *args, int n)
+{
+	struct list all = list_of(r, v), names = list_new(r, all.n), groups;
+	size_t *places = render_alloc(r, all.n * sizeof *places);
+	struct list *members;
+
+	for (size_t i = 0; i < all.n; i++) {
+		struct value name;
+
+		property(r, all.items[i], args[0], &name);
+		places[i] = place_of(r, &names, name);
+	}
+	members = render_alloc(r, names.n * sizeof *members);
+	memset(members, 0, names.n * sizeof *members);
+	for (size_t i = 0; i < all.n; i++)
+		members[places[i]].n++;
+	for (size_t i = 0; i < names.n; i++)
+		members[i] = list_new(r, members[i].n);
+	for (size_t i = 0; i < all.n; i++) {
+		struct list *m = &members[places[i]];
+
+		m->items[m->n++] = all.items[i];
+	}
+	groups = list_new(r, names.n);
+	for (size_t i = 0; i < names.n; i++) {
+		struct group *g = render_alloc(r, sizeof *g);
+
+		*g = (struct group){names.items[i], list_value(members[i])};
+		groups.items[groups.n++] =
+		    (struct value){.type = VALUE_GROUP, .group = g};
+	}
+	return list_value(groups);
 }
 
 struct value

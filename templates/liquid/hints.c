@@ -51,9 +51,8 @@ static const struct hint filter_hints[] = {
     {"from_json", "send the value as JSON, not as text"},
     /* L */
     {"where_exp", "use where, or {% if %} in a loop"},
-    {"find_exp", "use find, or {% if %} in a loop"},
-    {"group_by", "use a loop with {% ifchanged %} over a sorted list"},
-    {"push", "use concat"}, {"date_to_string", "use date"},
+    {"find_exp", "use find, or {% if %} in a loop"}, {"push", "use concat"},
+    {"date_to_string", "use date"},
     /* S */
     {"money", "use currency: \"EUR\""},
     {"money_with_currency", "use currency: \"EUR\""},

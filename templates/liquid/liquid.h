@@ -61,6 +61,8 @@ struct liquid_options {
 	 * key and has no other way to it; what is compiled has the secret.
 	 */
 	const json_t *keys;
+
+	bool forbids_raw; /* the filter `raw` is an error */
 };
 
 struct liquid *liquid_compile(const char *source, size_t len,
@@ -129,6 +131,8 @@ void liquid_value_free(struct liquid_value *);
 typedef void liquid_path_fn(
     void *arg, const char *path, int line, bool guarded);
 void liquid_paths(const struct liquid *, liquid_path_fn *, void *arg);
+/* Those of them whose value the filter `raw` lets out as it is. */
+void liquid_raw_paths(const struct liquid *, liquid_path_fn *, void *arg);
 void liquid_condition_paths(
     const struct liquid_condition *, liquid_path_fn *, void *arg);
 void liquid_value_paths(

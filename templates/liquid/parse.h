@@ -18,7 +18,7 @@ struct compiler { /* one a liquid_compile() */
 	struct unit *units;
 	const char **atoms;
 	int atoms_room;
-	struct use *uses;
+	struct use *uses, *raws;
 	size_t source_bytes;
 	struct error *error;
 	jmp_buf failed;

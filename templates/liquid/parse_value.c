@@ -161,10 +161,9 @@ is_tested(const struct parser *p, const char *path)
 }
 
 static void
-note_use(struct parser *p, const char *path, int line, bool guarded)
+note_use(
+    struct parser *p, struct use **at, const char *path, int line, bool guarded)
 {
-	struct use **at = &p->c->uses;
-
 	while (*at != NULL && strcmp((*at)->path, path) != 0)
 		at = &(*at)->next;
 	if (*at == NULL) {
@@ -192,7 +191,8 @@ path_used(struct parser *p, const struct expr *e)
 	if (p->in_test && p->n_tested < 32)
 		p->tested[p->n_tested++] =
 		    (struct span){path, (uint32_t)strlen(path)};
-	note_use(p, path, e->line, p->in_test || is_tested(p, path));
+	note_use(
+	    p, &p->c->uses, path, e->line, p->in_test || is_tested(p, path));
 }
 
 /* Is it a name that somebody gave, and the place one where mail shows it? */
@@ -466,9 +466,13 @@ parse_filter(struct parser *p)
 	struct filter_call call = {.filter = parse_filter_name(p)};
 
 	parse_where(p, at, &call.line, &call.column);
+	if (call.filter->is_raw && p->c->options->forbids_raw)
+		parse_fail(p, at,
+		    "raw is not allowed in this workspace (\"allow_raw\" in "
+		    "nudge.json)");
 	if (call.filter->is_local) {
 		parse_uses_locale(p);
-		note_use(p, "user.locale", call.line, true);
+		note_use(p, &p->c->uses, "user.locale", call.line, true);
 	}
 	if (parse_accept(p, ':'))
 		parse_arguments(p, at, &call);
@@ -489,6 +493,21 @@ has_default(struct lexer ahead)
 			return true;
 	}
 	return false;
+}
+
+/* What data gave and `raw` lets out, for lint. */
+static void
+note_raw(struct parser *p, const struct chain *chain)
+{
+	const struct expr *e = chain->head;
+
+	if (e->kind != EXPR_PATH || e->slot < 0 ||
+	    p->names->list[e->slot].bound > 0)
+		return;
+	for (int i = 0; i < chain->n_filters; i++)
+		if (chain->filters[i].filter->is_raw)
+			note_use(p, &p->c->raws, path_text(p, e),
+			    chain->filters[i].line, false);
 }
 
 struct chain
@@ -515,6 +534,7 @@ parse_chain(struct parser *p)
 		memcpy(copy, calls, (size_t)n * sizeof *copy);
 	chain.filters = copy;
 	chain.n_filters = n;
+	note_raw(p, &chain);
 	return chain;
 }
 

@@ -162,6 +162,16 @@ print_hash(struct render *r, json_t *hash, int depth)
 	render_write(r, "}", 1);
 }
 
+static void
+print_group(struct render *r, const struct group *g, int depth)
+{
+	render_write(r, "{\"name\"=>", 9);
+	print_inspected(r, g->name, depth);
+	render_write(r, ", \"items\"=>", 11);
+	print_inspected(r, g->items, depth);
+	render_write(r, "}", 1);
+}
+
 /* As Ruby's inspect: what stands within a printed hash. */
 static void
 print_inspected(struct render *r, struct value v, int depth)
@@ -175,6 +185,8 @@ print_inspected(struct render *r, struct value v, int depth)
 		render_write(r, "nil", 3);
 	} else if (v.type == VALUE_HASH) {
 		print_hash(r, v.json, depth + 1);
+	} else if (v.type == VALUE_GROUP) {
+		print_group(r, v.group, depth + 1);
 	} else if (v.type == VALUE_ARRAY || v.type == VALUE_LIST) {
 		render_write(r, "[", 1);
 		for (size_t i = 0; i < value_count(v); i++) {
@@ -208,6 +220,9 @@ render_print(struct render *r, struct value v)
 		break;
 	case VALUE_HASH:
 		print_hash(r, v.json, 1);
+		break;
+	case VALUE_GROUP:
+		print_group(r, v.group, 1);
 		break;
 	case VALUE_RANGE:
 		print_int(r, v.range->from);

@@ -59,6 +59,7 @@ struct filter {
 	const char *keyword; /* the only one that it takes, as last argument */
 	const char *with;    /* a text that follows the arguments */
 	bool is_local;	     /* reads the language */
+	bool is_raw;	     /* a workspace may forbid it */
 	bool takes_key;	     /* its argument names one of the keys */
 };
 
@@ -129,10 +130,10 @@ struct liquid {
 	int n_units;
 	const char *const *atoms; /* names */
 	int n_atoms;
-	int user_atom; /* for the language; -1: not read */
-	const struct use *uses;
-	const struct cond *cond; /* of a condition */
-	struct chain chain;	 /* of a value */
+	int user_atom;		       /* for the language; -1: not read */
+	const struct use *uses, *raws; /* all, and those with `raw` */
+	const struct cond *cond;       /* of a condition */
+	struct chain chain;	       /* of a value */
 };
 
 #endif

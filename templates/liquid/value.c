@@ -58,6 +58,10 @@ value_to_json(struct value v)
 			json_array_append_new(
 			    json, value_to_json(value_at(v, i)));
 		return json;
+	case VALUE_GROUP:
+		return json_pack("{s:o, s:o}", "name",
+		    value_to_json(v.group->name), "items",
+		    value_to_json(v.group->items));
 	default:
 		return json_null();
 	}
@@ -206,6 +210,8 @@ value_equal(struct value a, struct value b)
 		return equal_hashes(a.json, b.json);
 	case VALUE_LOOP:
 		return a.loop == b.loop;
+	case VALUE_GROUP:
+		return a.group == b.group;
 	default:
 		return true;
 	}
@@ -292,6 +298,18 @@ loop_member(const struct loop *l, struct value name)
 }
 
 static struct value
+group_member(const struct group *g, struct value name)
+{
+	if (value_is(name, "name"))
+		return g->name;
+	if (value_is(name, "items"))
+		return g->items;
+	if (value_is(name, "size"))
+		return value_int((int64_t)value_count(g->items));
+	return value_undefined();
+}
+
+static struct value
 first_pair(struct value v, struct value pair[2])
 {
 	void *at = json_object_iter(v.json);
@@ -332,6 +350,8 @@ value_member(struct value v, const char *text, size_t len, struct value pair[2])
 			return value_of_json(found);
 	} else if (v.type == VALUE_LOOP) {
 		return loop_member(v.loop, name);
+	} else if (v.type == VALUE_GROUP) {
+		return group_member(v.group, name);
 	}
 	if (value_is(name, "size"))
 		return size_of(v);
@@ -358,6 +378,8 @@ value_index(struct value v, struct value key)
 		    json_object_getn(v.json, key.text, key.len));
 	if (key.type == VALUE_STRING && v.type == VALUE_LOOP)
 		return loop_member(v.loop, key);
+	if (key.type == VALUE_STRING && v.type == VALUE_GROUP)
+		return group_member(v.group, key);
 	if (key.type != VALUE_INT || v.type == VALUE_RANGE)
 		return value_undefined();
 	i = key.number < 0 ? key.number + n : key.number;

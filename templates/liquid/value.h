@@ -26,7 +26,8 @@ enum value_type {
 	VALUE_RANGE, /* never expanded */
 	VALUE_EMPTY, /* the words `empty` and `blank` */
 	VALUE_BLANK,
-	VALUE_LOOP, /* forloop, tablerowloop */
+	VALUE_LOOP,  /* forloop, tablerowloop */
+	VALUE_GROUP, /* what group_by makes */
 };
 
 #define VALUE_SAFE	1u /* fit for the template's context as it is */
@@ -46,6 +47,8 @@ struct loop {
 	struct loop *parent;
 };
 
+struct group;
+
 struct value {
 	uint8_t type;
 	uint8_t flags;
@@ -59,7 +62,12 @@ struct value {
 		json_t *json;
 		const struct range *range;
 		const struct loop *loop;
+		const struct group *group;
 	};
+};
+
+struct group {
+	struct value name, items;
 };
 
 static inline struct value

@@ -141,8 +141,8 @@ test('an error in a partial or a header is told once, at its place', async (t) =
 
 test('help has each rule', async () => {
 	const { stdout } = await nudge(['check', '--help'])
-	for (const rule of ['unknown-name', 'unsubscribe-link', 'plain-greeting', 'image-alt',
-		'https-links', 'clipped-html', 'long-subject', 'unreachable-step',
+	for (const rule of ['unknown-name', 'unsubscribe-link', 'plain-greeting', 'raw-value',
+		'image-alt', 'https-links', 'clipped-html', 'long-subject', 'unreachable-step',
 		'no-upsell-before-day-4', 'human-owned-accounts', 'answerable-review'])
 		assert.match(stdout, new RegExp(`^  ${rule} +\\w`, 'm'))
 })

@@ -301,6 +301,79 @@ other_products(void **state)
 	    run(LIQUID_TEXT, "{% abort_message() %}"), LIQUID_ABORTED);
 }
 
+static void
+groups(void **state)
+{
+	static const struct row rows[] = {
+	    {"{% for g in groups %}{{ g.name | default: '-' }}={{ g.items | "
+	     "map: 'n' | join }}"
+	     "({{ g.size }}) {% endfor %}",
+		"b&lt;=1 3(2) a=2(1) -=4(1) "},
+	    {"{{ groups | map: 'name' | join: ',' }}", "b&lt;,a,"},
+	    {"{{ groups | sort: 'name' | map: 'size' | join }}", "1 2 1"},
+	    {"{{ groups | where: 'name', 'a' | first | json }}",
+		"{&quot;name&quot;:&quot;a&quot;,&quot;items&quot;:"
+		"[{&quot;k&quot;:&quot;a&quot;,&quot;n&quot;:2}]}"},
+	    {"{{ groups[1] }}",
+		"{&quot;name&quot;=&gt;&quot;a&quot;, &quot;items&quot;=&gt;"
+		"[{&quot;k&quot;=&gt;&quot;a&quot;, &quot;n&quot;=&gt;2}]}"},
+	    {"{% if groups[0] == groups[0] and groups[0] != groups[1] %}y"
+	     "{% endif %}{{ groups[1]['items'].size }}",
+		"y1"},
+	    {"{{ missing | default: '' | group_by: 'k' | size }}", "1"},
+	};
+	static const struct row errors[] = {
+	    {"{{ list | group_by }}", "group_by takes 1 argument"},
+	    {"{{ (1..3) | group_by: 'x' }}", "'x' is asked of a number"},
+	};
+
+	json_object_set_new(data, "rows",
+	    json_pack("[{s:s,s:i},{s:s,s:i},{s:s,s:i},{s:i}]", "k", "b<", "n",
+		1, "k", "a", "n", 2, "k", "b<", "n", 3, "n", 4));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char source[400];
+
+		snprintf(source, sizeof source,
+		    "{%% assign groups = rows | group_by: 'k' %%}%s",
+		    rows[i].source);
+		if (run(LIQUID_HTML, source) != 0)
+			fail_msg("%s: %s", source, error.text);
+		assert_string_equal(buf_str(&out), rows[i].result);
+	}
+	CHECK_ERRORS(LIQUID_HTML, errors);
+}
+
+static void
+note_path(void *arg, const char *path, int line, bool guarded)
+{
+	buf_addf(arg, "%s:%d ", path, line);
+}
+
+static void
+raw_can_be_forbidden(void **state)
+{
+	static const char source[] =
+	    "{{ user.a }}\n{{ user.b | upcase | raw }}"
+	    "{% assign x = user.c | raw %}{{ x | raw }}{{ 'y' | raw }}"
+	    "{% raw %}{{ z | raw }}{% endraw %}";
+	struct liquid_options options = {.context = LIQUID_HTML};
+	struct buf paths = {0};
+	struct liquid *l =
+	    liquid_compile(source, sizeof source - 1, &options, &error);
+
+	assert_non_null(l);
+	liquid_raw_paths(l, note_path, &paths);
+	assert_string_equal(buf_str(&paths), "user.b:2 user.c:2 ");
+	liquid_free(l);
+	buf_free(&paths);
+	options.forbids_raw = true;
+	assert_null(
+	    liquid_compile(source, sizeof source - 1, &options, &error));
+	assert_int_equal(error.line, 2);
+	assert_int_equal(error.column, 22);
+	assert_non_null(strstr(error.text, "\"allow_raw\""));
+}
+
 int
 main(void)
 {
@@ -315,6 +388,8 @@ main(void)
 	    cmocka_unit_test(hashes),
 	    cmocka_unit_test(keys_stay_where_they_are),
 	    cmocka_unit_test(markdown_of_values),
+	    cmocka_unit_test(groups),
+	    cmocka_unit_test(raw_can_be_forbidden),
 	    cmocka_unit_test(other_products),
 	};
 	int failed;

@@ -420,6 +420,33 @@ lines_are_those_of_the_file(void **state)
 }
 
 static void
+raw_values(void **state)
+{
+	const struct templates_options options = {.forbids_raw = true};
+	struct workspace *w = *state;
+
+	put(w, "a.md",
+	    "Subject: x\n\n{{ product_name | raw }}\n"
+	    "Hi {{ event.note | raw }}{{ user.x | upcase | raw | size }}");
+	load(w);
+	assert_int_equal(w->problems.errors, 0);
+	assert_int_equal(w->problems.count, 2);
+	assert_string_equal(w->problems.list[0].rule, "raw-value");
+	assert_problem(w, 0,
+	    "templates/a.md:4:7: {{ event.note | raw }} lets out any markup "
+	    "that somebody sent: leave `raw` out, or take the tags off with "
+	    "`strip_html`");
+	problems_free(&w->problems);
+	w->problems = (struct problems){0};
+	templates_free(w->set);
+	w->set = templates_load_with(w->dir, &options, &w->problems);
+	assert_int_equal(w->problems.errors, 1);
+	assert_problem(w, 0,
+	    "templates/a.md:3:19: raw is not allowed in this workspace "
+	    "(\"allow_raw\" in nudge.json)");
+}
+
+static void
 lint_warns(void **state)
 {
 	struct workspace *w = *state;
@@ -613,6 +640,7 @@ main(void)
 	    TEST(header_mistakes_are_named),
 	    TEST(names_must_be_one_template_each),
 	    TEST(lines_are_those_of_the_file),
+	    TEST(raw_values),
 	    TEST(lint_warns),
 	    TEST(aborting_skips),
 	    TEST(paths_cover_all_parts),

@@ -4,7 +4,7 @@
 #include "worker/commands/check.h"
 
 const char *const check_rules[] = {"unknown-name", "unsubscribe-link",
-    "plain-greeting", "image-alt", "https-links", "clipped-html",
+    "plain-greeting", "raw-value", "image-alt", "https-links", "clipped-html",
     "long-subject", "unreachable-step", "no-upsell-before-day-4",
     "human-owned-accounts", "answerable-review", NULL};
 
@@ -89,6 +89,7 @@ const struct command command_check = {
 	"can tell\n"
 	"  unsubscribe-link        a mail with a topic and no way out of it\n"
 	"  plain-greeting          a name without a default\n"
+	"  raw-value               somebody's value that goes out as it is\n"
 	"  image-alt               an image that says nothing where it is not "
 	"shown\n"
 	"  https-links             a link or an image without https\n"
