@@ -67,7 +67,9 @@ const struct command command_run = {
     .examples = "  nudge run -C acme\n"
 		"  nudge run -C acme --set listen=0.0.0.0:8460 --set log=json\n"
 		"\nSIGTERM finishes what is on its way and ends; a second one "
-		"ends at once.\n",
+		"ends at once.\nWhen a file of the workspace changes, and at "
+		"SIGHUP, the definitions are read\nagain: all of them are "
+		"taken, or none.\n",
     .options = options,
     .run = run,
 };
