@@ -107,7 +107,6 @@ for (; round < rounds; round++) {
 	await living.catch((error) => { if (worker.url) throw error })
 	assert.equal(worker.exit.signal, 'SIGKILL', worker.log)
 	logs += worker.log
-	cleanups.pop()
 }
 const loaded = Date.now() - started
 
