@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -360,6 +359,15 @@ parse_unix(const char *text, size_t len, int64_t *ms)
 	return len > 0 ? 0 : -1;
 }
 
+static void
+abbreviate(struct date *d, const char *zone_name)
+{
+	size_t len = strnlen(zone_name, sizeof d->abbreviation - 1);
+
+	memcpy(d->abbreviation, zone_name, len);
+	d->abbreviation[len] = '\0';
+}
+
 int
 date_parse(const char *text, size_t len, const struct zone *zone,
     int64_t now_ms, struct date *out)
@@ -388,8 +396,7 @@ date_parse(const char *text, size_t len, const struct zone *zone,
 	out->ms = reader_ms(&r, zone_utc()) - (int64_t)r.offset_s * 1000;
 	out->offset_s = r.offset_s;
 	out->locale = NULL;
-	snprintf(
-	    out->abbreviation, sizeof out->abbreviation, "%s", r.abbreviation);
+	abbreviate(out, r.abbreviation);
 	return 0;
 }
 
@@ -425,7 +432,6 @@ date_in_zone(int64_t ms, const struct zone *zone)
 	    zone_offset_at(zone, ms / 1000 - (ms % 1000 < 0));
 
 	d.offset_s = offset.seconds;
-	snprintf(
-	    d.abbreviation, sizeof d.abbreviation, "%s", offset.abbreviation);
+	abbreviate(&d, offset.abbreviation);
 	return d;
 }

@@ -171,19 +171,23 @@ static void
 put_number(
     struct buf *out, const struct spec *spec, int64_t n, char pad, int width)
 {
-	char text[24];
-	int len = snprintf(text, sizeof text, "%lld", (long long)n);
+	char text[24], *end = text + sizeof text, *p = end;
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
 
 	if (spec->pad != '\0')
 		pad = spec->pad;
 	if (spec->width > 0)
 		width = spec->width;
-	if (n >= 0 || pad != '0') {
-		put_padded(out, text, (size_t)len, pad, width);
-		return;
+	do
+		*--p = (char)('0' + left % 10);
+	while ((left /= 10) != 0);
+	if (n < 0 && pad == '0') {
+		buf_addc(out, '-');
+		width--;
+	} else if (n < 0) {
+		*--p = '-';
 	}
-	buf_addc(out, '-');
-	put_padded(out, text + 1, (size_t)len - 1, pad, width - 1);
+	put_padded(out, p, (size_t)(end - p), pad, width);
 }
 
 static void

@@ -73,6 +73,22 @@ static const unsigned char readers[256] = {[0 ... 8] = CONTROL,
     [0xe2] = CONTROL & ~JSON, /* so may this */
     [0xe3 ... 0xff] = ENCODED | CSS};
 
+/* The next byte that the reader looks at, or the end. Four at a time pay. */
+static const char *
+skip(const char *p, const char *end, unsigned reader)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	const unsigned char *last = (const unsigned char *)end;
+
+	while (last - u >= 4 && ((readers[u[0]] | readers[u[1]] |
+				     readers[u[2]] | readers[u[3]]) &
+				    reader) == 0)
+		u += 4;
+	while (u < last && (readers[*u] & reader) == 0)
+		u++;
+	return (const char *)u;
+}
+
 struct bytes { /* where a reader stands */
 	const char *at, *start, *end;
 	size_t used;  /* bytes from `at` that are replaced, or stay */
@@ -91,9 +107,7 @@ replace_bytes(struct render *r, const char *s, size_t len, unsigned reader,
 	const char *run = s, *other;
 
 	for (;;) {
-		while (b.at < b.end &&
-		       (readers[(unsigned char)*b.at] & reader) == 0)
-			b.at++;
+		b.at = skip(b.at, b.end, reader);
 		if (b.at == b.end)
 			break;
 		b.used = 1;
