@@ -84,8 +84,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static json_t *root;
-	struct liquid_scope scope = {
-	    .lookup = lookup, .undefined_is_nil = true};
+	struct liquid_scope scope = {.lookup = lookup};
 	struct input in;
 	char *text;
 	int kind;
@@ -95,6 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (root == NULL)
 		root = json_loads(DATA, 0, NULL);
 	scope.arg = root;
+	scope.undefined_is_nil = data[0] < 128;
 	text = xstrndup((const char *)data + 1, size - 1);
 	in = (struct input){text, size - 1};
 	kind = data[0] % (LIQUID_URL + 3);
