@@ -139,3 +139,19 @@ test('each member who is meant gets one mail', async (t) => {
 	assert.deepEqual([first.channel, first.state, first.reason],
 		['members', 'sent', 'went to 20 members'])
 })
+
+test('whoever asks for the wrong kind of subject is told which it is', async (t) => {
+	const dir = await workspace(t, own())
+	const worker = await Worker.start(t, dir)
+
+	await worker.events(...member('ada', 'acme'))
+	for (const [args, said] of [
+		[['metrics', 'acme'], /there is no user "acme"; the id is an account's/],
+		[['account', 'ada'], /there is no account "ada"; the id is a user's/],
+		[['person', 'bob'], /there is no user "bob"\n/],
+	]) {
+		const { code, stderr } = await nudge([...args, '-C', dir])
+		assert.notEqual(code, 0)
+		assert.match(stderr, said)
+	}
+})

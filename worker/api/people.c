@@ -11,17 +11,27 @@
 
 #define ROWS 100 /* of each kind in one answer */
 
-/* 1 found, 0 answered with 404, -1. */
+/* 1 found, 0 answered with 404 (which says if it is the other kind's), -1. */
 static int
 find(struct turn *t, struct api_call *call, enum subject_kind kind,
     const char *id, struct person **out)
 {
+	bool is_user = kind == SUBJECT_USER;
+	struct person *other;
+
 	if (turn_find(t, kind, id, out) != 0)
 		return -1;
-	if (*out == NULL)
-		api_problem(call, 404, "there is no %s \"%s\"",
-		    kind == SUBJECT_USER ? "user" : "account", id);
-	return *out != NULL;
+	if (*out != NULL)
+		return 1;
+	if (turn_find(
+		t, is_user ? SUBJECT_ACCOUNT : SUBJECT_USER, id, &other) != 0)
+		return -1;
+	api_problem(call, 404, "there is no %s \"%s\"%s",
+	    is_user ? "user" : "account", id,
+	    other == NULL ? ""
+	    : is_user	  ? "; the id is an account's"
+			  : "; the id is a user's");
+	return 0;
 }
 
 int
