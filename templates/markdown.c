@@ -81,15 +81,3 @@ markdown_html_plain(const char *source, size_t len, struct buf *out)
 {
 	return convert(source, len, FLAGS | MD_FLAG_NOHTML, out);
 }
-
-int
-markdown_text(const char *source, size_t len, struct buf *out)
-{
-	struct buf html = {0};
-	int r = markdown_html(source, len, &html);
-
-	if (r == 0)
-		html_text(buf_str(&html), html.len, out);
-	buf_free(&html);
-	return r;
-}

@@ -7,9 +7,9 @@
 #include "templates/buf.h"
 
 /*
- * markdown - CommonMark (with tables, strikethrough and bare-URL links) to the
- * two parts of a mail. Both append to `out` and return 0, or -1 when md4c gave
- * up.
+ * markdown - CommonMark (with tables, strikethrough and bare-URL links) and HTML
+ * to the two parts of a mail. All append to `out`; those that read Markdown
+ * return 0, or -1 when md4c gave up.
  */
 int markdown_html(const char *source, size_t len, struct buf *out);
 /* The same, but tags in the source are text: for what strangers wrote. */
@@ -20,9 +20,6 @@ int markdown_html_plain(const char *source, size_t len, struct buf *out);
  * and numbers, headings underlined, quotes with "> ", paragraphs wrapped at 72
  * columns (never inside a URL), a blank line between blocks.
  */
-int markdown_text(const char *source, size_t len, struct buf *out);
-
-/* The same reading for a mail written in HTML: tags to plain text. */
 void html_text(const char *html, size_t len, struct buf *out);
 
 #endif

@@ -383,14 +383,6 @@ rules_info(const struct rules *rules, int index)
 	return info;
 }
 
-int
-rules_find(const struct rules *rules, const char *name)
-{
-	const struct sequence *q = rules_sequence(rules, name);
-
-	return q != NULL ? (int)(q - rules->sequences) : -1;
-}
-
 const struct sequence *
 rules_sequence(const struct rules *rules, const char *name)
 {

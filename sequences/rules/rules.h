@@ -81,8 +81,7 @@ struct sequence_info {
 	bool is_manual; /* has { "manual": true } among its ways in */
 	int n_steps;
 };
-int rules_count(const struct rules *);
+int rules_count(const struct rules *); /* in the order of names */
 struct sequence_info rules_info(const struct rules *, int index);
-int rules_find(const struct rules *, const char *name); /* -1: none */
 
 #endif

@@ -13,10 +13,12 @@
 static void
 assert_text(const char *markdown, const char *expected)
 {
-	struct buf out = {0};
+	struct buf html = {0}, out = {0};
 
-	assert_int_equal(markdown_text(markdown, strlen(markdown), &out), 0);
+	assert_int_equal(markdown_html(markdown, strlen(markdown), &html), 0);
+	html_text(buf_str(&html), html.len, &out);
 	assert_string_equal(buf_str(&out), expected);
+	buf_free(&html);
 	buf_free(&out);
 }
 
