@@ -17,9 +17,12 @@
 struct slot {
 	struct liquid *text;
 	struct liquid_value *value; /* of a lone output; else NULL */
+	char *pointer;		    /* where it stands in the file */
+	int line, column;
 };
 
 struct document {
+	const char *file;
 	json_t *body;
 	struct slot *slots;
 	size_t n;
@@ -31,34 +34,25 @@ struct compiling {
 	const struct json_doc *doc;
 	struct liquid_options options;
 	struct buf pointer; /* where in the file we are (RFC 6901) */
-	bool for_slack;
 };
 
-/* ----------------------------------------------------------- compiling */
-
 /*
- * Slack's mrkdwn gives meaning to & < and >: each output gets filters that
- * take it away, before they reach the engine.
+ * JSON writes a text in its own way, so lines and columns of the text are not
+ * those of the file. What is in another file, a partial, has its own.
  */
 static void
-add_slack_filters(const char *s, struct buf *out)
+place_error(const struct document *d, const struct slot *slot, struct error *e)
 {
-	static const char filters[] = " | replace: '&', '&amp;'"
-				      " | replace: '<', '&lt;'"
-				      " | replace: '>', '&gt;' ";
-	const char *open, *close;
+	char text[sizeof e->text];
 
-	while ((open = strstr(s, "{{")) != NULL &&
-	       (close = strstr(open, "}}")) != NULL) {
-		const char *end = close[-1] == '-' ? close - 1 : close;
-
-		buf_add(out, s, (size_t)(end - s));
-		buf_adds(out, filters);
-		buf_add(out, end, (size_t)(close + 2 - end));
-		s = close + 2;
-	}
-	buf_adds(out, s);
+	if (strcmp(e->file, d->file) != 0 && e->file[0] != '\0')
+		return;
+	memcpy(text, e->text, sizeof text);
+	error_at(
+	    e, d->file, slot->line, slot->column, slot->pointer, "%s", text);
 }
+
+/* ----------------------------------------------------------- compiling */
 
 /* What stands in the braces, if the text is one output and nothing else. */
 static char *
@@ -77,32 +71,22 @@ lone_output(const char *text)
 static void
 compile_string(struct compiling *c, const char *text)
 {
-	struct buf source = {0};
 	char *expression = lone_output(text);
-	struct slot slot = {0};
-	struct error e, placed;
-	int column;
+	struct slot slot = {.pointer = xstrdup(buf_str(&c->pointer))};
+	struct error e;
 
-	if (c->for_slack)
-		add_slack_filters(text, &source);
-	else
-		buf_adds(&source, text);
-	json_doc_where(
-	    c->doc, buf_str(&c->pointer), &c->options.first_line, &column);
-	slot.text =
-	    liquid_compile(buf_str(&source), source.len, &c->options, &e);
+	json_doc_where(c->doc, slot.pointer, &slot.line, &slot.column);
+	slot.text = liquid_compile(text, strlen(text), &c->options, &e);
 	if (slot.text != NULL && expression != NULL)
 		slot.value = liquid_value_compile(expression, &e);
 	if (slot.text == NULL || (expression != NULL && slot.value == NULL)) {
-		json_doc_error(
-		    c->doc, buf_str(&c->pointer), &placed, "%s", e.text);
-		problems_add(c->loading->problems, &placed);
+		place_error(c->document, &slot, &e);
+		problems_add(c->loading->problems, &e);
 	}
 	c->document->slots =
 	    xrealloc(c->document->slots, (c->document->n + 1) * sizeof slot);
 	c->document->slots[c->document->n++] = slot;
 	free(expression);
-	buf_free(&source);
 }
 
 static void
@@ -264,10 +248,10 @@ document_compile(
 	check_members(&doc, loading);
 	read_info(&t->info, &doc, loading);
 	c.document = t->document = xcalloc(1, sizeof *t->document);
+	c.document->file = t->info.file;
 	c.document->body = json_incref(json_object_get(doc.root, "body"));
-	c.for_slack = is_for_slack(&doc);
 	c.options.name = t->info.file;
-	c.options.context = LIQUID_TEXT;
+	c.options.context = is_for_slack(&doc) ? LIQUID_SLACK : LIQUID_TEXT;
 	buf_adds(&c.pointer, "/body");
 	compile_node(&c, c.document->body);
 	buf_free(&c.pointer);
@@ -282,22 +266,46 @@ document_free(struct document *d)
 	for (size_t i = 0; i < d->n; i++) {
 		liquid_free(d->slots[i].text);
 		liquid_value_free(d->slots[i].value);
+		free(d->slots[i].pointer);
 	}
 	free(d->slots);
 	json_decref(d->body);
 	free(d);
 }
 
+struct path_placing {
+	const struct document *document;
+	const struct slot *slot;
+	liquid_path_fn *each;
+	void *arg;
+};
+
+static void
+place_path(void *arg, const struct liquid_path *path)
+{
+	const struct path_placing *p = arg;
+	struct liquid_path placed = *path;
+
+	if (strcmp(path->file, p->document->file) == 0) {
+		placed.line = p->slot->line;
+		placed.column = p->slot->column;
+	}
+	p->each(p->arg, &placed);
+}
+
 void
 document_paths(const struct document *d, liquid_path_fn *each, void *arg)
 {
-	for (size_t i = 0; i < d->n; i++)
-		liquid_paths(d->slots[i].text, each, arg);
+	struct path_placing p = {d, d->slots, each, arg};
+
+	for (; p.slot < d->slots + d->n; p.slot++)
+		liquid_paths(p.slot->text, place_path, &p);
 }
 
 /* ----------------------------------------------------------- rendering */
 
 struct rendering {
+	const struct document *document;
 	const struct slot *slot; /* of the string that comes next */
 	const struct liquid_scope *scope;
 	struct error *error;
@@ -335,6 +343,8 @@ render_string(struct rendering *r)
 		if (value == NULL)
 			r->result = -1;
 	}
+	if (r->result == -1)
+		place_error(r->document, slot, r->error);
 	if (json_is_string(value)) {
 		json_decref(value);
 		value = NULL;
@@ -377,8 +387,9 @@ template_render_document(const struct template *t,
     const struct liquid_scope *outer, struct buf *json, struct error *e)
 {
 	struct liquid_scope scope = template_scope(t, outer);
-	struct rendering r = {t->document->slots, &scope, e, 0};
-	json_t *body = render_node(&r, t->document->body);
+	const struct document *d = t->document;
+	struct rendering r = {d, d->slots, &scope, e, 0};
+	json_t *body = render_node(&r, d->body);
 
 	if (r.result == 0 && json_dump_callback(body, add, json,
 				 JSON_COMPACT | JSON_ENCODE_ANY) != 0) {

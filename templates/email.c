@@ -146,22 +146,6 @@ read_source(struct source *s, const char *text, size_t len)
 	complain(s, line, "the body is missing: it begins after an empty line");
 }
 
-/* The engine counts columns from where a value begins, and names a partial. */
-static void
-place_error(const struct source *s, const struct field *f, struct error *e)
-{
-	const char *file = s->template->info.file;
-	char partial[sizeof e->file];
-
-	if (strcmp(e->file, file) != 0) {
-		snprintf(partial, sizeof partial, "%.*s/partials/%.80s.liquid",
-		    (int)strcspn(file, "/"), file, e->file);
-		snprintf(e->file, sizeof e->file, "%s", partial);
-	} else if (e->line == f->line && e->column > 0) {
-		e->column += f->column - 1;
-	}
-}
-
 static struct liquid *
 compile(const struct source *s, const struct field *f, enum liquid_context c)
 {
@@ -171,12 +155,11 @@ compile(const struct source *s, const struct field *f, enum liquid_context c)
 
 	options.name = s->template->info.file;
 	options.first_line = f->line;
+	options.first_column = f->column;
 	options.context = c;
 	liquid = liquid_compile(f->text, f->len, &options, &e);
-	if (liquid == NULL) {
-		place_error(s, f, &e);
+	if (liquid == NULL)
 		problems_add(s->loading->problems, &e);
-	}
 	return liquid;
 }
 
@@ -258,61 +241,56 @@ read_info(struct source *s)
 /* ------------------------------------------------------------------ lint */
 
 static void
-note_unsubscribe(void *arg, const char *path, int line, bool guarded)
+note_unsubscribe(void *arg, const struct liquid_path *path)
 {
-	if (strcmp(path, "unsubscribe_url") == 0)
+	if (strcmp(path->text, "unsubscribe_url") == 0)
 		*(bool *)arg = true;
 }
 
-/* At the path in the source, if it is there and not in a partial. */
-static void __attribute__((format(printf, 5, 6)))
-warn_at(const struct source *s, const char *path, int line, const char *rule,
-    const char *fmt, ...)
+static void __attribute__((format(printf, 4, 5)))
+warn_at(const struct source *s, const struct liquid_path *path,
+    const char *rule, const char *fmt, ...)
 {
-	const char *at = lint_find(s->text, path, line);
 	char text[sizeof((struct error *)0)->text];
 	struct error e;
-	int column = 1;
 	va_list ap;
 
-	for (; at != NULL && at > s->text && at[-1] != '\n'; at--)
-		column++;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	error_at(&e, s->template->info.file, line, column, NULL, "%s", text);
+	error_at(&e, path->file, path->line, path->column, NULL, "%s", text);
 	problems_warn(s->loading->problems, rule, &e);
 }
 
 /* A person without a name must not be greeted with a hole. */
 static void
-check_greeting(void *arg, const char *path, int line, bool guarded)
+check_greeting(void *arg, const struct liquid_path *path)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(path->text);
 
-	if (guarded || strncmp(path, "user.", 5) != 0 || len < 9 ||
-	    strcmp(path + len - 4, "name") != 0)
+	if (path->is_guarded || strncmp(path->text, "user.", 5) != 0 ||
+	    len < 9 || strcmp(path->text + len - 4, "name") != 0)
 		return;
-	warn_at(arg, path, line, "plain-greeting",
+	warn_at(arg, path, "plain-greeting",
 	    "{{ %.100s }} may be missing: say what to write then, as in "
 	    "{{ %.100s | default: \"there\" }}",
-	    path, path);
+	    path->text, path->text);
 }
 
 /* What comes with events is of anybody's making. */
 static void
-check_raw(void *arg, const char *path, int line, bool guarded)
+check_raw(void *arg, const struct liquid_path *path)
 {
 	static const char *const roots[] = {
 	    "user.", "account.", "event.", "data.", NULL};
 
 	for (int i = 0; roots[i] != NULL; i++)
-		if (strncmp(path, roots[i], strlen(roots[i])) == 0)
-			warn_at(arg, path, line, "raw-value",
+		if (strncmp(path->text, roots[i], strlen(roots[i])) == 0)
+			warn_at(arg, path, "raw-value",
 			    "{{ %.100s | raw }} lets out any markup that "
 			    "somebody sent: leave `raw` out, or take the "
 			    "tags off with `strip_html`",
-			    path);
+			    path->text);
 }
 
 static void

@@ -21,12 +21,6 @@ struct source {
 	bool is_markdown;
 };
 
-struct linting {
-	const struct lint *lint;
-	struct source *shared; /* layouts and partials */
-	int n_shared, cap_shared;
-};
-
 static void __attribute__((format(printf, 5, 0)))
 vwarn(const struct lint *l, const char *rule, const struct source *s,
     const char *at, const char *fmt, va_list ap)
@@ -238,71 +232,16 @@ scan(const struct lint *l, const struct source *s)
 	}
 }
 
-/* ------------------------------------------------------------------ names */
-
-/* On which line of the template or of what it uses a path is read. */
-struct reading {
-	const struct linting *linting;
-	const struct source *source;
-};
-
-static const char *
-line_of(const char *text, int line)
-{
-	while (text != NULL && --line > 0 && (text = strchr(text, '\n')))
-		text++;
-	return text;
-}
-
-static bool
-is_name_char(char c)
-{
-	return c == '_' || c == '-' || (c >= '0' && c <= '9') ||
-	       (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-const char *
-lint_find(const char *text, const char *path, int line)
-{
-	const char *at = line_of(text, line), *end;
-	size_t len = strlen(path);
-
-	if (at == NULL)
-		return NULL;
-	end = at + strcspn(at, "\n");
-	while ((at = memmem(at, (size_t)(end - at), path, len)) != NULL) {
-		if ((at == text || (!is_name_char(at[-1]) && at[-1] != '.')) &&
-		    !is_name_char(at[len]))
-			return at;
-		at++;
-	}
-	return NULL;
-}
-
 static void
-check_path(void *arg, const char *path, int line, bool guarded)
+scan_file(const struct lint *l, const char *file)
 {
-	struct reading *r = arg;
-	const struct linting *g = r->linting;
-	const struct source *s = r->source;
-	const char *at = lint_find(s->text, path, line);
-	struct buf why = {0};
+	struct source s;
 
-	for (int i = 0; at == NULL && i < g->n_shared; i++) {
-		at = lint_find(g->shared[i].text, path, line);
-		if (at != NULL)
-			s = &g->shared[i];
-	}
-	if (at == NULL) /* written in another way, such as user["name"] */
-		at = line_of(s->text, line);
-	g->lint->check(g->lint->arg, path, guarded, &why);
-	if (why.len > 0)
-		warn(g->lint, "unknown-name", s, at != NULL ? at : s->text,
-		    "%s", why.data);
-	buf_free(&why);
+	if (source_open(l, &s, file) != 0)
+		return;
+	scan(l, &s);
+	source_close(&s);
 }
-
-/* ---------------------------------------------------------------- folders */
 
 static int
 is_source(const struct dirent *d)
@@ -314,22 +253,18 @@ is_source(const struct dirent *d)
 }
 
 static void
-add_shared(struct linting *g, const char *folder)
+scan_folder(const struct lint *l, const char *folder)
 {
 	struct buf path = {0};
 	struct dirent **names;
 	int n;
 
-	buf_addf(&path, "%s/%s", g->lint->folder, folder);
+	buf_addf(&path, "%s/%s", l->folder, folder);
 	n = scandir(path.data, &names, is_source, alphasort);
 	for (int i = 0; i < n; i++) {
 		buf_truncate(&path, 0);
 		buf_addf(&path, "%s/%s", folder, names[i]->d_name);
-		g->shared = list_room(
-		    g->shared, g->n_shared, &g->cap_shared, sizeof *g->shared);
-		if (source_open(g->lint, &g->shared[g->n_shared], path.data) ==
-		    0)
-			g->n_shared++;
+		scan_file(l, path.data);
 		free(names[i]);
 	}
 	if (n >= 0)
@@ -337,30 +272,36 @@ add_shared(struct linting *g, const char *folder)
 	buf_free(&path);
 }
 
+/* ------------------------------------------------------------------ names */
+
+static void
+check_path(void *arg, const struct liquid_path *path)
+{
+	const struct lint *l = arg;
+	struct buf why = {0};
+	struct error e;
+
+	l->check(l->arg, path, &why);
+	if (why.len > 0) {
+		error_at(&e, path->file, path->line, path->column, NULL, "%s",
+		    why.data);
+		problems_warn(l->problems, "unknown-name", &e);
+	}
+	buf_free(&why);
+}
+
 void
 lint_sources(const struct lint *l, const struct templates *set)
 {
-	struct linting g = {.lint = l};
 	const struct template *t;
-	struct source s;
 
-	add_shared(&g, "templates/layouts");
-	add_shared(&g, "templates/partials");
 	for (size_t i = 0; (t = templates_at(set, i)) != NULL; i++) {
-		struct reading reading = {&g, &s};
-
-		if (source_open(l, &s, t->info.file) != 0)
-			continue;
 		if (t->info.kind == TEMPLATE_EMAIL)
-			scan(l, &s);
-		template_paths(t, check_path, &reading);
-		source_close(&s);
+			scan_file(l, t->info.file);
+		template_paths(t, check_path, (void *)l);
 	}
-	for (int i = 0; i < g.n_shared; i++) {
-		scan(l, &g.shared[i]);
-		source_close(&g.shared[i]);
-	}
-	free(g.shared);
+	scan_folder(l, "templates/layouts");
+	scan_folder(l, "templates/partials");
 }
 
 void

@@ -16,22 +16,15 @@ struct lint {
 	const char *folder; /* the workspace: files are named from there */
 	/*
 	 * Says of a path that a template reads ("user.frist_name") what is
-	 * wrong with it, or nothing. `is_guarded`: as in liquid_path_fn.
+	 * wrong with it, or nothing.
 	 */
-	void (*check)(
-	    void *arg, const char *path, bool is_guarded, struct buf *why);
+	void (*check)(void *arg, const struct liquid_path *, struct buf *why);
 	void *arg;
 	struct problems *problems;
 };
 
 /* Of a set that was loaded without errors. */
 void lint_sources(const struct lint *, const struct templates *);
-
-/*
- * Where on that line of a text a path is read, or NULL. It may be written in
- * another way (user["name"]), or the line may be that of a partial.
- */
-const char *lint_find(const char *text, const char *path, int line);
 
 /* Warns at the value of a header of a mail; "" is its first line. */
 void lint_header(const struct lint *, const char *file, const char *header,

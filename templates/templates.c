@@ -23,7 +23,7 @@ static const char bare[] =
 struct partial {
 	const char *name;
 	char *text;
-	size_t len;
+	struct liquid_source source;
 };
 
 struct templates {
@@ -117,26 +117,25 @@ static void
 load_partial(
     struct folder *f, const char *name, const char *path, const char *shown)
 {
-	struct partial p = {.name = name};
+	struct partial p = {.name = name, .source.file = shown};
 
-	p.text = read_shown(f, path, shown, &p.len);
+	p.text = read_shown(f, path, shown, &p.source.len);
 	if (p.text == NULL)
 		return;
+	p.source.text = p.text;
 	f->partials =
 	    xrealloc(f->partials, (size_t)(f->n_partials + 1) * sizeof p);
 	f->partials[f->n_partials++] = p;
 }
 
-static const char *
-find_partial(void *arg, const char *name, size_t *len)
+static const struct liquid_source *
+find_partial(void *arg, const char *name)
 {
 	const struct folder *f = arg;
 
 	for (int i = 0; i < f->n_partials; i++)
-		if (strcmp(f->partials[i].name, name) == 0) {
-			*len = f->partials[i].len;
-			return f->partials[i].text;
-		}
+		if (strcmp(f->partials[i].name, name) == 0)
+			return &f->partials[i].source;
 	return NULL;
 }
 
@@ -156,9 +155,9 @@ make_loading(struct folder *f)
 /* ---------------------------------------------------------------- layouts */
 
 static void
-note_content(void *arg, const char *path, int line, bool guarded)
+note_content(void *arg, const struct liquid_path *path)
 {
-	if (strcmp(path, "content") == 0)
+	if (strcmp(path->text, "content") == 0)
 		*(bool *)arg = true;
 }
 
@@ -344,17 +343,17 @@ struct roots {
 };
 
 static void
-add_root(void *arg, const char *path, int line, bool guarded)
+add_root(void *arg, const struct liquid_path *path)
 {
 	struct roots *r = arg;
-	size_t len = strcspn(path, ".[");
+	size_t len = strcspn(path->text, ".[");
 
 	for (int i = 0; i < r->count; i++)
-		if (strncmp(r->names[i], path, len) == 0 &&
+		if (strncmp(r->names[i], path->text, len) == 0 &&
 		    r->names[i][len] == '\0')
 			return;
 	r->names = list_room(r->names, r->count, &r->cap, sizeof *r->names);
-	r->names[r->count++] = arena_strndup(r->memory, path, len);
+	r->names[r->count++] = arena_strndup(r->memory, path->text, len);
 }
 
 static void
@@ -513,13 +512,14 @@ struct path_filter {
 
 /* What the layout gets from the mail is not of the scope. */
 static void
-pass_layout_path(void *arg, const char *path, int line, bool guarded)
+pass_layout_path(void *arg, const struct liquid_path *path)
 {
 	const struct path_filter *f = arg;
 
-	if (strcmp(path, "content") != 0 && strcmp(path, "subject") != 0 &&
-	    strcmp(path, "preheader") != 0)
-		f->each(f->arg, path, line, guarded);
+	if (strcmp(path->text, "content") != 0 &&
+	    strcmp(path->text, "subject") != 0 &&
+	    strcmp(path->text, "preheader") != 0)
+		f->each(f->arg, path);
 }
 
 void

@@ -15,13 +15,15 @@
 #include "templates/liquid/liquid.h"
 #include "templates/mem.h"
 
-static const char *
-partial(void *arg, const char *name, size_t *len)
+static const struct liquid_source *
+partial(void *arg, const char *name)
 {
-	json_t *source = json_object_get(arg, name);
+	static struct liquid_source source;
+	json_t *text = json_object_get(arg, name);
 
-	*len = json_string_length(source);
-	return json_string_value(source);
+	source = (struct liquid_source){
+	    name, json_string_value(text), json_string_length(text)};
+	return text != NULL ? &source : NULL;
 }
 
 static json_t *

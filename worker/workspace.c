@@ -111,6 +111,17 @@ workspace_silence(const struct workspace *w, struct problems *problems)
 	problems->count = kept;
 }
 
+struct rules_context
+workspace_context(const struct workspace *w)
+{
+	return (struct rules_context){
+	    .templates = w->templates,
+	    .contacts = w->contacts,
+	    .channels = w->channels,
+	    .zone = w->settings->zone,
+	};
+}
+
 struct workspace *
 workspace_load(const char *folder, const char *const *overrides,
     const char *known, struct problems *problems, bool checked)
@@ -132,13 +143,8 @@ workspace_load(const char *folder, const char *const *overrides,
 	buf_free(&path);
 	check_reserved(w, problems);
 	check_channels(w, problems);
-	context = (struct rules_context){
-	    .templates = w->templates,
-	    .contacts = w->contacts,
-	    .channels = w->channels,
-	    .zone = w->settings->zone,
-	    .known = known,
-	};
+	context = workspace_context(w);
+	context.known = known;
 	w->rules = rules_load(w->settings->folder, &context, problems);
 	workspace_silence(w, problems);
 	if (problems->errors == errors || checked)

@@ -33,6 +33,8 @@ struct workspace *workspace_load(const char *folder,
     bool checked);
 /* Takes out the warnings that its settings do not want (lint.off). */
 void workspace_silence(const struct workspace *, struct problems *);
+/* What its rules are loaded with. */
+struct rules_context workspace_context(const struct workspace *);
 struct workspace *workspace_hold(struct workspace *);
 void workspace_release(struct workspace *); /* NULL is fine */
 

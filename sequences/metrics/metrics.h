@@ -19,12 +19,14 @@
  * must remember is in subject->metrics, one member a metric.
  */
 struct metrics;
+struct rules_context; /* rules.h */
 
 /*
  * No file: no metrics. Problems are added; never NULL. The names are there even
  * then; apply and ask for values only when problems->errors did not grow.
  */
-struct metrics *metrics_load(const char *path, struct problems *);
+struct metrics *metrics_load(
+    const char *path, const struct rules_context *, struct problems *);
 void metrics_free(struct metrics *);
 const char *const *metrics_names(const struct metrics *); /* sorted, NULL */
 /* Of those, a user's or an account's. */

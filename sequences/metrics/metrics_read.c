@@ -167,11 +167,12 @@ add_operand(struct metric *m, const char *path)
 
 /* A liquid_path_fn */
 static void
-check_value_path(void *arg, const char *path, int line, bool guarded)
+check_value_path(void *arg, const struct liquid_path *path)
 {
-	check_path(arg, path);
-	if (!guarded)
-		add_operand(loader_of(arg)->metric, path);
+	check_path(arg, path->text);
+	reader_check_name(arg, path);
+	if (!path->is_guarded)
+		add_operand(loader_of(arg)->metric, path->text);
 }
 
 /* ------------------------------------------- values of the keys */
@@ -240,7 +241,15 @@ read_check(struct reader *r, json_t *value, void *into)
 static void
 read_trait(struct reader *r, json_t *value, void *into)
 {
-	read_text(r, value, &((struct metric *)into)->trait);
+	struct metric *m = into;
+	struct buf path = {0};
+
+	read_text(r, value, &m->trait);
+	buf_addf(&path, "%s.%s", m->for_account ? "account" : "user",
+	    json_string_value(value));
+	reader_check_name(
+	    r, &(struct liquid_path){.text = path.data, .is_guarded = true});
+	buf_free(&path);
 }
 
 /* ---------------------------------------------------- the kinds */
@@ -489,7 +498,8 @@ read_metrics(struct reader *r, json_t *value, void *into)
 }
 
 static void
-read_file(struct metrics *all, const char *path, struct problems *problems)
+read_file(struct metrics *all, const char *path,
+    const struct rules_context *context, struct problems *problems)
 {
 	static const struct reader_key keys[] = {
 	    {"$schema", READ_TEXT, read_nothing, 0, false},
@@ -497,8 +507,9 @@ read_file(struct metrics *all, const char *path, struct problems *problems)
 	    {0},
 	};
 	const char *slash = strrchr(path, '/');
-	struct loader loader = {
-	    .reader = {.problems = problems, .check_path = check_path},
+	struct loader loader = {.reader = {.problems = problems,
+				    .context = context,
+				    .check_path = check_path},
 	    .all = all};
 	struct json_doc doc;
 	struct error e;
@@ -515,12 +526,13 @@ read_file(struct metrics *all, const char *path, struct problems *problems)
 }
 
 struct metrics *
-metrics_load(const char *path, struct problems *problems)
+metrics_load(const char *path, const struct rules_context *context,
+    struct problems *problems)
 {
 	struct metrics *all = xcalloc(1, sizeof *all);
 
 	if (access(path, F_OK) == 0 || errno != ENOENT)
-		read_file(all, path, problems);
+		read_file(all, path, context, problems);
 	if (all->names == NULL) { /* there are none */
 		all->names = xcalloc(1, sizeof *all->names);
 		metrics_connect(all, NULL);

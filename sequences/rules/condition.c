@@ -108,13 +108,15 @@ keep_metric(struct condition *c, const char *path)
 }
 
 static void
-keep_path(void *arg, const char *path, int line, bool guarded)
+keep_path(void *arg, const struct liquid_path *read)
 {
+	const char *path = read->text;
 	struct path_reading *reading = arg;
 	struct condition *c = reading->condition;
 	struct reader *r = reading->reader;
 
 	(r->check_path != NULL ? r->check_path : reader_check_path)(r, path);
+	reader_check_name(r, read);
 	if (strncmp(path, "account.metric", 14) == 0)
 		c->reads_account_metric = true;
 	else if (strcmp(path, "metric") == 0)

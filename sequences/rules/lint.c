@@ -242,9 +242,9 @@ check_humans(const struct sequence *q, struct reader *r)
 /* ----------------------------------------------- the way out of a topic */
 
 static void
-note_unsubscribe(void *arg, const char *path, int line, bool guarded)
+note_unsubscribe(void *arg, const struct liquid_path *path)
 {
-	if (strcmp(path, "unsubscribe_url") == 0)
+	if (strcmp(path->text, "unsubscribe_url") == 0)
 		*(bool *)arg = true;
 }
 

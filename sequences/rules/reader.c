@@ -78,6 +78,20 @@ reader_unknown(struct reader *r, const char *what, const char *name,
 	snprintf(last->rule, sizeof last->rule, "unknown-name");
 }
 
+void
+reader_check_name(struct reader *r, const struct liquid_path *path)
+{
+	const struct rules_context *c = r->context;
+	struct buf why = {0};
+
+	if (c == NULL || c->check == NULL)
+		return;
+	c->check(c->arg, path, &why);
+	if (why.len > 0)
+		reader_warn(r, "unknown-name", "%s", why.data);
+	buf_free(&why);
+}
+
 /* What stands in the file against what a row allows. */
 static bool
 type_is(json_t *value, unsigned types)

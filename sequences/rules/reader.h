@@ -76,6 +76,8 @@ void reader_error(struct reader *, const char *fmt, ...)
 /* "no template is called "x"; did you mean "y"?" under the rule unknown-name */
 void reader_unknown(struct reader *, const char *what, const char *name,
     const char *const *known);
+/* What the context says of a path, as a warning under unknown-name. */
+void reader_check_name(struct reader *, const struct liquid_path *);
 void reader_warn(struct reader *, const char *rule, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

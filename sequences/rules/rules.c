@@ -326,7 +326,7 @@ rules_load(const char *folder, const struct rules_context *context,
 	int errors = problems->errors;
 
 	buf_addf(&path, "%s/metrics.json", folder);
-	rules->metrics = metrics_load(buf_str(&path), problems);
+	rules->metrics = metrics_load(buf_str(&path), context, problems);
 	buf_free(&path);
 	rules->zone = context->zone != NULL ? context->zone : zone_utc();
 	load_sequences(rules, folder, context, problems);

@@ -33,6 +33,13 @@ struct rules_context {
 	 * this store; NULL or "": a new store.
 	 */
 	const char *known;
+	/*
+	 * Says of a path that a definition reads ("user.frist_name") what is
+	 * wrong with it, or nothing: a warning, for whoever knows what traits
+	 * there are. May be NULL.
+	 */
+	void (*check)(void *arg, const struct liquid_path *, struct buf *why);
+	void *arg;
 };
 
 /*

@@ -368,9 +368,10 @@ check_wait(struct reader *r, json_t *value)
 /* ------------------------------------------------------- steps */
 
 static void
-check_date_path(void *arg, const char *path, int line, bool guarded)
+check_date_path(void *arg, const struct liquid_path *path)
 {
-	reader_check_path(arg, path);
+	reader_check_path(arg, path->text);
+	reader_check_name(arg, path);
 }
 
 /* `into` is the step. */

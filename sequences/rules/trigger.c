@@ -169,14 +169,19 @@ static const struct reader_key idle_keys[] = {
     {0},
 };
 
-/* A liquid_path_fn; `arg` is a text, NULL once it is known to be a path. */
-static void
-take_path(void *arg, const char *path, int line, bool guarded)
-{
-	const char **text = arg;
+struct date_reading {
+	struct reader *reader;
+	const char *text;
+	bool is_path; /* and nothing else */
+};
 
-	if (*text != NULL && strcmp(*text, path) == 0)
-		*text = NULL;
+static void
+take_path(void *arg, const struct liquid_path *path)
+{
+	struct date_reading *d = arg;
+
+	d->is_path = strcmp(d->text, path->text) == 0;
+	reader_check_name(d->reader, path);
 }
 
 /* A trait of the subject's own; `into` is the trigger. */
@@ -184,16 +189,16 @@ static bool
 read_date_trait(struct reader *r, struct trigger *t)
 {
 	const char *own = r->for_account ? "account." : "user.";
-	const char *rest = t->date_text;
+	struct date_reading d = {r, t->date_text, false};
 	struct error e;
 
-	if (strncmp(rest, own, strlen(own)) != 0 ||
-	    strncmp(rest, "account.metric.", 15) == 0)
+	if (strncmp(d.text, own, strlen(own)) != 0 ||
+	    strncmp(d.text, "account.metric.", 15) == 0)
 		return false;
-	t->date = liquid_value_compile(t->date_text, &e);
+	t->date = liquid_value_compile(d.text, &e);
 	if (t->date != NULL)
-		liquid_value_paths(t->date, take_path, &rest);
-	return rest == NULL;
+		liquid_value_paths(t->date, take_path, &d);
+	return d.is_path;
 }
 
 /* `into` is the trigger. */

@@ -109,8 +109,8 @@ static void
 check_partial(struct parser *p, struct span name)
 {
 	for (const struct parser *q = p; q != NULL; q = q->includer)
-		if (strlen(q->file) == name.len && q->includer != NULL &&
-		    memcmp(q->file, name.text, name.len) == 0)
+		if (q->includer != NULL && strlen(q->name) == name.len &&
+		    memcmp(q->name, name.text, name.len) == 0)
 			parse_fail(p, p->tag.text,
 			    "the partial '%.*s' contains itself", (int)name.len,
 			    name.text);
@@ -125,17 +125,19 @@ partial_parser(struct parser *p, struct span name)
 {
 	const struct liquid_options *o = p->c->options;
 	struct parser q = {.c = p->c, .includer = p, .html = p->html};
-	const char *text = NULL;
-	size_t len = 0;
+	const struct liquid_source *source = NULL;
+	struct arena *arena = &p->c->liquid->arena;
 
 	check_partial(p, name);
 	q.partial_depth = p->partial_depth + 1;
-	q.file = arena_strndup(&p->c->liquid->arena, name.text, name.len);
+	q.name = arena_strndup(arena, name.text, name.len);
 	if (o->partial != NULL)
-		text = o->partial(o->arg, q.file, &len);
-	if (text == NULL)
-		parse_fail(p, p->tag.text, "there is no partial '%s'", q.file);
-	parser_open(&q, keep_source(p, text, len, q.file), len);
+		source = o->partial(o->arg, q.name);
+	if (source == NULL)
+		parse_fail(p, p->tag.text, "there is no partial '%s'", q.name);
+	q.file = arena_strndup(arena, source->file, strlen(source->file));
+	parser_open(
+	    &q, keep_source(p, source->text, source->len, q.name), source->len);
 	return q;
 }
 
@@ -186,7 +188,7 @@ compile_unit(
 	q = partial_parser(p, name);
 	q.is_rendered = true;
 	q.names = &names;
-	q.unit = u = unit_new(&q, q.file);
+	q.unit = u = unit_new(&q, q.name);
 	for (int i = 0; i < n; i++)
 		slot_bind(&q, slot_of(&q, arguments[i]));
 	u->body = parse_body(&q, NULL);
@@ -293,14 +295,14 @@ void
 liquid_paths(const struct liquid *l, liquid_path_fn *fn, void *arg)
 {
 	for (const struct use *u = l->uses; u != NULL; u = u->next)
-		fn(arg, u->path, u->line, u->guarded);
+		fn(arg, &u->path);
 }
 
 void
 liquid_raw_paths(const struct liquid *l, liquid_path_fn *fn, void *arg)
 {
 	for (const struct use *u = l->raws; u != NULL; u = u->next)
-		fn(arg, u->path, u->line, u->guarded);
+		fn(arg, &u->path);
 }
 
 /* ---------------------------------------------------------------- running */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "templates/html_escape.h"
 #include "templates/liquid/render.h"
 
 /* Who looks at a byte: for all others it stands for itself. */
@@ -123,35 +124,22 @@ replace_bytes(struct render *r, const char *s, size_t len, unsigned reader,
 }
 
 static const char *
-html_entity(struct bytes *b)
+entity(struct bytes *b)
 {
-	switch (*b->at) {
-	case '&':
-		return "&amp;";
-	case '<':
-		return "&lt;";
-	case '>':
-		return "&gt;";
-	case '"':
-		return "&quot;";
-	case '\'':
-		return "&#39;";
-	default:
-		return NULL;
-	}
+	return html_entity(*b->at);
 }
 
 /* What is safe as text still must not end an attribute. */
 static const char *
 attribute_entity(struct bytes *b)
 {
-	return *b->at == '&' ? NULL : html_entity(b);
+	return *b->at == '&' ? NULL : entity(b);
 }
 
 void
 escape_html(struct render *r, const char *s, size_t len)
 {
-	replace_bytes(r, s, len, HTML, html_entity);
+	replace_bytes(r, s, len, HTML, entity);
 }
 
 /* Bidirectional controls: U+061C, U+200E-F, U+202A-E, U+2066-9. */
@@ -181,6 +169,15 @@ drop_control(struct bytes *b)
 	return "";
 }
 
+/* Slack's documentation, "Escaping text": these three and no others. */
+static const char *
+slack_entity(struct bytes *b)
+{
+	if (*b->at == '"' || *b->at == '\'')
+		return NULL;
+	return *b->at < ' ' || *b->at > '>' ? drop_control(b) : entity(b);
+}
+
 static const char *
 one_line(struct bytes *b)
 {
@@ -204,7 +201,7 @@ markdown_escape(struct bytes *b)
 	if (c < ' ' || c >= 0x7f)
 		return drop_control(b);
 	if (c == '<' || c == '>' || c == '&')
-		return html_entity(b);
+		return entity(b);
 	if (strchr("-+#=", c) != NULL && b->at > b->start &&
 	    isalnum((unsigned char)b->at[-1]))
 		return NULL;
@@ -248,7 +245,7 @@ percent_plus(struct bytes *b)
 static const char *
 percent_html(struct bytes *b)
 {
-	return *b->at == '&' ? html_entity(b) : percent(b);
+	return *b->at == '&' ? entity(b) : percent(b);
 }
 
 /* Nothing that could end a declaration or call a function. */
@@ -331,6 +328,10 @@ print_string(struct render *r, struct value v, enum place place)
 		break;
 	case LIQUID_TEXT:
 		replace_bytes(r, v.text, v.len, TEXT, drop_control);
+		break;
+	case LIQUID_SLACK:
+		replace_bytes(
+		    r, v.text, v.len, safe ? TEXT : TEXT | HTML, slack_entity);
 		break;
 	case LIQUID_HEADER:
 		replace_bytes(r, v.text, v.len, LINE, one_line);

@@ -32,21 +32,30 @@ enum liquid_context {
 	LIQUID_HTML,
 	LIQUID_MARKDOWN, /* punctuation escaped, < as &lt; */
 	LIQUID_HEADER,	 /* one line: controls become a space */
+	LIQUID_SLACK,	 /* Slack's mrkdwn: & < > as entities */
 	LIQUID_JSON,	 /* inside a JSON string literal */
 	LIQUID_URL,	 /* percent-encoded */
 };
 
+/* Where a template's text comes from. */
+struct liquid_source {
+	const char *file; /* for errors: "templates/partials/footer.liquid" */
+	const char *text;
+	size_t len;
+};
+
 struct liquid_options {
 	const char *name; /* for errors: "templates/welcome.md" */
-	int first_line;	  /* of the source within that file; 0 means 1 */
+	/* Where the source begins within that file; 0 means 1. */
+	int first_line, first_column;
 	enum liquid_context context;
 
 	/*
 	 * Source of the partial of that name, for `render` and `include`, or
-	 * NULL. Called while compiling for literal names. The text must live
-	 * until liquid_compile() returns. May be NULL: there are no partials.
+	 * NULL. Called while compiling. It must live until liquid_compile()
+	 * returns. May be NULL: there are no partials.
 	 */
-	const char *(*partial)(void *arg, const char *name, size_t *len);
+	const struct liquid_source *(*partial)(void *arg, const char *name);
 	void *arg;
 
 	/*
@@ -123,13 +132,19 @@ json_t *liquid_value_eval(
 void liquid_value_free(struct liquid_value *);
 
 /*
- * The paths that a template or condition reads from its scope, dotted as far as
- * they are literal ("user.first_name", "metric.tasks"), each once, with the
- * line, and whether every use has a `default` or stands in a test. For lint and
- * for loading no more than is needed.
+ * A path that a template or condition reads from its scope, dotted as far as it
+ * is literal ("user.first_name", "metric.tasks"), and where it does. Of several
+ * places it is the first that is not guarded: that has no `default` and stands
+ * in no test. For lint and for loading no more than is needed.
  */
-typedef void liquid_path_fn(
-    void *arg, const char *path, int line, bool guarded);
+struct liquid_path {
+	const char *text;
+	const char *file; /* as in liquid_options or liquid_source */
+	int line, column;
+	bool is_guarded; /* in every place */
+};
+/* Called once for each path. */
+typedef void liquid_path_fn(void *arg, const struct liquid_path *);
 void liquid_paths(const struct liquid *, liquid_path_fn *, void *arg);
 /* Those of them whose value the filter `raw` lets out as it is. */
 void liquid_raw_paths(const struct liquid *, liquid_path_fn *, void *arg);

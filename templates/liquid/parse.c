@@ -67,6 +67,9 @@ parse_where(struct parser *p, const char *at, int *line, int *column)
 	const char *nl = memrchr(p->start, '\n', (size_t)(at - p->start));
 
 	*column = (int)(at - (nl != NULL ? nl + 1 : p->start)) + 1;
+	if (nl == NULL && p->includer == NULL &&
+	    p->c->options->first_column > 0)
+		*column += p->c->options->first_column - 1;
 	*line = line_at(p, at);
 }
 
@@ -77,7 +80,8 @@ node_new(struct parser *p, size_t size, render_fn *render)
 
 	node->render = render;
 	node->file = p->file;
-	node->line = line_at(p, p->tag.text != NULL ? p->tag.text : p->pos);
+	parse_where(p, p->tag.text != NULL ? p->tag.text : p->pos, &node->line,
+	    &node->column);
 	return node;
 }
 

@@ -39,7 +39,7 @@ struct parser { /* one a source */
 	struct compiler *c;
 	struct unit *unit;
 	struct scope_names *names;
-	const char *file;
+	const char *file, *name; /* name: of the partial */
 	const char *start, *pos, *end;
 	const char *line_pos; /* line `line` has been counted up to here */
 	int line;

@@ -161,18 +161,17 @@ is_tested(const struct parser *p, const char *path)
 }
 
 static void
-note_use(
-    struct parser *p, struct use **at, const char *path, int line, bool guarded)
+note_use(struct parser *p, struct use **at, const char *path, int line,
+    int column, bool is_guarded)
 {
-	while (*at != NULL && strcmp((*at)->path, path) != 0)
+	while (*at != NULL && strcmp((*at)->path.text, path) != 0)
 		at = &(*at)->next;
-	if (*at == NULL) {
+	if (*at == NULL)
 		*at = parse_alloc(p, sizeof **at);
-		**at = (struct use){path, line, guarded, NULL};
-	} else if ((*at)->guarded && !guarded) {
-		(*at)->line = line;
-		(*at)->guarded = false;
-	}
+	else if (is_guarded || !(*at)->path.is_guarded)
+		return;
+	(*at)->path =
+	    (struct liquid_path){path, p->file, line, column, is_guarded};
 }
 
 static void
@@ -191,8 +190,8 @@ path_used(struct parser *p, const struct expr *e)
 	if (p->in_test && p->n_tested < 32)
 		p->tested[p->n_tested++] =
 		    (struct span){path, (uint32_t)strlen(path)};
-	note_use(
-	    p, &p->c->uses, path, e->line, p->in_test || is_tested(p, path));
+	note_use(p, &p->c->uses, path, e->line, e->column,
+	    p->in_test || is_tested(p, path));
 }
 
 /* Is it a name that somebody gave, and the place one where mail shows it? */
@@ -472,7 +471,8 @@ parse_filter(struct parser *p)
 		    "nudge.json)");
 	if (call.filter->is_local) {
 		parse_uses_locale(p);
-		note_use(p, &p->c->uses, "user.locale", call.line, true);
+		note_use(p, &p->c->uses, "user.locale", call.line, call.column,
+		    true);
 	}
 	if (parse_accept(p, ':'))
 		parse_arguments(p, at, &call);
@@ -506,8 +506,8 @@ note_raw(struct parser *p, const struct chain *chain)
 		return;
 	for (int i = 0; i < chain->n_filters; i++)
 		if (chain->filters[i].filter->is_raw)
-			note_use(p, &p->c->raws, path_text(p, e),
-			    chain->filters[i].line, false);
+			note_use(p, &p->c->raws, path_text(p, e), e->line,
+			    e->column, false);
 }
 
 struct chain

@@ -37,7 +37,8 @@ render_fail(struct render *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	fail_text(r, r->at != NULL ? r->at->line : 0, 0, fmt, ap);
+	fail_text(r, r->at != NULL ? r->at->line : 0,
+	    r->at != NULL ? r->at->column : 0, fmt, ap);
 	va_end(ap);
 	longjmp(r->failed, 1);
 }

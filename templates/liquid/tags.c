@@ -212,7 +212,7 @@ render_abort(struct render *r, const struct node *node)
 	const struct output_node *n = (const struct output_node *)node;
 	struct value reason = render_text(r, eval_chain(r, &n->chain, true));
 
-	error_at(r->error, node->file, node->line, 0, NULL, "%.*s",
+	error_at(r->error, node->file, node->line, node->column, NULL, "%.*s",
 	    (int)reason.len, reason.text);
 	r->result = LIQUID_ABORTED;
 	longjmp(r->failed, 1);

@@ -265,8 +265,8 @@ add_choice(struct parser *p, struct partial_node *n, struct span name,
 static bool
 is_open(const struct parser *p, const char *name)
 {
-	for (; p != NULL; p = p->includer)
-		if (strcmp(p->file, name) == 0)
+	for (; p->includer != NULL; p = p->includer)
+		if (strcmp(p->name, name) == 0)
 			return true;
 	return false;
 }

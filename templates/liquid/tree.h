@@ -95,7 +95,7 @@ struct node { /* first member of what a tag makes */
 	render_fn *render;
 	struct node *next;
 	const char *file; /* for errors */
-	int line;
+	int line, column;
 	bool is_text;  /* literal text: goes where a block prints nothing */
 	bool is_blank; /* prints nothing but white space */
 };
@@ -116,9 +116,7 @@ struct unit {
 };
 
 struct use { /* of the scope, for liquid_paths() */
-	const char *path;
-	int line;
-	bool guarded;
+	struct liquid_path path;
 	struct use *next;
 };
 

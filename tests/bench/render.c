@@ -83,13 +83,15 @@ read_sources(const struct mail *mail)
 	return s;
 }
 
-static const char *
-partial(void *arg, const char *name, size_t *len)
+static const struct liquid_source *
+partial(void *arg, const char *name)
 {
+	static struct liquid_source source;
 	const struct sources *s = arg;
 
-	*len = s->lens[PARTIAL];
-	return s->texts[PARTIAL];
+	source =
+	    (struct liquid_source){name, s->texts[PARTIAL], s->lens[PARTIAL]};
+	return &source;
 }
 
 static void

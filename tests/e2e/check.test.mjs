@@ -45,7 +45,7 @@ test('names that there are not, each where it is written', async (t) => {
 		'templates/x.md:4:77 no metric of an account is called "taks"',
 		'templates/x.md:5:74 nothing that a message sees is called "app_ulr"; ' +
 			'did you mean "app_url"?',
-		'templates/z.json:2:16 no trait of a user is called "emial"; did you mean "email"?',
+		'templates/z.json:2:12 no trait of a user is called "emial"; did you mean "email"?',
 	])
 })
 
@@ -60,8 +60,47 @@ test('traits and properties that the store has are known, others are not', async
 	assert.deepEqual(await places(dir), ['templates/x.md:4:4 unknown-name'])
 	for (let i = 0; i < 120; i++) await worker.events(identify(`u${i}`, {}))
 	await worker.stop()
-	assert.deepEqual(await places(dir),
+	assert.deepEqual((await places(dir)).filter((p) => p.startsWith('templates/')),
 		['templates/x.md:4:4 unknown-name', 'templates/x.md:4:26 unknown-name'])
+})
+
+test('traits that definitions read are looked for, too', async (t) => {
+	const dir = await workspace(t)
+	writeJson(path.join(dir, 'sequences/x.json'), {
+		enter: { on: 'E', if: "user.palace == 'a' and event.anything" },
+		exit: [{ if: 'account.induztry' }, { if: { any: ['user.email', 'user.emial'] } }],
+		steps: [{ id: 'a', at: 'user.creatd_at', send: 'day-00-welcome', if: 'user.hometown' }],
+	})
+	writeJson(path.join(dir, 'sequences/y.json'), {
+		enter: { date: 'user.birthdya' }, steps: [{ id: 'a', day: 0, send: 'day-00-welcome' }],
+	})
+	const metrics = readJson(path.join(dir, 'metrics.json'))
+	metrics.metrics.odd = { trait: 'employes', for: 'account' }
+	metrics.metrics.sum = { expr: 'user.aeg | plus: 1' }
+	writeJson(path.join(dir, 'metrics.json'), metrics)
+	const texts = async () => (await found(dir)).map(([where, rule, text]) =>
+		`${where.replace(/:.*/, '')} ${rule} ${text}`)
+	const typos = [
+		'metrics.json unknown-name no trait of an account is called "employes"; ' +
+			'did you mean "employees"?',
+		'sequences/x.json unknown-name no trait of an account is called "induztry"; ' +
+			'did you mean "industry"?',
+		'sequences/x.json unknown-name no trait of a user is called "emial"; ' +
+			'did you mean "email"?',
+		'sequences/x.json unknown-name no trait of a user is called "creatd_at"; ' +
+			'did you mean "created_at"?',
+		'sequences/y.json unknown-name no trait of a user is called "birthdya"; ' +
+			'did you mean "birthday"?',
+	]
+	assert.deepEqual(await texts(), typos)
+	const worker = await Worker.start(t, dir)
+	for (let i = 0; i < 100; i++) await worker.events(identify(`u${i}`, { hometown: 'x' }))
+	await worker.stop()
+	const known = await texts()
+	for (const typo of typos) assert.ok(known.includes(typo), typo)
+	assert.ok(known.includes('sequences/x.json unknown-name no trait of a user is called ' +
+		'"palace", of 100 people looked at'), known.join('\n'))
+	assert.ok(!known.some((text) => text.includes('"hometown"')))
 })
 
 test('images without words, links without https; not in code and comments', async (t) => {

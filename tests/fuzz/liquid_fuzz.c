@@ -22,13 +22,14 @@ struct input {
 	size_t len;
 };
 
-static const char *
-partial(void *arg, const char *name, size_t *len)
+static const struct liquid_source *
+partial(void *arg, const char *name)
 {
+	static struct liquid_source source;
 	struct input *in = arg;
 
-	*len = in->len / 2;
-	return name[0] == 'p' ? in->text : NULL;
+	source = (struct liquid_source){name, in->text, in->len / 2};
+	return name[0] == 'p' ? &source : NULL;
 }
 
 static json_t *

@@ -18,6 +18,16 @@
 
 static const char *partial(void *arg, const char *name, size_t *len);
 
+static inline const struct liquid_source *
+find_partial(void *arg, const char *name)
+{
+	static struct liquid_source source;
+
+	source.file = name;
+	source.text = partial(arg, name, &source.len);
+	return source.text != NULL ? &source : NULL;
+}
+
 static json_t *data;
 static int lookups;
 
@@ -40,7 +50,7 @@ run(enum liquid_context context, const char *source)
 {
 	struct liquid_options options = {.name = "t.md",
 	    .context = context,
-	    .partial = partial,
+	    .partial = find_partial,
 	    .keys = keys};
 	struct liquid_scope scope = {.lookup = lookup,
 	    .now_ms = 1774605600000, /* 27 March 2026, 10:00 UTC */

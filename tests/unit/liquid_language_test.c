@@ -73,9 +73,9 @@ the_persons_language(void **state)
 }
 
 static void
-add_path(void *arg, const char *path, int line, bool guarded)
+add_path(void *arg, const struct liquid_path *path)
 {
-	buf_addf(arg, "%s%s ", path, guarded ? "?" : "");
+	buf_addf(arg, "%s%s ", path->text, path->is_guarded ? "?" : "");
 }
 
 static void
@@ -344,9 +344,9 @@ groups(void **state)
 }
 
 static void
-note_path(void *arg, const char *path, int line, bool guarded)
+note_path(void *arg, const struct liquid_path *path)
 {
-	buf_addf(arg, "%s:%d ", path, line);
+	buf_addf(arg, "%s:%d ", path->text, path->line);
 }
 
 static void

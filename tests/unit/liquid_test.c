@@ -410,9 +410,10 @@ values(void **state)
 }
 
 static void
-add_path(void *arg, const char *path, int line, bool guarded)
+add_path(void *arg, const struct liquid_path *path)
 {
-	buf_addf(arg, "%s:%d%s ", path, line, guarded ? "?" : "");
+	buf_addf(arg, "%s:%d:%d%s ", path->text, path->line, path->column,
+	    path->is_guarded ? "?" : "");
 }
 
 static void
@@ -426,7 +427,7 @@ paths(void **state)
 	    "{% assign z = q %}{{ z }}{{ user.first_name }}"
 	    "{% render 'row', row: user.n %}";
 	struct liquid_options options = {
-	    .context = LIQUID_HTML, .partial = partial};
+	    .context = LIQUID_HTML, .partial = find_partial};
 	struct liquid_condition *c;
 	struct buf list = {0};
 	struct liquid *l;
@@ -436,13 +437,15 @@ paths(void **state)
 	liquid_paths(l, add_path, &list);
 	liquid_free(l);
 	assert_string_equal(buf_str(&list),
-	    "user.first_name:4 user.last_name:2 user.tags:2 account.name:3? "
-	    "rows:3? q:4 user.n:4 forloop.index:1 ");
+	    "user.first_name:4:29 user.last_name:2:4 user.tags:2:24 "
+	    "account.name:3:7? rows:3:63? q:4:15 user.n:4:69 "
+	    "forloop.index:1:20 ");
 	buf_truncate(&list, 0);
 	c = liquid_condition_compile("user.plan == plans[user.x]", &error);
 	liquid_condition_paths(c, add_path, &list);
 	liquid_condition_free(c);
-	assert_string_equal(buf_str(&list), "user.plan:1? user.x:1? plans:1? ");
+	assert_string_equal(
+	    buf_str(&list), "user.plan:1:1? user.x:1:20? plans:1:14? ");
 	buf_free(&list);
 }
 

@@ -35,7 +35,7 @@ load(const char *text, struct problems *problems)
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
-	m = metrics_load(path, problems);
+	m = metrics_load(path, NULL, problems);
 	unlink(path);
 	rmdir(folder);
 	return m;

@@ -641,7 +641,7 @@ no_file_means_no_metrics(void **state)
 {
 	struct problems problems = {0};
 	struct metrics *m =
-	    metrics_load("/nonexistent/metrics.json", &problems);
+	    metrics_load("/nonexistent/metrics.json", NULL, &problems);
 	struct subject s = {.kind = SUBJECT_USER};
 	struct liquid_scope scope = {.now_ms = NOW};
 	json_t *values = metrics_values(m, &s, &scope);

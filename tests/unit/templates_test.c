@@ -415,8 +415,56 @@ lines_are_those_of_the_file(void **state)
 	    -1);
 	assert_string_equal(e.file, "templates/a.md");
 	assert_int_equal(e.line, 4);
+	assert_int_equal(e.column, 8);
 	assert_non_null(strstr(e.text, "user.nothing"));
 	assert_null(m.subject.data);
+}
+
+/* A held message says where, in the file that somebody can open. */
+static void
+places_are_those_of_the_files(void **state)
+{
+	static const struct {
+		const char *name, *place;
+	} rows[] = {
+	    {"a", "templates/a.md:2:20: "},
+	    {"b", "templates/partials/p.liquid:2:4: "},
+	    {"c", "templates/layouts/l.html:1:17: "},
+	    {"d", "templates/d.json:2:18: "},
+	    {"e", "templates/partials/p.liquid:2:4: "},
+	    {"f", "templates/f.md:3:8: "},
+	};
+	struct workspace *w = *state;
+	struct liquid_scope scope = scope_of(w);
+
+	put(w, "partials/p.liquid", "\n{{ nothing }}");
+	put(w, "layouts/l.html", "{{ content }}{{ nothing }}");
+	put(w, "a.md", "Tags: t\nSubject:  Hello {{ nothing }}\n\nx");
+	put(w, "b.md", "Subject: x\n\n{% render 'p' %}");
+	put(w, "c.md", "Subject: x\nLayout: l\n\nx");
+	put(w, "d.json",
+	    "{ \"body\":\n [ \"x\", { \"y\\n\": \"\\n{{ nothing }}\" } ] }");
+	put(w, "e.json", "{ \"body\": \"{% render 'p' %}\" }");
+	put(w, "f.md", "Subject: x\n\n{% if 'a' < 1 %}{% endif %}");
+	load_clean(w);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct template *t =
+		    templates_find(w->set, rows[i].name, NULL);
+		struct buf json = {0};
+		struct email m;
+		struct error e;
+		char text[700];
+
+		assert_int_equal(
+		    template_info(t)->kind == TEMPLATE_EMAIL
+			? template_render_email(t, &scope, &m, &e)
+			: template_render_document(t, &scope, &json, &e),
+		    -1);
+		error_string(&e, text, sizeof text);
+		if (strncmp(text, rows[i].place, strlen(rows[i].place)) != 0)
+			fail_msg("%s is not at %s", text, rows[i].place);
+		buf_free(&json);
+	}
 }
 
 static void
@@ -485,9 +533,9 @@ aborting_skips(void **state)
 }
 
 static void
-note_path(void *arg, const char *path, int line, bool guarded)
+note_path(void *arg, const struct liquid_path *path)
 {
-	buf_addf(arg, "%s ", path);
+	buf_addf(arg, "%s ", path->text);
 }
 
 static void
@@ -551,12 +599,13 @@ slack_values_cannot_mention_or_link(void **state)
 	put(w, "a.json",
 	    "{\"escape\": \"slack\", \"body\": {\"text\":"
 	    " \"<https://a.example|Open> *{{ who }}* {{- metric.tasks -}} \","
-	    " \"lone\": \"{{ who }}\", \"n\": \"{{ metric.tasks }}\"}}");
+	    " \"lone\": \"{{ who }}\", \"n\": \"{{ metric.tasks }}\","
+	    " \"own\": \"{% capture l %}<#C1|{{ who }}>{% endcapture %}{{ l }}\"}}");
 	load_clean(w);
 	assert_document(w, "a",
 	    "{\"text\":\"<https://a.example|Open> *&lt;!channel&gt; &amp; "
 	    "\\\"co\\\"*3\",\"lone\":\"&lt;!channel&gt; &amp; \\\"co\\\"\","
-	    "\"n\":3}");
+	    "\"n\":3,\"own\":\"<#C1|&lt;!channel&gt; &amp; \\\"co\\\">\"}");
 }
 
 static void
@@ -640,6 +689,7 @@ main(void)
 	    TEST(header_mistakes_are_named),
 	    TEST(names_must_be_one_template_each),
 	    TEST(lines_are_those_of_the_file),
+	    TEST(places_are_those_of_the_files),
 	    TEST(raw_values),
 	    TEST(lint_warns),
 	    TEST(aborting_skips),

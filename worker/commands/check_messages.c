@@ -83,11 +83,15 @@ static void
 check_seen(const struct naming *n, const char *what, const char *name,
     const char *const *known, bool is_guarded, struct buf *why)
 {
+	int people = n->previewer.seen.people;
+
 	if (name_is_among(name, known))
 		return;
-	if ((strlen(name) >= TYPO_MIN && suggest(name, known) != NULL) ||
-	    n->previewer.seen.people >= (is_guarded ? MANY : 1))
+	if (strlen(name) >= TYPO_MIN && suggest(name, known) != NULL)
 		unknown(why, what, name, known);
+	else if (people >= (is_guarded ? MANY : 1))
+		buf_addf(why, "%s is called \"%.80s\", of %d people looked at",
+		    what, name, people);
 }
 
 static void
@@ -112,10 +116,12 @@ check_member(const struct naming *n, const char *root, const char *name,
 		check_certain(why, "no metric", name, v->user_metrics);
 }
 
+/* A liquid_path that a template reads, or a definition. */
 static void
-check_name(void *arg, const char *path, bool is_guarded, struct buf *why)
+check_name(void *arg, const struct liquid_path *read, struct buf *why)
 {
 	const struct naming *n = arg;
+	const char *path = read->text;
 	bool is_metric = strncmp(path, "account.metric.", 15) == 0;
 	size_t root_len = strcspn(path, ".");
 	char *root = xstrndup(path, root_len), *name;
@@ -128,9 +134,21 @@ check_name(void *arg, const char *path, bool is_guarded, struct buf *why)
 		check_certain(why, "no metric of an account", name,
 		    n->vocabulary.account_metrics);
 	else if (*name != '\0')
-		check_member(n, root, name, is_guarded, why);
+		check_member(n, root, name, read->is_guarded, why);
 	free(root);
 	free(name);
+}
+
+/* The definitions were found to be right: they are only read once more. */
+static void
+check_definitions(struct naming *n, struct problems *problems)
+{
+	const struct workspace *w = n->previewer.workspace;
+	struct rules_context context = workspace_context(w);
+
+	context.check = check_name;
+	context.arg = n;
+	rules_free(rules_load(w->settings->folder, &context, problems));
 }
 
 /* --------------------------------------------------------------- rendered */
@@ -238,7 +256,8 @@ check_messages(
     const struct invocation *in, struct workspace *w, struct problems *problems)
 {
 	struct naming n = {
-	    .previewer = {.in = in, .workspace = w, .now_ms = 1}};
+	    .previewer = {
+		.in = in, .workspace = w, .now_ms = 1, .leaves_blanks = true}};
 	struct lint lint = {.folder = w->settings->folder,
 	    .check = check_name,
 	    .arg = &n,
@@ -253,6 +272,7 @@ check_messages(
 	n.account = joined(account_names, seen->account);
 	n.event = joined((const char *const[]){NULL}, seen->event);
 	lint_sources(&lint, w->templates);
+	check_definitions(&n, problems);
 	for (size_t i = 0; (t = templates_at(w->templates, i)) != NULL; i++)
 		if (template_info(t)->kind == TEMPLATE_EMAIL)
 			check_rendered(&n.previewer, t, &lint);

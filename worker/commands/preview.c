@@ -38,6 +38,7 @@ preview_render(struct preview *v, const struct previewer *p,
 	    .arg = data,
 	    .now_ms = p->now_ms,
 	    .zone = p->workspace->settings->zone,
+	    .undefined_is_nil = p->leaves_blanks,
 	};
 
 	*v = (struct preview){.template = template};

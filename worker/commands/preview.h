@@ -15,7 +15,8 @@ struct previewer {
 	struct workspace *workspace;
 	bool has_settings; /* without errors */
 	struct seen seen;
-	json_t *person; /* --person: what the worker knows; NULL: made up */
+	json_t *person;	    /* --person: what the worker knows; NULL: made up */
+	bool leaves_blanks; /* where something is undefined; else it fails */
 	int64_t now_ms;
 };
 

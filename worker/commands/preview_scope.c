@@ -159,9 +159,10 @@ fill_seen(json_t *scope, const char *root, json_t *seen, const char *name)
 }
 
 static void
-fill_path(void *arg, const char *path, int line, bool guarded)
+fill_path(void *arg, const struct liquid_path *read)
 {
 	struct filling *f = arg;
+	const char *path = read->text;
 	const struct seen *seen = &f->previewer->seen;
 	json_t *account = json_object_get(f->scope, "account");
 	size_t root = strcspn(path, ".");

@@ -43,14 +43,15 @@ complain(struct planning *p, const char *member, const char *fmt, ...)
 
 /* A liquid_path_fn: the root of a path must be known; it is noted once. */
 static void
-read_path(void *arg, const char *path, int line, bool guarded)
+read_path(void *arg, const struct liquid_path *path)
 {
 	struct planning *p = arg;
 	char root[64];
 	const char *near;
 	int i = 0;
 
-	snprintf(root, sizeof root, "%.*s", (int)strcspn(path, ".["), path);
+	snprintf(root, sizeof root, "%.*s", (int)strcspn(path->text, ".["),
+	    path->text);
 	while (p->known[i] != NULL && strcmp(p->known[i], root) != 0)
 		i++;
 	if (p->known[i] == NULL) {
