@@ -154,8 +154,9 @@ static const struct setting channel_settings[] = {
     {"headers", KIND_OBJECT, OF(headers), NULL, 0, 0, "more request headers",
 	"webhook"},
     {"secret", KIND_TEXTS, OF(secrets), NULL, 0, 0,
-	"whsec_..., for Standard Webhooks signatures; a list while one "
-	"takes the place of another: each signs",
+	"whsec_..., or whsk_... (a private ed25519 key), for Standard "
+	"Webhooks signatures; a list while one takes the place of another: "
+	"each signs",
 	"webhook"},
     {"bearer", KIND_TEXT, OF(bearer), NULL, 0, 0,
 	"token for Authorization: Bearer", "webhook"},

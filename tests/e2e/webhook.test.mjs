@@ -151,6 +151,20 @@ test('attempts follow the schedule of Standard Webhooks, and then end', async (t
 	assert.equal(new Set(ids).size, 1)
 })
 
+test('a private key signs beside a secret, and its public key is told', async (t) => {
+	const { privateKey, publicKey } = crypto.generateKeyPairSync('ed25519')
+	const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
+	const half = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)
+	const { sink, worker } = await telling(t, { channel: {
+		secret: ['whsk_' + Buffer.concat([seed, half]).toString('base64'), secret] } })
+	await worker.events(...success)
+	const [{ body, headers }] = await sink.wait(1)
+	new Webhook(secret).verify(body, headers)
+	const text = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`
+	const [, signature] = /(?:^| )v1a,(\S+)/.exec(headers['webhook-signature'])
+	assert.ok(crypto.verify(null, Buffer.from(text), publicKey, Buffer.from(signature, 'base64')))
+})
+
 test('410 turns the channel off until a reload, and nothing is lost', async (t) => {
 	const { sink, worker } = await telling(t, { answer: (_, n) => n === 1 ? 410 : 200 })
 	await worker.events(...success)

@@ -273,8 +273,13 @@ webhook_mistakes(void **state)
 {
 	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
 		       "\"secret\":\"x\"}}}",
-	    "nudge.json:2:10: a webhook secret begins with \"whsec_\" (at "
-	    "/channels/a/secret)");
+	    "nudge.json:2:10: a webhook secret begins with \"whsec_\", or a "
+	    "private key for ed25519 with \"whsk_\" (at /channels/a/secret)");
+	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
+		       "\"secret\":[\"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\",\n"
+		       "\"whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\"]}}}",
+	    "nudge.json:3:1: a private webhook key has 32 bytes, or 64 with "
+	    "the public key; this one has 24 (at /channels/a/secret/1)");
 	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
 		       "\"headers\":{\"X-A\":\"b\",\n\"host\":\"c\"}}}}",
 	    "nudge.json:3:8: this header is set by nudge itself (at "

@@ -407,7 +407,9 @@ test_bad_members(void **state)
 	char *secrets[] = {SECRET, "s3cret", NULL};
 
 	channel.secrets = secrets;
-	assert_wrong("/secret", "whsec_");
+	assert_wrong("/secret/1", "whsec_");
+	channel.secrets = secrets + 1;
+	assert_wrong("/secret", "whsk_");
 	setup(NULL);
 	channel.method = "GET";
 	assert_wrong("/method", "POST, PUT or PATCH");

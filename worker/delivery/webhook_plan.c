@@ -380,16 +380,20 @@ plan_secrets(struct planning *p)
 {
 	struct webhook_plan *plan = p->plan;
 	char **secrets = p->channel->secrets;
+	char member[32] = "/secret";
 	struct error e;
 	int n = 0;
 
 	while (secrets != NULL && secrets[n] != NULL)
 		n++;
 	plan->keys = xcalloc((size_t)n + 1, sizeof *plan->keys);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		if (n > 1)
+			snprintf(member, sizeof member, "/secret/%d", i);
 		if (signature_key_parse(
 			&plan->keys[plan->n_keys++], secrets[i], &e) != 0)
-			complain(p, "/secret", "%s", e.text);
+			complain(p, member, "%s", e.text);
+	}
 }
 
 /* -------------------------------------------------------------- the answer */
