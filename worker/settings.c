@@ -176,6 +176,14 @@ static const struct setting channel_settings[] = {
 	"webhook"},
     {"refused", KIND_TEXT, OF(refused), NULL, 0, 0,
 	"condition for an answer to be final for its message", "webhook"},
+    {"suppress", KIND_TEXT, OF(suppress), NULL, 0, 0,
+	"condition for an answer to say that the recipient's address is dead: "
+	"final, and no mail goes there any more",
+	"webhook"},
+    {"temporary", KIND_TEXT, OF(temporary), NULL, 0, 0,
+	"condition for an answer to ask for another attempt, whatever its "
+	"status",
+	"webhook"},
     {"provider_id", KIND_TEXT, OF(provider_id), NULL, 0, 0,
 	"value of the answer that names the message there, such as "
 	"\"reply.id\"",

@@ -51,14 +51,14 @@ struct channel {
 	char *url;	 /* with Liquid, filled in for each message */
 	char *method;	 /* "POST" */
 	char *body;	 /* "json" or "form" */
-	char **secrets;	 /* "whsec_...", each signs; NULL: not signed */
+	char **secrets;	 /* "whsec_..." or "whsk_...", each signs; or NULL */
 	json_t *headers; /* name to value; may be NULL */
 	char *bearer;	 /* token; may be NULL */
 	struct {
 		char *region, *service, *key, *secret, *session_token;
 	} aws;	       /* NULL: not signed for AWS */
-	char *success; /* conditions on an answer; may be NULL */
-	char *refused;
+	/* conditions on an answer; may be NULL */
+	char *success, *refused, *suppress, *temporary;
 	char *provider_id; /* value of an answer; may be NULL */
 	int64_t *retry_ms; /* waits between attempts; 0 ends them */
 	int connect_timeout_ms;

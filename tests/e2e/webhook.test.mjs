@@ -8,20 +8,22 @@ import http from 'node:http'
 import path from 'node:path'
 import test from 'node:test'
 import { Webhook } from 'standardwebhooks'
-import { identify, nudge, readJson, shared, track, until, webSink, Worker, workspace,
-	writeJson } from './lib.mjs'
+import { identify, nudge, readJson, shared, smtpChannel, smtpSink, track, until, webSink, Worker,
+	workspace, writeJson } from './lib.mjs'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const otherSecret = 'whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX'
 
 // A workspace in which a first finished task is told to a program.
-async function telling(t, { answer, channel = {}, template = {}, clock, server } = {}) {
+async function telling(t, { answer, channel = {}, template = {}, edit = () => {}, clock,
+	server } = {}) {
 	const sink = await webSink(t, answer, server)
 	const dir = await workspace(t, (settings, folder) => {
 		settings.channels.app = { type: 'webhook', url: sink.url + '/hooks?key=url-secret',
 			secret, headers: { 'x-env': 'test', 'x-token': '$SLACK_TOKEN' }, retry: ['1s', '1s', '1s'],
 			...(typeof channel === 'function' ? channel(sink) : channel) }
 		settings.variables.team = 't#1'
+		edit(settings)
 		fs.appendFileSync(path.join(folder, '.env'), 'SLACK_TOKEN=xoxb-1\n')
 		writeJson(path.join(folder, 'templates/first-task.json'), { channel: 'app',
 			body: { text: '{{ user.name }} did "{{ event.workflow }}"', to: '{{ user.email }}' },
@@ -212,8 +214,10 @@ test('no answer within the timeout: again, with the same key', async (t) => {
 	const { sink, worker } = await telling(t, { channel: { timeout: '1s' },
 		answer: (_, n) => n === 1 ? null : 200 })
 	await worker.events(...success)
-	const [first, second] = await sink.wait(2)
-	assert.equal(first.headers['webhook-id'], second.headers['webhook-id'])
+	const [first, second] = (await sink.wait(2)).map(({ headers }) => headers)
+	assert.equal(first['webhook-id'], second['webhook-id'])
+	assert.ok(second['webhook-timestamp'] > first['webhook-timestamp'])
+	assert.notEqual(first['webhook-signature'], second['webhook-signature'])
 	assert.equal((await settled(worker, 'sent')).attempts, 2)
 })
 
@@ -295,6 +299,39 @@ test('an API that takes forms and a password, and names the message in a header'
 	assert.deepEqual([...new URLSearchParams(body)], [['to', 'ada@example.com'],
 		['text', 'a & b'], ['o:tag', 'x'], ['o:tag', 'y']])
 	assert.equal((await settled(worker, 'sent')).provider_id, 'm-1')
+})
+
+test('Postmark: who is dead for it gets no mail any more, of no channel', async (t) => {
+	const inactive = JSON.stringify({ ErrorCode: 406, Message: 'You tried to send to a recipient ' +
+		'that has been marked as inactive.' })
+	const mails = await smtpSink(t)
+	const { sink, worker } = await telling(t, { channel: { secret: undefined,
+		headers: { 'X-Postmark-Server-Token': 'x' }, provider_id: 'reply.MessageID',
+		suppress: 'status == 422 and reply.ErrorCode == 406',
+		temporary: 'status == 422 and reply.ErrorCode == 429' },
+	edit: (settings) => { settings.channels.email = smtpChannel(mails) },
+	answer: ({ body }, n) => n === 1 ? { status: 422, body: '{"ErrorCode":429}' }
+		: { status: 422, body: JSON.parse(body).to.startsWith('ada') ? inactive
+			: '{"ErrorCode":300}' } })
+	const to = (id) => [identify(id, { name: id, email: `${id}@example.com` }),
+		track(id, 'Task Succeeded', { workflow: 'x' })]
+	await worker.events(...to('ada'))
+	const message = await settled(worker, 'refused')
+	assert.match(message.reason, /^422 .*inactive/)
+	assert.equal(message.attempts, 2)
+	await worker.events(...to('bob'))
+	await until('both to be refused', async () =>
+		(await told(worker, 'state=refused')).length === 2)
+	assert.match(await (await worker.fetch('/metrics')).text(),
+		/^nudge_addresses_suppressed_total{channel="app"} 1$/m)
+	const send = (user) => worker.get('/v1/send', { user, template: 'day-00-welcome' })
+	const { key } = await send('ada')
+	await send('bob')
+	await mails.wait(1)
+	assert.deepEqual(mails.mails.map(({ to: rcpt }) => rcpt), [['bob@example.com']])
+	const { state, reason } = await worker.get(`/v1/messages/${key}`)
+	assert.deepEqual([state, reason], ['skipped', 'suppressed: by the channel app'])
+	assert.equal(sink.requests.length, 3)
 })
 
 // Signature Version 4, from its description; see the vectors below.

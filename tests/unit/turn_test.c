@@ -278,6 +278,22 @@ a_dead_address_is_suppressed(void **state)
 	assert_int_equal(queue_suppressed(b.queue, "u@b.example", "", &why), 1);
 }
 
+/* A room of a chat has none. */
+static void
+no_address_is_not_suppressed(void **state)
+{
+	struct delivery *d;
+	const char *why;
+
+	ingest(IDENTIFY "," SIGNED_UP);
+	d = claim();
+	d->address[0] = '\0';
+	d->verdict.address_is_dead = true;
+	settle(d, VERDICT_REFUSED);
+	free_all(d);
+	assert_int_equal(queue_suppressed(b.queue, "", "", &why), 0);
+}
+
 static void
 what_a_crash_left_is_sent_again(void **state)
 {
@@ -374,6 +390,7 @@ main(void)
 	    TEST(sandbox_cap_and_quiet_hours),
 	    TEST(a_retry_keeps_the_key),
 	    TEST(a_dead_address_is_suppressed),
+	    TEST(no_address_is_not_suppressed),
 	    TEST(what_a_crash_left_is_sent_again),
 	    TEST(one_template_to_one_person),
 	    cmocka_unit_test(keys_differ_in_every_part),

@@ -114,7 +114,7 @@ test_slack(void **state)
 	    {404, "no_team", VERDICT_RELEASED, ANSWER_GONE},
 	    {410, "channel_is_archived", VERDICT_RELEASED, ANSWER_GONE},
 	    {429, "rate_limited", VERDICT_RETRY, ANSWER_NOTHING},
-	    {500, "rollup_error", VERDICT_RETRY, ANSWER_NOTHING},
+	    {500, "rollup_error", VERDICT_RETRY, ANSWER_ODD},
 	};
 
 	plan();
@@ -137,7 +137,7 @@ test_statuses(void **state)
 	    {422, "", VERDICT_REFUSED, ANSWER_WORKS},
 	    {425, "", VERDICT_RETRY, ANSWER_NOTHING},
 	    {502, "", VERDICT_RETRY, ANSWER_NOTHING},
-	    {599, "", VERDICT_RETRY, ANSWER_NOTHING},
+	    {599, "", VERDICT_RETRY, ANSWER_ODD},
 	};
 	struct verdict v;
 
@@ -193,7 +193,7 @@ test_success(void **state)
 		ANSWER_WORKS},
 	    {200, "ok", VERDICT_REFUSED, ANSWER_WORKS},
 	    {200, "", VERDICT_REFUSED, ANSWER_WORKS},
-	    {500, "{\"ok\":true}", VERDICT_RETRY, ANSWER_NOTHING},
+	    {500, "{\"ok\":true}", VERDICT_RETRY, ANSWER_ODD},
 	};
 	static const struct row statuses[] = {
 	    {200, "", VERDICT_SENT, ANSWER_WORKS},
@@ -221,6 +221,45 @@ test_refused(void **state)
 	};
 
 	channel.refused = "status == 404 or reply.error == 'bad'";
+	plan();
+	ASSERT_ROWS(rows);
+}
+
+/* Postmark says so of a recipient that it does not mail any more. */
+static void
+test_suppress(void **state)
+{
+	static const struct row rows[] = {
+	    {422, "{\"ErrorCode\":406}", VERDICT_REFUSED, ANSWER_WORKS},
+	    {422, "{\"ErrorCode\":300}", VERDICT_REFUSED, ANSWER_WORKS},
+	    {200, "{\"ErrorCode\":0}", VERDICT_SENT, ANSWER_WORKS},
+	    {503, "", VERDICT_RETRY, ANSWER_NOTHING},
+	};
+	struct verdict v;
+
+	channel.suppress = "status == 422 and reply.ErrorCode == 406";
+	channel.temporary = "status == 422";
+	channel.refused = "reply.ErrorCode == 300";
+	plan();
+	ASSERT_ROWS(rows);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		judge(rows[i].status, rows[i].body, &v);
+		assert_int_equal(v.address_is_dead, i == 0);
+	}
+}
+
+static void
+test_temporary(void **state)
+{
+	static const struct row rows[] = {
+	    {200, "{\"error\":\"busy\"}", VERDICT_RETRY, ANSWER_NOTHING},
+	    {400, "{\"error\":\"busy\"}", VERDICT_RETRY, ANSWER_NOTHING},
+	    {401, "{\"error\":\"busy\"}", VERDICT_RETRY, ANSWER_NOTHING},
+	    {400, "{\"error\":\"bad\"}", VERDICT_REFUSED, ANSWER_WORKS},
+	    {200, "{}", VERDICT_SENT, ANSWER_WORKS},
+	};
+
+	channel.temporary = "reply.error == 'busy'";
 	plan();
 	ASSERT_ROWS(rows);
 }
@@ -427,6 +466,12 @@ test_bad_members(void **state)
 	setup(NULL);
 	channel.refused = "user.id == 1";
 	assert_wrong("/refused", "there is no \"user\" here");
+	channel.refused = NULL;
+	channel.suppress = "repl.code == 1";
+	assert_wrong("/suppress", "did you mean \"reply\"?");
+	channel.suppress = NULL;
+	channel.temporary = "(";
+	assert_wrong("/temporary", "");
 	setup(NULL);
 	channel.provider_id = "reply.id |";
 	assert_wrong("/provider_id", "");
@@ -471,6 +516,8 @@ main(void)
 	    TEST(test_statuses_where_the_host_varies),
 	    TEST(test_success),
 	    TEST(test_refused),
+	    TEST(test_suppress),
+	    TEST(test_temporary),
 	    TEST(test_answers_that_are_cut),
 	    TEST(test_provider_ids),
 	    TEST(test_bad_urls),

@@ -40,7 +40,7 @@ struct verdict {
 	char provider_id[100];	  /* what it calls our message, or "" */
 	int64_t retry_after_ms;	  /* asked for by the other side; 0: none */
 	bool slows_channel;   /* 421, 4.7.x, 429: the channel must wait too */
-	bool address_is_dead; /* hard bounce at RCPT: never again */
+	bool address_is_dead; /* a hard bounce: never again */
 	bool is_policy;	      /* refused for what we are, or what we say */
 };
 
@@ -53,7 +53,7 @@ struct delivery {
 	const struct template *template;
 	char *scope; /* JSON object: all that the template sees, by name */
 	size_t scope_len;
-	char *address;	     /* mail: checked by the loop; webhook: "" */
+	char *address;	     /* checked by the loop; "": none, webhooks only */
 	char *envelope_from; /* mail: the envelope's sender, set by the loop */
 	char *to_name;	     /* display name, or "" */
 	struct verdict verdict;

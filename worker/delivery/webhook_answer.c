@@ -103,6 +103,14 @@ is_busy(long status)
 	return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
+/* Redirects, and errors of the endpoint's own making. */
+static bool
+is_odd(long status)
+{
+	return (status >= 300 && status < 400) ||
+	       (status >= 500 && !is_busy(status));
+}
+
 /* 410, and what Slack says instead. */
 static bool
 is_gone(const struct webhook_answer *a)
@@ -157,6 +165,23 @@ set_text(struct verdict *v, const char *text)
 
 /* ---------------------------------------------------------------- verdicts */
 
+static enum answer_means
+refuse(struct verdict *v)
+{
+	v->what = VERDICT_REFUSED;
+	return ANSWER_WORKS;
+}
+
+static enum answer_means
+try_again(const struct webhook_plan *plan, const struct webhook_answer *a,
+    struct verdict *v)
+{
+	v->what = VERDICT_RETRY;
+	v->retry_after_ms = a->retry_after_ms;
+	v->slows_channel = is_busy(a->status) && !plan->host_varies;
+	return is_odd(a->status) ? ANSWER_ODD : ANSWER_NOTHING;
+}
+
 /* It was taken as far as HTTP goes; what the channel makes of that. */
 static enum answer_means
 judge_success(
@@ -169,7 +194,7 @@ judge_success(
 		v->what = VERDICT_UNSURE;
 		set_text(v, "the answer has no end, or is too long to judge");
 	} else {
-		v->what = VERDICT_REFUSED;
+		return refuse(v);
 	}
 	return ANSWER_WORKS;
 }
@@ -184,17 +209,11 @@ judge_failure(const struct webhook_plan *plan, const struct webhook_answer *a,
 		v->what = VERDICT_RELEASED;
 		return gone ? ANSWER_GONE : ANSWER_DENIED;
 	}
-	if (!is_temporary(a->status)) {
-		v->what = VERDICT_REFUSED;
-		return ANSWER_WORKS;
-	}
-	v->what = VERDICT_RETRY;
-	v->retry_after_ms = a->retry_after_ms;
-	v->slows_channel = is_busy(a->status) && !plan->host_varies;
-	if (a->status >= 400)
-		return ANSWER_NOTHING;
-	set_text(v, "redirects are not followed");
-	return ANSWER_ODD;
+	if (!is_temporary(a->status))
+		return refuse(v);
+	if (a->status < 400)
+		set_text(v, "redirects are not followed");
+	return try_again(plan, a, v);
 }
 
 enum answer_means
@@ -206,14 +225,15 @@ webhook_judge(const struct webhook_plan *plan, const struct webhook_answer *a,
 
 	v->code = (int)a->status;
 	verdict_set_text(v, a->body, a->len);
-	if (holds(plan->refused, &seen)) {
-		v->what = VERDICT_REFUSED;
-		means = ANSWER_WORKS;
-	} else if (is_success(a->status)) {
+	v->address_is_dead = holds(plan->suppress, &seen);
+	if (v->address_is_dead || holds(plan->refused, &seen))
+		means = refuse(v);
+	else if (holds(plan->temporary, &seen))
+		means = try_again(plan, a, v);
+	else if (is_success(a->status))
 		means = judge_success(plan, &seen, v);
-	} else {
+	else
 		means = judge_failure(plan, a, v);
-	}
 	json_decref(seen.status);
 	json_decref(seen.reply);
 	return means;

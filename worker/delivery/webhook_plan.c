@@ -427,6 +427,10 @@ plan_answer(struct planning *p)
 	p->n_reads = 0;
 	p->plan->success = plan_condition(p, p->channel->success, "/success");
 	p->plan->refused = plan_condition(p, p->channel->refused, "/refused");
+	p->plan->suppress =
+	    plan_condition(p, p->channel->suppress, "/suppress");
+	p->plan->temporary =
+	    plan_condition(p, p->channel->temporary, "/temporary");
 	p->member = "/provider_id";
 	if (p->channel->provider_id != NULL) {
 		p->plan->provider_id =
@@ -498,6 +502,8 @@ webhook_plan_free(struct webhook_plan *plan)
 	free(plan->keys);
 	liquid_condition_free(plan->success);
 	liquid_condition_free(plan->refused);
+	liquid_condition_free(plan->suppress);
+	liquid_condition_free(plan->temporary);
 	liquid_value_free(plan->provider_id);
 	free(plan);
 }

@@ -31,8 +31,9 @@ struct webhook_plan {
 	struct curl_slist *headers; /* the same for all messages */
 	struct signature_key *keys;
 	int n_keys;
-	struct liquid_condition *success, *refused; /* or NULL */
-	struct liquid_value *provider_id;	    /* or NULL */
+	/* of an answer; or NULL */
+	struct liquid_condition *success, *refused, *suppress, *temporary;
+	struct liquid_value *provider_id; /* or NULL */
 };
 
 /*

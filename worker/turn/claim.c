@@ -163,27 +163,39 @@ gate_expiry(const struct turn *t, struct due_message *c)
  * again for a while, ever less often.
  */
 static void
-gate_address(const struct turn *t, struct due_message *c)
+await_address(const struct turn *t, struct due_message *c)
 {
 	int64_t age = t->now_ms - c->row->created_at_ms;
+
+	if (age >= NO_ADDRESS_PATIENCE_MS) {
+		skip(c, "there is no address to send to");
+		return;
+	}
+	c->gate = ENGINE_WAIT;
+	c->until_ms =
+	    t->now_ms + (age > NO_ADDRESS_LOOK_MS ? age : NO_ADDRESS_LOOK_MS);
+	snprintf(c->reason, sizeof c->reason, "%s has no address yet",
+	    c->row->recipient);
+}
+
+/*
+ * A mail needs one. Other messages may do without; one that is there is written
+ * the same way, as it is by this that suppressed ones are known.
+ */
+static void
+gate_address(const struct turn *t, struct due_message *c)
+{
+	bool is_mail = c->info->kind == TEMPLATE_EMAIL;
 	struct buf ascii = {0};
 	struct error e;
 
-	if (c->info->kind != TEMPLATE_EMAIL)
-		return;
-	if (c->address[0] == '\0' && age < NO_ADDRESS_PATIENCE_MS) {
-		c->gate = ENGINE_WAIT;
-		c->until_ms =
-		    t->now_ms +
-		    (age > NO_ADDRESS_LOOK_MS ? age : NO_ADDRESS_LOOK_MS);
-		snprintf(c->reason, sizeof c->reason, "%s has no address yet",
-		    c->row->recipient);
-	} else if (c->address[0] == '\0') {
-		skip(c, "there is no address to send to");
-	} else if (address_to_ascii(c->address, &ascii, &e) != 0) {
-		skip(c, e.text);
-	} else {
+	if (c->address[0] == '\0') {
+		if (is_mail)
+			await_address(t, c);
+	} else if (address_to_ascii(c->address, &ascii, &e) == 0) {
 		snprintf(c->address, sizeof c->address, "%s", ascii.data);
+	} else if (is_mail) {
+		skip(c, e.text);
 	}
 	buf_free(&ascii);
 }
@@ -623,6 +635,21 @@ set_fate(const struct turn *t, struct queue_message *row,
 	row->settled_at_ms = fate->state == QUEUE_QUEUED ? 0 : t->now_ms;
 }
 
+/* A relay tells of the address itself; an API of what it knows of it. */
+static int
+suppress(
+    struct turn *t, const struct delivery *d, const struct channel *channel)
+{
+	char reason[120] = "hard bounce";
+
+	if (d->address[0] == '\0') /* nobody's: it went to a room */
+		return 0;
+	if (channel->plan != NULL)
+		snprintf(
+		    reason, sizeof reason, "by the channel %s", channel->name);
+	return queue_suppress(t->queue, d->address, "", reason, t->now_ms);
+}
+
 int
 turn_settle(struct turn *t, struct delivery *const *list, int n)
 {
@@ -640,8 +667,7 @@ turn_settle(struct turn *t, struct delivery *const *list, int n)
 		if (queue_messages_update(t->queue, &row, 1) != 0)
 			return -1;
 		if (d->verdict.address_is_dead &&
-		    queue_suppress(t->queue, d->address, "", "hard bounce",
-			t->now_ms) != 0)
+		    suppress(t, d, claimed->channel) != 0)
 			return -1;
 		if (fate.state == QUEUE_REFUSED ||
 		    fate.state == QUEUE_HELD_BACK)
