@@ -15,6 +15,7 @@
 #define SOURCE_MAX	  ((size_t)256 * 1024)
 #define SOURCES_MAX	  ((size_t)1024 * 1024)
 #define PARTIAL_DEPTH_MAX 20
+#define NAMES_MAX	  1000 /* they are looked for one by one */
 
 /* ------------------------------------------------------------------ names */
 
@@ -58,6 +59,9 @@ slot_of(struct parser *p, struct span name)
 	}
 	names->list[names->n] =
 	    (struct scope_name){.name = name, .atom = atom_of(p->c, name)};
+	if (p->c->liquid->n_atoms > NAMES_MAX)
+		parse_fail(p, name.text, "the template has more than %d names",
+		    NAMES_MAX);
 	return names->n++;
 }
 

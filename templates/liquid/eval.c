@@ -73,7 +73,7 @@ counted(struct render *r, const char *name)
 	struct value key = value_text(name, strlen(name));
 
 	for (struct counter *c = r->frame->counters; c != NULL; c = c->next)
-		if (c->kind == 'i' && value_equal(c->key, key))
+		if (c->kind == 'i' && render_equal(r, c->key, key))
 			return value_int(c->count);
 	return (struct value){.type = VALUE_UNSET};
 }
@@ -227,15 +227,12 @@ eval_test(struct render *r, const struct cond *c)
 		return value_truth(left);
 	right = eval_expr(r, c->right);
 	render_step(r, value_bytes(left) + value_bytes(right));
-	if ((left.type == VALUE_ARRAY || left.type == VALUE_LIST) &&
-	    (c->op == CONTAINS || value_is_array(right)))
-		render_step(r, value_count(left) * sizeof left);
 	if (c->op == EQ || c->op == NE)
-		return value_equal(left, right) == (c->op == EQ);
+		return render_equal(r, left, right) == (c->op == EQ);
 	if (c->op == CONTAINS) {
 		if (left.type == VALUE_STRING && value_truth(right))
 			right = render_text(r, right);
-		return value_contains(left, right);
+		return render_contains(r, left, right);
 	}
 	order = value_compare(left, right);
 	if (order == VALUE_MIXED)

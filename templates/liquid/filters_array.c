@@ -108,7 +108,7 @@ property(
 		if (name.type != VALUE_STRING)
 			return false;
 		render_step(r, item.len);
-		if (value_contains(item, name))
+		if (render_contains(r, item, name))
 			*out = name;
 	} else if (item.type == VALUE_INT) {
 		no_property(r, name, "number");
@@ -128,7 +128,7 @@ matches(struct render *r, struct value item, const struct value *args, int n)
 	if (!property(r, item, args[0], &found))
 		return UNKNOWN;
 	if (n > 1 && args[1].type != VALUE_NIL)
-		return value_equal(found, args[1]) ? WANTED : UNWANTED;
+		return render_equal(r, found, args[1]) ? WANTED : UNWANTED;
 	return value_truth(found) ? WANTED : UNWANTED;
 }
 
@@ -239,8 +239,8 @@ place_of(struct render *r, struct list *seen, struct value key)
 {
 	size_t i = 0;
 
-	render_step(r, seen->n * (1 + value_bytes(key) / 16));
-	while (i < seen->n && !value_equal(seen->items[i], key))
+	render_step(r, seen->n * value_bytes(key) / 16);
+	while (i < seen->n && !render_equal(r, seen->items[i], key))
 		i++;
 	if (i == seen->n)
 		seen->items[seen->n++] = key;
@@ -449,7 +449,7 @@ typedef int order_fn(struct render *, struct value, struct value);
 static int
 by_value(struct render *r, struct value a, struct value b)
 {
-	int order = value_equal(a, b) ? 0 : value_compare(a, b);
+	int order = render_equal(r, a, b) ? 0 : value_compare(a, b);
 
 	if (order == VALUE_MIXED || order == VALUE_APART)
 		render_fail(r, "values of these kinds cannot be sorted");

@@ -38,6 +38,8 @@ is_moment(int64_t unix_s)
 	return unix_s >= -62135596800 && unix_s <= 253402300799;
 }
 
+#define DATE_WORK 64 /* see render_step() */
+
 static bool
 read_date(struct render *r, struct value v, struct date *d)
 {
@@ -74,6 +76,7 @@ filter_date(struct render *r, struct value v, const struct value *args, int n)
 		d = date_in_zone(d.ms, zone);
 	d.locale = n > 2 ? render_locale_named(r, args[2]) : render_locale(r);
 	mark = render_mark(r);
+	render_step(r, DATE_WORK);
 	if (date_format(&d, format.text, format.len, r->out) != 0)
 		render_fail(r, "the date format '%.*s' gives too long a text",
 		    (int)(format.len < 60 ? format.len : 60), format.text);

@@ -7,6 +7,8 @@
 #include "templates/liquid/filters.h"
 #include "templates/markdown.h"
 
+#define MARKDOWN_WORK 128 /* besides the text; see render_step() */
+
 /* In these contexts `escape` means: for this context, and so no second time. */
 static bool
 escapes_itself(const struct render *r)
@@ -182,6 +184,7 @@ filter_json(struct render *r, struct value v, const struct value *args, int n)
 	json_decref(json);
 	if (rc != 0)
 		render_fail(r, "the value is too large to be printed as JSON");
+	render_step(r, 2 * (render_mark(r) - mark));
 	return render_take(r, mark);
 }
 
@@ -200,7 +203,7 @@ filter_markdown(
 	if (v.type == VALUE_NIL)
 		return v;
 	v = render_text(r, v);
-	render_step(r, v.len);
+	render_step(r, MARKDOWN_WORK + v.len);
 	rc = markdown_html_plain(v.text, v.len, &html);
 	mark = render_mark(r);
 	for (size_t i = 0; i < html.len && i < RENDER_OUTPUT_MAX; i++)

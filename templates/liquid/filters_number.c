@@ -7,12 +7,15 @@
 
 #include "templates/liquid/filters.h"
 
+#define DECIMAL_WORK 32 /* see render_step() */
+
 static struct value
 apply(struct render *r, char op, struct value a, struct value b)
 {
 	struct value v = value_nil();
 	const char *wrong = number_apply(op, a, b, &v);
 
+	render_step(r, DECIMAL_WORK);
 	if (wrong != NULL)
 		render_fail(r, "%s", wrong);
 	return v;
@@ -82,6 +85,7 @@ static struct value
 rounded(struct render *r, struct value v, char mode, int digits)
 {
 	v = number_of(v);
+	render_step(r, DECIMAL_WORK);
 	if (digits <= 0 && v.type == VALUE_FLOAT && !isfinite(v.real))
 		render_fail(r, "infinity cannot be rounded");
 	return number_round(v, mode, digits);

@@ -405,6 +405,7 @@ replaced(struct render *r, struct value v, struct value what, struct value by,
 		by = escape_value(r, by);
 	mark = render_mark(r);
 	write_replaced(r, v, what, by, which, is_safe && !v_is_safe);
+	render_step(r, render_mark(r) - mark);
 	v = render_take(r, mark);
 	v.flags = is_safe ? VALUE_SAFE : 0;
 	return v;
@@ -459,7 +460,7 @@ filter_pluralize(
     struct render *r, struct value v, const struct value *args, int n)
 {
 	struct value one = filter_text(r, args[0]);
-	bool is_one = value_equal(number_of(v), value_int(1));
+	bool is_one = value_compare(number_of(v), value_int(1)) == 0;
 	size_t mark = render_mark(r);
 
 	render_print(r, v);

@@ -19,6 +19,7 @@ struct compiler { /* one a liquid_compile() */
 	const char **atoms;
 	int atoms_room;
 	struct use *uses, *raws;
+	int n_uses; /* of both */
 	size_t source_bytes;
 	struct error *error;
 	jmp_buf failed;

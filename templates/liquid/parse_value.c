@@ -12,6 +12,7 @@
 #include "templates/name.h"
 
 #define DEPTH_MAX     100
+#define PATHS_MAX     2000 /* they are compared with each other */
 #define ARGUMENTS_MAX 16
 
 static const struct expr *parse_expr(struct parser *);
@@ -166,6 +167,10 @@ note_use(struct parser *p, struct use **at, const char *path, int line,
 {
 	while (*at != NULL && strcmp((*at)->path.text, path) != 0)
 		at = &(*at)->next;
+	if (*at == NULL && p->c->n_uses++ == PATHS_MAX)
+		parse_fail(p, p->lex.text,
+		    "the template reads more than %d different values",
+		    PATHS_MAX);
 	if (*at == NULL)
 		*at = parse_alloc(p, sizeof **at);
 	else if (is_guarded || !(*at)->path.is_guarded)

@@ -4,7 +4,7 @@
  *
  * Limits: steps, output and scratch memory. There is no limit of time, as
  * nothing here reads a clock: each step does a bounded amount of work, so the
- * steps bound the time too.
+ * steps bound the time too (tests/bench/limits.c).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 #include "templates/liquid/number.h"
 #include "templates/liquid/render.h"
 
-#define WORK_PER_STEP 64 /* bytes */
 /*
  * In pieces: measured on an AMD processor, 2 KB and more at once took twice the
  * time. memmove(), as the compiler has memcpy() of so little done by the very
@@ -73,10 +72,30 @@ render_alloc(struct render *r, size_t size)
 void
 render_step(struct render *r, size_t work)
 {
-	r->steps += 1 + (int)(work / WORK_PER_STEP);
+	r->steps += 1 + (int)(work / RENDER_WORK_STEP);
 	if (r->steps > RENDER_STEPS_MAX)
 		render_fail(r, "the template takes more than %d steps",
 		    RENDER_STEPS_MAX);
+}
+
+bool
+render_equal(struct render *r, struct value a, struct value b)
+{
+	size_t looked = 0;
+	bool is_equal = value_equal(a, b, &looked);
+
+	render_step(r, looked * RENDER_WORK_STEP);
+	return is_equal;
+}
+
+bool
+render_contains(struct render *r, struct value v, struct value needle)
+{
+	size_t looked = 0;
+	bool is_there = value_contains(v, needle, &looked);
+
+	render_step(r, looked * RENDER_WORK_STEP);
+	return is_there;
 }
 
 void
@@ -316,7 +335,7 @@ render_counter(struct render *r, char kind, struct value key)
 	struct counter **at = &r->frame->counters;
 
 	for (; *at != NULL; at = &(*at)->next)
-		if ((*at)->kind == kind && value_equal((*at)->key, key))
+		if ((*at)->kind == kind && render_equal(r, (*at)->key, key))
 			return *at;
 	*at = render_alloc(r, sizeof **at);
 	**at = (struct counter){.key = key, .kind = kind};
@@ -332,6 +351,7 @@ render_unit(struct render *r, const struct unit *unit,
 	struct loop *loop = r->loop;
 	enum flow flow;
 
+	render_step(r, size / 8);
 	if (r->slots[unit->index] == NULL)
 		r->slots[unit->index] = render_alloc(r, size);
 	frame.slots = r->slots[unit->index];

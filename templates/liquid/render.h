@@ -18,6 +18,7 @@
  * (a capture, what a filter makes) is copied to scratch memory and cut off.
  */
 #define RENDER_STEPS_MAX   100000
+#define RENDER_WORK_STEP   16 /* bytes looked at, or as much work */
 #define RENDER_OUTPUT_MAX  ((size_t)1024 * 1024)
 #define RENDER_SCRATCH_MAX ((size_t)4 * 1024 * 1024)
 #define RENDER_RANGE_MAX   10000
@@ -74,7 +75,10 @@ _Noreturn void render_fail_at(struct render *, int line, int column,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 void *render_alloc(struct render *, size_t size); /* scratch; not zeroed */
-void render_step(struct render *, size_t work);
+void render_step(struct render *, size_t work);	  /* one, and for the work */
+/* value_equal() and value_contains(), a step for each value looked at. */
+bool render_equal(struct render *, struct value, struct value);
+bool render_contains(struct render *, struct value, struct value needle);
 
 /* Output, checked against its limit. */
 void render_write(struct render *, const char *, size_t len);

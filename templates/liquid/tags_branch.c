@@ -124,7 +124,7 @@ is_match(struct render *r, const struct expr *subject, const struct expr *value)
 	if (v.type == VALUE_EMPTY || v.type == VALUE_BLANK)
 		v = value_text("", 0);
 	render_step(r, value_bytes(v));
-	return value_equal(v, eval_expr(r, value));
+	return render_equal(r, v, eval_expr(r, value));
 }
 
 /* Every `when` that matches runs; `else` if nothing before it did. */

@@ -367,7 +367,7 @@ render_ifchanged(struct render *r, const struct node *node)
 	enum flow flow = render_body(r, &n->body);
 	struct value v = render_take(r, mark);
 
-	if (!value_equal(v, r->frame->changed))
+	if (!render_equal(r, v, r->frame->changed))
 		render_write(r, v.text, v.len);
 	r->frame->changed = v;
 	return flow;

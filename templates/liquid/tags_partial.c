@@ -184,7 +184,8 @@ choose(struct render *r, const struct partial_node *n)
 		return n->choices;
 	name = eval_expr(r, n->name);
 	for (const struct choice *c = n->choices; c != NULL; c = c->next)
-		if (value_equal(name, value_text(c->name.text, c->name.len)))
+		if (render_equal(
+			r, name, value_text(c->name.text, c->name.len)))
 			return c;
 	name = render_text(r, name);
 	render_fail(r, "there is no partial '%.*s' to include here",

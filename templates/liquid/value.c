@@ -132,7 +132,7 @@ is_blank(struct value v)
 }
 
 static bool
-equal_arrays(struct value a, struct value b)
+equal_arrays(struct value a, struct value b, size_t *looked)
 {
 	size_t n = value_count(a);
 
@@ -142,13 +142,13 @@ equal_arrays(struct value a, struct value b)
 	if (a.type == VALUE_RANGE)
 		return n == 0 || a.range->from == b.range->from;
 	for (size_t i = 0; i < n; i++)
-		if (!value_equal(value_at(a, i), value_at(b, i)))
+		if (!value_equal(value_at(a, i), value_at(b, i), looked))
 			return false;
 	return true;
 }
 
 static bool
-equal_hashes(json_t *a, json_t *b)
+equal_hashes(json_t *a, json_t *b, size_t *looked)
 {
 	const char *key;
 	json_t *item;
@@ -161,8 +161,8 @@ equal_hashes(json_t *a, json_t *b)
 	{
 		json_t *other = json_object_get(b, key);
 
-		if (other == NULL ||
-		    !value_equal(value_of_json(item), value_of_json(other)))
+		if (other == NULL || !value_equal(value_of_json(item),
+					 value_of_json(other), looked))
 			return false;
 	}
 	return true;
@@ -181,8 +181,9 @@ is_number(struct value v)
 }
 
 bool
-value_equal(struct value a, struct value b)
+value_equal(struct value a, struct value b, size_t *looked)
 {
+	++*looked;
 	if (a.type == VALUE_EMPTY || a.type == VALUE_BLANK) {
 		struct value swap = a;
 
@@ -198,7 +199,7 @@ value_equal(struct value a, struct value b)
 	if (is_number(a) && is_number(b))
 		return as_real(a) == as_real(b);
 	if (value_is_array(a) && value_is_array(b))
-		return equal_arrays(a, b);
+		return equal_arrays(a, b, looked);
 	if (a.type != b.type)
 		return false;
 	switch (a.type) {
@@ -207,7 +208,7 @@ value_equal(struct value a, struct value b)
 	case VALUE_STRING:
 		return a.len == b.len && memcmp(a.text, b.text, a.len) == 0;
 	case VALUE_HASH:
-		return equal_hashes(a.json, b.json);
+		return equal_hashes(a.json, b.json, looked);
 	case VALUE_LOOP:
 		return a.loop == b.loop;
 	case VALUE_GROUP:
@@ -238,7 +239,7 @@ value_compare(struct value a, struct value b)
 }
 
 bool
-value_contains(struct value v, struct value needle)
+value_contains(struct value v, struct value needle, size_t *looked)
 {
 	if (!value_truth(needle))
 		return false;
@@ -252,7 +253,7 @@ value_contains(struct value v, struct value needle)
 		       needle.number >= v.range->from &&
 		       needle.number <= v.range->to;
 	for (size_t i = 0; i < value_count(v); i++)
-		if (value_equal(value_at(v, i), needle))
+		if (value_equal(value_at(v, i), needle, looked))
 			return true;
 	return false;
 }

@@ -130,8 +130,9 @@ struct value value_of_json(json_t *); /* borrowed; NULL is undefined */
 json_t *value_to_json(struct value);  /* new reference */
 
 bool value_is(struct value, const char *text); /* this string? */
-bool value_equal(struct value, struct value);
-bool value_contains(struct value, struct value needle);
+/* Both add the number of values that they looked at to *looked. */
+bool value_equal(struct value, struct value, size_t *looked);
+bool value_contains(struct value, struct value needle, size_t *looked);
 bool value_is_empty(struct value); /* "", [], {} */
 
 /*

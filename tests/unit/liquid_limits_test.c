@@ -142,6 +142,17 @@ steps(void **state)
 	fails("{% render 'round' %}", "100000 steps", "round", 2);
 }
 
+/* [[[..]]] */
+static json_t *
+nested(int depth)
+{
+	json_t *array = json_array();
+
+	while (--depth > 0)
+		array = json_pack("[o]", array);
+	return array;
+}
+
 /* A step over a long text is as many as the text is long. */
 static void
 work(void **state)
@@ -163,6 +174,15 @@ work(void **state)
 	    {HALF_MB "{% assign l = s | split: ',' %}" COUNTED
 		     "{% assign n = l | has: 'y' %}{% endfor %}",
 		"100000 steps"},
+	    {COUNTED "{% assign t = 'now' | date: '%c' | date: '%F' %}"
+		     "{% endfor %}",
+		"100000 steps"},
+	    {COUNTED "{% cycle i: 1, 2 %}{% endfor %}", "100000 steps"},
+	    {COUNTED "{% if user.deep == user.other %}{% endif %}{% endfor %}",
+		"100000 steps"},
+	    {COUNTED "{% if user.other contains user.deep %}{% endif %}"
+		     "{% endfor %}",
+		"100000 steps"},
 	    {"{% assign l = (1..9999) | uniq %}", "100000 steps"},
 	    {"{% assign l = (1..9999) | reverse | sort | reverse | sort %}",
 		"100000 steps"},
@@ -171,7 +191,25 @@ work(void **state)
 		"100000 steps"},
 	};
 
+	json_object_set_new(json_object_get(data, "user"), "deep", nested(90));
+	json_object_set_new(json_object_get(data, "user"), "other", nested(90));
 	ALL_FAIL(rows);
+}
+
+/* They are looked for one by one: in a template, and in what it reads. */
+static void
+names(void **state)
+{
+	struct buf source = {0};
+
+	for (int i = 0; i < 1001; i++)
+		buf_addf(&source, "{%% assign a%d = 1 %%}", i);
+	fails(source.data, "more than 1000 names", "t.md", 1);
+	buf_truncate(&source, 0);
+	for (int i = 0; i < 2001; i++)
+		buf_addf(&source, "{{ user.a%d }}", i);
+	fails(source.data, "reads more than 2000 different values", "t.md", 1);
+	buf_free(&source);
 }
 
 static void
@@ -196,14 +234,12 @@ static void
 memory(void **state)
 {
 	static const struct row rows[] = {
-	    {"{% assign s = 'x' %}" COUNTED
-	     "{% assign s = s | append: 'xxx' %}{% endfor %}",
+	    {HALF_MB
+		"{% for i in (1..9) %}{% capture t %}{{ s }}{% endcapture %}"
+		"{% endfor %}",
 		"needs more than 4096 KB of memory"},
 	    {"{% for i in (1..99) %}{% assign b = (1..9999) | reverse %}"
 	     "{% endfor %}",
-		"4096 KB of memory"},
-	    {HALF_MB "{% for i in (1..9) %}{% assign t = s | upcase %}"
-		     "{% endfor %}",
 		"4096 KB of memory"},
 	};
 
@@ -256,6 +292,7 @@ main(void)
 	    cmocka_unit_test(depth_and_partials),
 	    cmocka_unit_test(steps),
 	    cmocka_unit_test(work),
+	    cmocka_unit_test(names),
 	    cmocka_unit_test(output),
 	    cmocka_unit_test(memory),
 	    cmocka_unit_test(ranges),
