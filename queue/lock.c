@@ -57,7 +57,8 @@ lock_take(const char *path, struct queue_error *error)
 	for (;;) {
 		fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (fd < 0)
-			return error_say(error, QUEUE_FAILED,
+			return error_say(error,
+			    errno == EROFS ? QUEUE_READ_ONLY : QUEUE_FAILED,
 			    "cannot open %s: %s", name, strerror(errno));
 		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 			held(fd, path, error);

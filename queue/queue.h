@@ -28,11 +28,12 @@ struct queue;
 
 enum queue_failure {
 	QUEUE_OK,
-	QUEUE_FAILED,  /* disk full, I/O error, no permission */
-	QUEUE_HELD,    /* another worker has the store */
-	QUEUE_NEWER,   /* written by a newer program */
-	QUEUE_DAMAGED, /* not a store, or its checks fail */
-	QUEUE_FULL,    /* no room on the disk: see queue_recover() */
+	QUEUE_FAILED,	 /* disk full, I/O error, no permission */
+	QUEUE_HELD,	 /* another worker has the store */
+	QUEUE_NEWER,	 /* written by a newer program */
+	QUEUE_DAMAGED,	 /* not a store, or its checks fail */
+	QUEUE_FULL,	 /* no room on the disk: see queue_recover() */
+	QUEUE_READ_ONLY, /* the file system is, or has become so */
 };
 
 struct queue_error {

@@ -43,11 +43,27 @@ error_say(
 	return -1;
 }
 
+/* A commit does not pass on what the system said; the log's file knows it. */
+static int
+errno_of(sqlite3 *db)
+{
+	int error = sqlite3_system_errno(db);
+	sqlite3_file *log = NULL;
+
+	if (error != 0 || db == NULL ||
+	    sqlite3_file_control(
+		db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+	    log == NULL || log->pMethods == NULL)
+		return error;
+	log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return error;
+}
+
 int
 error_from(struct queue_error *error, sqlite3 *db, const char *path, int code)
 {
 	const char *file = path != NULL ? path : "the store in memory";
-	int system_error = sqlite3_system_errno(db);
+	int system_error = errno_of(db);
 
 	if ((code & 0xff) == SQLITE_IOERR &&
 	    (system_error == ENOSPC || system_error == EDQUOT))
@@ -70,8 +86,10 @@ error_from(struct queue_error *error, sqlite3 *db, const char *path, int code)
 		return error_say(error, QUEUE_FAILED,
 		    "%s is locked by another program", file);
 	default:
-		return error_say(error, QUEUE_FAILED, "%s: %s%s%s", file,
-		    sqlite3_errmsg(db), system_error != 0 ? ": " : "",
+		return error_say(error,
+		    system_error == EROFS ? QUEUE_READ_ONLY : QUEUE_FAILED,
+		    "%s: %s%s%s", file, sqlite3_errmsg(db),
+		    system_error != 0 ? ": " : "",
 		    system_error != 0 ? strerror(system_error) : "");
 	}
 }
@@ -169,6 +187,23 @@ connect_worker(struct queue *q)
 	return q->db != NULL ? prepare_worker(q) : -1;
 }
 
+/*
+ * A store at rest on a file system that is read-only: nobody can change it, so
+ * it is read without the log's index, for which there is no place.
+ */
+static sqlite3 *
+connect_frozen(const char *path, struct queue_error *error)
+{
+	char uri[3 * 4096], *p = uri;
+
+	p += sprintf(p, "file:");
+	for (; *path != '\0' && p < uri + sizeof uri - 32; path++)
+		p += sprintf(p, strchr("%?#", *path) ? "%%%02x" : "%c", *path);
+	sprintf(p, "?immutable=1");
+	return store_connect(
+	    uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, error);
+}
+
 static int
 connect_reader(struct queue *q)
 {
@@ -189,6 +224,11 @@ connect_reader(struct queue *q)
 		*slash = '\0';
 	if (access(slash != NULL ? folder : ".", W_OK) == 0)
 		return 0;
+	if (errno == EROFS && log_left_over(q->path) == 0) {
+		sqlite3_close(q->db);
+		q->db = connect_frozen(q->path, &q->error);
+		return q->db != NULL ? 0 : -1;
+	}
 	return error_say(&q->error, QUEUE_FAILED,
 	    "cannot read %s: no worker has it open, and its folder is not "
 	    "writable for you; a copy in a folder of yours can be read",
