@@ -188,27 +188,34 @@ load_close_store(struct worker *w)
 	w->queue = NULL;
 }
 
+static int
+lost_store(struct worker *w, struct queue_error *e)
+{
+	*e = *queue_error(w->queue);
+	w->exit_code = EX_IOERR;
+	return -1;
+}
+
 /*
  * The workspace was loaded without knowing what this store has of definitions,
  * or somebody else has used the store since: it is loaded again.
  */
 static int
-know_store(struct worker *w)
+know_store(struct worker *w, struct queue_error *e)
 {
 	struct workspace *fresh;
 	const char *text;
 
 	w->is_prepared = false;
-	if (sweep_known(w->queue, &text) != 0) {
-		log_error("%s", queue_error(w->queue)->text);
-		w->exit_code = EX_IOERR;
-		return -1;
-	}
+	if (sweep_known(w->queue, &text) != 0)
+		return lost_store(w, e);
 	if (text == NULL || (w->known != NULL && strcmp(w->known, text) == 0))
 		return 0;
 	fresh = load(w->options, text, true);
 	if (fresh == NULL || follow(w, fresh) != 0) {
 		w->exit_code = EX_CONFIG;
+		*e = (struct queue_error){QUEUE_FAILED,
+		    "the workspace does not go with its definitions"};
 		return -1;
 	}
 	free(w->known);
@@ -216,25 +223,24 @@ know_store(struct worker *w)
 	return 0;
 }
 
-int
-load_store(struct worker *w)
+static int
+begin_turns(struct worker *w, struct queue_error *e)
 {
-	struct queue_error error;
+	if (turn_init(&w->turn, w->queue, w->workspace) != 0)
+		return lost_store(w, e);
+	return 0;
+}
 
+int
+load_store(struct worker *w, struct queue_error *e)
+{
 	folders_make(w->store, 0700); /* or opening it says what is wrong */
-	w->queue = queue_open(w->store, QUEUE_WORKER, &error);
+	w->queue = queue_open(w->store, QUEUE_WORKER, e);
 	if (w->queue == NULL) {
-		log_error("%s", error.text);
-		w->exit_code = exit_code_of(error.what);
+		w->exit_code = exit_code_of(e->what);
 		return -1;
 	}
-	if (know_store(w) != 0) {
-		load_close_store(w);
-		return -1;
-	}
-	if (turn_init(&w->turn, w->queue, w->workspace) != 0) {
-		log_error("%s", queue_error(w->queue)->text);
-		w->exit_code = EX_IOERR;
+	if (know_store(w, e) != 0 || begin_turns(w, e) != 0) {
 		load_close_store(w);
 		return -1;
 	}

@@ -15,6 +15,12 @@
  * loop - what the files that make up the worker share, and nobody else:
  * worker.c has the turns, load.c what they work with.
  */
+struct outage {
+	struct queue_error error; /* why it is; QUEUE_OK: there is none */
+	int64_t told_at, try_at;  /* monotonic */
+	int64_t pause_ms;
+};
+
 struct worker {
 	const struct worker_options *options;
 	struct event_base *base;
@@ -38,8 +44,9 @@ struct worker {
 	int arrivals, last_arrivals; /* since the last turn; before it */
 	int64_t first_arrival_us;    /* monotonic */
 	int64_t next_wakeup_ms, next_members_ms; /* 0: none */
-	int64_t trim_at, tried_at;		 /* monotonic */
+	int64_t trim_at;			 /* monotonic */
 	bool is_trimming;			 /* a round is under way */
+	struct outage outage;
 	int64_t drain_until; /* monotonic; 0: not draining */
 	bool must_recover;   /* the store may have messages in `sending` */
 	int exit_code;
@@ -54,8 +61,8 @@ int loop_look_ahead(struct worker *);
  * load - the workspace and the store, each taken over whole or not at all; what
  * is wrong goes to the log.
  */
-int load_workspace(struct worker *); /* the first one */
-int load_store(struct worker *);     /* or -1, with w->exit_code */
+int load_workspace(struct worker *);		       /* the first one */
+int load_store(struct worker *, struct queue_error *); /* or -1 */
 void load_close_store(struct worker *);
 /* Reads the workspace again. With any mistake the worker keeps what it has. */
 void load_again(struct worker *, const char *why);
@@ -63,5 +70,20 @@ void load_again(struct worker *, const char *why);
 void load_watch(struct worker *);
 /* The turn is committed: its definitions are in the store now. */
 void load_committed(struct worker *);
+
+/*
+ * outage - while the store cannot be written. Nothing new is taken, calls that
+ * only read are answered, and the store is tried again after growing pauses.
+ */
+bool outage_is_on(const struct worker *);
+const char *outage_reason(const struct worker *);
+/* The turn has failed and is undone. */
+void outage_begin(struct worker *);
+/* Tries the store again, if it is time to. */
+void outage_try(struct worker *, int64_t monotonic_ms);
+/* A turn was committed to a store with room. */
+void outage_end(struct worker *);
+/* 503 with the reason, but for what can be answered all the same. */
+void outage_refuse(struct worker *, struct input *);
 
 #endif

@@ -5,8 +5,8 @@
  * it: gather, decide, commit, act. Nothing that anyone outside can see happens
  * before the commit that records it.
  *
- * A store that failed a write is closed. Until it opens again clients get 503,
- * verdicts wait in memory, and nothing new is sent.
+ * A store that failed a write is closed. Until it opens again nothing new is
+ * taken or sent, and verdicts wait in memory: see outage.c.
  */
 #include <errno.h>
 #include <signal.h>
@@ -34,8 +34,7 @@
 #define TRIM_US		1000  /* of slices in a turn, or half of the rest */
 #define TRIM_PAUSE_MS	50    /* when there is nothing else to do */
 #define TRIM_EVERY_MS	60000 /* from the end of a round to the next */
-#define REOPEN_MS	2000
-#define CLOSING_MS	200 /* looks at whether the end has come */
+#define CLOSING_MS	200   /* looks at whether the end has come */
 #define GATHER_US	1000
 #define LOG_MAX		((int64_t)16 * 1024 * 1024) /* then a checkpoint */
 #define LONGEST_WAIT_MS ((int64_t)60 * 1000)
@@ -76,7 +75,7 @@ worker_gauges(struct worker *w)
 	    .now_ms = clock_now_ms(&w->clock),
 	    .backlog = w->backlog,
 	    .next_wakeup_ms = w->next_wakeup_ms,
-	    .is_writable = w->queue != NULL && !queue_is_full(w->queue),
+	    .is_writable = !outage_is_on(w),
 	};
 
 	gauges_read(&g);
@@ -90,9 +89,9 @@ worker_check(const struct worker *w, int i, const char **why)
 		bool fails;
 		const char *why;
 	} checks[] = {
-	    {"store", w->queue == NULL, "the store cannot be written"},
+	    {"store", w->queue == NULL, outage_reason(w)},
 	    {"disk", w->queue != NULL && queue_is_full(w->queue),
-		"the disk is full"},
+		outage_reason(w)},
 	    {"running", w->drain_until != 0, "draining"},
 	};
 
@@ -172,7 +171,8 @@ has_work(struct worker *w, int64_t now_ms, int64_t mono)
 		return true;
 	if (is_closing(w))
 		return false;
-	return !w->is_prepared || w->sweep.is_on || mono >= w->trim_at ||
+	return w->outage.error.what != QUEUE_OK || !w->is_prepared ||
+	       w->sweep.is_on || mono >= w->trim_at ||
 	       is_due(w->next_wakeup_ms, now_ms) ||
 	       is_due(w->next_members_ms, now_ms) ||
 	       lanes_have_due(&w->lanes, now_ms, mono);
@@ -367,31 +367,14 @@ transact(struct worker *w, struct input *inputs, int64_t mono)
 }
 
 static void
-answer(struct input *inputs, int status)
+answer(struct input *inputs)
 {
 	struct input *next;
 
 	for (struct input *in = inputs; in != NULL; in = next) {
 		next = in->next;
-		in->status = status;
+		in->status = 200;
 		input_reply(in);
-	}
-}
-
-/*
- * The turn is lost. A full disk leaves a store that can still settle what is in
- * flight; any other failure one that must be opened again.
- */
-static void
-store_failed(struct worker *w)
-{
-	log_error("the store cannot be written: %s; new events are refused",
-	    queue_error(w->queue)->text);
-	turn_rollback(&w->turn);
-	lanes_rolled_back(&w->lanes);
-	if (queue_recover(w->queue) != 0) {
-		load_close_store(w);
-		w->exit_code = EX_IOERR;
 	}
 }
 
@@ -405,42 +388,14 @@ take_inputs(struct worker *w)
 	return inputs;
 }
 
-static bool
-can_write(const struct worker *w)
-{
-	return w->queue != NULL && !queue_is_full(w->queue);
-}
-
-/*
- * Can the store be written again? Until then nothing new is taken. One that was
- * removed is not made anew: that would look as if nothing had ever been sent.
- */
-static void
-try_store(struct worker *w, int64_t mono)
-{
-	if (mono - w->tried_at >= REOPEN_MS) {
-		w->tried_at = mono;
-		if (w->queue != NULL)
-			queue_recover(w->queue);
-		else if (access(w->store, F_OK) == 0)
-			load_store(w);
-		if (can_write(w))
-			log_info("the store can be written again");
-	}
-	if (!can_write(w)) {
-		answer(take_inputs(w), 503);
-		w->n_events = w->backlog = 0;
-	}
-}
-
 /* When the loop must look again without being told to. */
 static int64_t
 next_look(struct worker *w, int64_t now_ms, int64_t mono)
 {
 	int64_t wait = LONGEST_WAIT_MS;
 
-	if (!can_write(w))
-		return REOPEN_MS;
+	if (outage_is_on(w))
+		return w->outage.try_at > mono ? w->outage.try_at - mono : 1;
 	if (is_closing(w))
 		return CLOSING_MS;
 	if (w->trim_at - mono < wait)
@@ -484,15 +439,17 @@ one_turn(struct worker *w, int64_t mono)
 
 	w->n_events = w->backlog = 0;
 	if (failed) {
-		store_failed(w);
-		answer(inputs, 503);
+		outage_begin(w);
+		outage_refuse(w, inputs);
 		return;
 	}
-	if (!queue_is_full(w->queue))
+	if (!queue_is_full(w->queue)) {
+		outage_end(w);
 		load_committed(w);
+	}
 	sweep_committed(&w->sweep, mono);
 	lanes_committed(&w->lanes, mono);
-	answer(inputs, 200);
+	answer(inputs);
 	stats_observe(STAT_TURN, seconds_since(began));
 	if (queue_log_bytes(w->queue) > LOG_MAX)
 		checkpoint_wanted(w->checkpoint);
@@ -503,8 +460,12 @@ run_turn(struct worker *w)
 {
 	int64_t mono = clock_monotonic_ms();
 
-	if (!can_write(w))
-		try_store(w, mono);
+	if (outage_is_on(w))
+		outage_try(w, mono);
+	if (outage_is_on(w)) {
+		outage_refuse(w, take_inputs(w));
+		w->n_events = w->backlog = 0;
+	}
 	if (w->queue != NULL && has_work(w, clock_now_ms(&w->clock), mono))
 		one_turn(w, mono);
 	if (w->drain_until != 0)
@@ -648,12 +609,15 @@ publish_address(struct worker *w)
 static int
 start(struct worker *w)
 {
+	struct queue_error failure;
 	struct error e;
 
 	w->lanes =
 	    (struct lanes){.base = w->base, .wake = loop_want_turn, .arg = w};
-	if (load_store(w) != 0)
+	if (load_store(w, &failure) != 0) {
+		log_error("%s", failure.text);
 		return -1;
+	}
 	if (lanes_follow(&w->lanes, w->workspace, 0, &e) != 0) {
 		log_error("%s", e.text);
 		w->exit_code = EX_CONFIG;

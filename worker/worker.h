@@ -46,7 +46,8 @@ struct input {
 	char *path, *query, *key;
 	json_t *body;
 	char address[256], topic[80]; /* INPUT_UNSUBSCRIBE */
-	int status; /* out: 200, or 503 when the store failed */
+	int status;	 /* out: 200, or 503 when the store failed */
+	const char *why; /* out, of 503 */
 };
 
 void worker_submit(struct worker *, struct input *);

@@ -8,8 +8,8 @@ import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
 import zlib from 'node:zlib'
-import { identify, keepSequence, mailing, nudge, readJson, root, smtpChannel, smtpSink,
-	track, until, Worker, workspace, writeJson } from './lib.mjs'
+import { atEnd, identify, keepSequence, mailing, nudge, readJson, root, smtpChannel, smtpSink,
+	token, track, until, Worker, workspace, writeJson } from './lib.mjs'
 
 const signUp = (id, traits = {}) => [
 	identify(id, { email: `${id}@example.com`, plan: 'free', ...traits }),
@@ -209,6 +209,30 @@ function smallDisk(t) {
 	return { disk, remount: (how) => execFileSync('mount', ['-o', `remount,${how}`, disk]) }
 }
 
+// An ext4 of its own, and a function by which the kernel finds a fault in it.
+function faultyDisk(t) {
+	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nudge-disk-'))
+	const image = path.join(folder, 'image'), disk = path.join(folder, 'disk')
+	const quietly = (command, ...args) => execFileSync(command, args, { stdio: 'ignore' })
+	atEnd(t, () => fs.rmSync(folder, { recursive: true }))
+	fs.mkdirSync(disk)
+	fs.writeFileSync(image, '')
+	fs.truncateSync(image, 32 << 20)
+	try {
+		quietly('mkfs.ext4', '-q', '-O', '^has_journal', image)
+		quietly('mount', '-o', 'loop,errors=remount-ro', image, disk)
+	} catch {
+		return {}
+	}
+	atEnd(t, () => quietly('umount', disk))
+	const device = execFileSync('findmnt', ['-no', 'SOURCE', disk], { encoding: 'utf8' })
+	const trigger = `/sys/fs/ext4/${path.basename(device.trim())}/trigger_fs_error`
+	return { disk, mount: (how) => {
+		quietly('umount', disk)
+		quietly('mount', '-o', `loop,${how}`, image, disk)
+	}, ...(fs.existsSync(trigger) && { fail: () => fs.writeFileSync(trigger, '1') }) }
+}
+
 function fill(disk) {
 	const fd = fs.openSync(path.join(disk, 'other'), 'w')
 	try {
@@ -218,6 +242,28 @@ function fill(disk) {
 	}
 	fs.closeSync(fd)
 }
+
+// Whoever only looks is answered, and whoever would change something told why not.
+async function onlyReads({ worker, dir, env }, id, reason) {
+	const before = await worker.person(id)
+	for (const where of [`/v1/people?q=${id}`, `/v1/people/${id}/timeline`,
+		`/v1/people/${id}/metrics`, '/v1/messages', '/v1/sequences', '/v1/discarded'])
+		assert.equal((await worker.call(where))[0], 200, where)
+	assert.equal((await worker.call('/v1/people/nobody'))[0], 404)
+	const refused = await worker.fetch(`/v1/people/${id}/suppress`,
+		{ method: 'POST', headers: { authorization: `Bearer ${token}` } })
+	assert.equal(refused.status, 503)
+	assert.equal(refused.headers.get('content-type'), 'application/problem+json')
+	assert.match((await refused.json()).detail, reason)
+	const reply = await worker.post('/v1/track', track(id, 'E'))
+	assert.equal(reply.status, 503)
+	assert.match((await reply.json()).message, reason)
+	assert.deepEqual((await worker.person(id)).traits, before.traits)
+	assert.equal((await nudge(['person', id, '-C', dir], { env })).code, 0)
+	const change = await nudge(['person', id, '--suppress', '-C', dir], { env })
+	assert.ok([74, 75].includes(change.code), change.stderr)
+}
+const told = (worker, what) => worker.log.split('\n').filter((line) => what.test(line)).length
 
 test('a disk that is full: new events are refused, what is on its way is finished',
 	{ skip: !canMount && 'needs root, for a small disk' }, async (t) => {
@@ -248,6 +294,7 @@ test('a disk that is full: new events are refused, what is on its way is finishe
 		assert.match(await (await worker.fetch('/readyz?verbose')).text(), /^\[-\]disk/m)
 		assert.equal((await worker.fetch('/healthz')).status, 200)
 		assert.match(worker.log, /no room on the disk for .*nudge\.db/)
+		await onlyReads({ worker, dir }, 'ada', /^the disk is full; nothing was/)
 		release()
 		assert.deepEqual(await worker.stop(), { code: 0, signal: null })
 		remount('size=64m')
@@ -257,6 +304,79 @@ test('a disk that is full: new events are refused, what is on its way is finishe
 		await again.events(...signUp('cleo'))
 		await until('the next mail', () => arrived.length >= 2)
 		assert.deepEqual(arrived, ['ada@example.com', 'cleo@example.com'])
+	})
+
+test('a disk that turns read-only is as a full one, until it can be written again', async (t) => {
+	const shim = path.join(os.tmpdir(), `nudge-read-only-${process.pid}.so`)
+	execFileSync(process.env.CC ?? 'cc', ['-shared', '-fPIC', '-O2', '-D_GNU_SOURCE', '-o', shim,
+		path.join(root, 'tests/e2e/set_read_only.c')])
+	t.after(() => fs.rmSync(shim))
+	let release
+	const held = new Promise((done) => { release = done })
+	const mails = []
+	const sink = await smtpSink(t, { onData(stream, session, done) {
+		mails.push(session.envelope.rcptTo[0].address)
+		stream.resume().on('end', () => held.then(() => done()))
+	} })
+	const dir = await workspace(t, (settings, folder) => {
+		keepSequence(folder, 'self-serve-onboarding')
+		settings.channels.email = smtpChannel(sink)
+	})
+	const flag = path.join(dir, 'data/read-only')
+	const env = { LD_PRELOAD: shim, SET_READ_ONLY: flag }
+	const worker = await Worker.start(t, dir, { env })
+	await worker.events(...signUp('ada'))
+	await until('the mail to be on its way', () => mails.length === 1)
+	fs.writeFileSync(flag, '')
+	assert.equal((await worker.post('/v1/track', track('ada', 'E'))).status, 503)
+	await onlyReads({ worker, dir, env }, 'ada', /^the disk is read-only; nothing was/)
+	assert.equal((await worker.fetch('/readyz')).status, 503)
+	assert.match(await (await worker.fetch('/readyz?verbose')).text(),
+		/^\[-\]store the disk is read-only$/m)
+	release()
+	await until('it to be tried again', () => worker.post('/v1/track', track('ada', 'E'))
+		.then(({ status }) => status === 503))
+	assert.equal((await worker.messages())[0].state, 'sending')
+	fs.rmSync(flag)
+	await until('the worker to be ready', async () =>
+		(await worker.fetch('/readyz')).status === 200)
+	await until('the verdict to be there', async () =>
+		(await worker.messages())[0].state === 'sent')
+	await worker.events(...signUp('bob'))
+	await until('the next mail', () => mails.length === 2)
+	assert.deepEqual(mails, ['ada@example.com', 'bob@example.com'])
+	assert.equal((await timeline(worker, 'ada')).length, 2)
+	assert.equal(told(worker, /error.*Read-only file system/), 1, worker.log)
+	assert.equal(told(worker, /the store can be written again/), 1, worker.log)
+})
+
+test('a disk that the kernel has made read-only: looked at all the same, and all is there later',
+	{ skip: !canMount && 'needs root, for a disk with a fault' }, async (t) => {
+		const { disk, mount, fail } = faultyDisk(t)
+		if (!fail) return t.skip('no disk with a fault can be had here')
+		const it = await onboarding(t, { edit: (settings) => {
+			settings.store = path.join(disk, 'nudge.db')
+		} })
+		await isWell(it, 'ada')
+		await until('the verdict', async () => (await it.worker.messages())[0].state === 'sent')
+		execFileSync('sync', ['-f', disk])
+		fail()
+		assert.equal((await it.worker.post('/v1/track', track('ada', 'E'))).status, 503)
+		await onlyReads(it, 'ada', /^the disk is read-only; nothing was/)
+		assert.equal((await it.worker.stop()).code, 74)
+		const look = () => nudge(['queue', '--json', '-C', it.dir])
+		assert.deepEqual(JSON.parse((await look()).stdout).messages.map((m) => m.state), ['sent'])
+		mount('rw')
+		it.worker = await Worker.start(t, it.dir)
+		await isWell(it, 'bob')
+		assert.equal(it.sink.mails.length, 2)
+		await it.worker.stop()
+		// ... at rest, where the log and its index are gone
+		mount('ro')
+		assert.equal(JSON.parse((await look()).stdout).messages.length, 2)
+		const refused = await nudge(['person', 'ada', '--suppress', '-C', it.dir])
+		assert.equal(refused.code, 74)
+		assert.match(refused.stderr, /Read-only file system/)
 	})
 
 test('a read-only disk is told at the start, and harms nothing',

@@ -105,6 +105,21 @@ api_run(struct turn *t, struct api_call *call)
 	return 0;
 }
 
+int
+api_look(
+    struct queue *q, struct workspace *w, int64_t now_ms, struct api_call *call)
+{
+	struct turn turn;
+	int rc = turn_init(&turn, q, w);
+
+	if (rc == 0)
+		rc = turn_begin(&turn, now_ms);
+	if (rc == 0)
+		rc = api_run(&turn, call);
+	turn_free(&turn);
+	return rc;
+}
+
 void
 api_problem(struct api_call *call, int status, const char *fmt, ...)
 {
@@ -133,6 +148,7 @@ api_problem(struct api_call *call, int status, const char *fmt, ...)
 void
 api_answer(struct api_call *call, json_t *reply)
 {
+	json_decref(call->reply);
 	call->status = 200;
 	call->reply = reply;
 }

@@ -34,6 +34,14 @@ struct api_call {
  */
 int api_run(struct turn *, struct api_call *);
 
+/*
+ * A call that only reads, where nothing can be written: whoever is behind the
+ * definitions is up to date in the answer, and as before in the store. Returns
+ * like api_run().
+ */
+int api_look(
+    struct queue *, struct workspace *, int64_t now_ms, struct api_call *);
+
 /* Is there a call at this path at all (for any method)? */
 bool api_has(const char *path);
 

@@ -164,6 +164,16 @@ in_a_turn(struct queue *q, struct workspace *w, struct api_call *call)
 }
 
 static int
+look(struct queue *q, struct workspace *w, struct api_call *call)
+{
+	struct clock clock = {0};
+
+	if (api_look(q, w, clock_now_ms(&clock), call) != 0)
+		return fail(EX_IOERR, "%s", queue_error(q)->text);
+	return 0;
+}
+
+static int
 report(const struct problems *problems)
 {
 	char text[700];
@@ -177,7 +187,8 @@ report(const struct problems *problems)
 }
 
 static int
-do_it_here(const struct invocation *in, struct queue *q, struct api_call *call)
+do_it_here(const struct invocation *in, struct queue *q, bool is_look,
+    struct api_call *call)
 {
 	struct problems problems = {0};
 	struct workspace *w = NULL;
@@ -187,9 +198,44 @@ do_it_here(const struct invocation *in, struct queue *q, struct api_call *call)
 	if (sweep_known(q, &known) != 0)
 		return fail(EX_IOERR, "%s", queue_error(q)->text);
 	w = workspace_load(in->folder, in->overrides, known, &problems, false);
-	rc = w != NULL ? in_a_turn(q, w, call) : report(&problems);
+	if (w == NULL)
+		rc = report(&problems);
+	else
+		rc = is_look ? look(q, w, call) : in_a_turn(q, w, call);
 	problems_free(&problems);
 	workspace_release(w);
+	return rc;
+}
+
+static bool
+is_get(const struct api_call *call)
+{
+	return strcmp(call->method, "GET") == 0;
+}
+
+/*
+ * No worker has the store, and it cannot be written: that keeps nobody from
+ * looking.
+ */
+static int
+look_here(const struct invocation *in, const char *store,
+    const struct queue_error *failure, struct api_call *call)
+{
+	struct queue_error error;
+	struct queue *q = NULL;
+	int rc;
+
+	if (is_get(call) &&
+	    (failure->what == QUEUE_FULL || failure->what == QUEUE_READ_ONLY))
+		q = queue_open(store, QUEUE_READER, &error);
+	if (q == NULL)
+		return fail(failure->what == QUEUE_NEWER ||
+				    failure->what == QUEUE_DAMAGED
+				? EX_DATAERR
+				: EX_IOERR,
+		    "%s", failure->text);
+	rc = do_it_here(in, q, true, call);
+	queue_close(q);
 	return rc;
 }
 
@@ -204,15 +250,14 @@ dispatch(const struct invocation *in, const struct settings *settings,
 	folders_make(settings->store, 0700);
 	q = queue_open(settings->store, QUEUE_WORKER, &error);
 	if (q != NULL) {
-		rc = do_it_here(in, q, call);
+		rc = do_it_here(in, q, is_get(call) && queue_is_full(q), call);
 		queue_close(q);
 	} else if (error.what == QUEUE_HELD) {
 		rc = ask_worker(settings, call,
 		    call->idempotency_key[0] != '\0' ? call->idempotency_key
 						     : NULL);
 	} else {
-		rc = fail(error.what == QUEUE_FAILED ? EX_IOERR : EX_DATAERR,
-		    "%s", error.text);
+		rc = look_here(in, settings->store, &error, call);
 	}
 	return rc;
 }

@@ -447,17 +447,26 @@ on_request(struct evhttp_request *r, void *arg)
 	free(path);
 }
 
+static void
+refuse_input(struct input *in)
+{
+	char why[100];
+
+	reply_header(in->request, "Retry-After", "5");
+	if (in->kind == INPUT_EVENTS) {
+		snprintf(why, sizeof why, "%s; nothing was taken", in->why);
+		refuse_events(in->request, 503, "unavailable", why);
+	} else {
+		snprintf(why, sizeof why, "%s; nothing was done", in->why);
+		problem(in->request, 503, why);
+	}
+}
+
 void
 input_reply(struct input *in)
 {
 	if (in->status != 200) {
-		reply_header(in->request, "Retry-After", "5");
-		if (in->kind == INPUT_EVENTS)
-			refuse_events(in->request, 503, "unavailable",
-			    "the store cannot be written; nothing was taken");
-		else
-			problem(in->request, 503,
-			    "the store cannot be written; nothing was done");
+		refuse_input(in);
 	} else if (in->is_pixel) {
 		reply_bytes(
 		    in->request, 200, "image/gif", pixel_gif, sizeof pixel_gif);
