@@ -1,9 +1,10 @@
 // The program at a prompt.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
-import { identify, mailing, nudge, track, until, Worker, workspace } from './lib.mjs'
+import { identify, mailing, nudge, program, track, until, Worker, workspace } from './lib.mjs'
 
 const commands = ['init', 'run', 'check', 'test', 'preview', 'person', 'account', 'metrics',
 	'queue', 'send', 'discarded', 'completion', 'help', 'version']
@@ -256,6 +257,39 @@ test('a message by hand reaches who is not unsubscribed, or by override', async 
 	await sink.wait(2)
 	const { decisions } = await worker.person('ada')
 	assert.ok(decisions.some((d) => /override/.test(d.reason)))
+})
+
+// At a terminal: what it shows when `typed` is what somebody types there.
+const atTerminal = (typed, ...args) => spawnSync('python3', ['-c', `
+import os, pty, sys
+code = pty.spawn(sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(code))`, program, ...args],
+{ input: `${typed}\n`, encoding: 'utf8', timeout: 15000 })
+
+test('to forget somebody must be meant: typed at a terminal, or --yes', async (t) => {
+	const dir = await workspace(t)
+	const worker = await Worker.start(t, dir)
+	const is = async (id) => (await worker.call(`/v1/people/${id}`))[0] === 200
+	await worker.events(...signUp('ada'), ...signUp('bob'))
+	const script = await nudge(['person', 'ada', '--forget', '-C', dir])
+	assert.equal(script.code, 64)
+	assert.match(script.stderr, /erase ada .*cannot be undone: add --yes/)
+	assert.equal((await nudge(['person', 'ada', '--forget', '-C', dir],
+		{ input: 'ada\n' })).code, 64)
+	for (const typed of ['', 'y', 'yes', 'ad', 'adaa']) {
+		const asked = atTerminal(typed, 'person', 'ada', '--forget', '-C', dir)
+		assert.equal(asked.status, 1, asked.stdout)
+		assert.match(asked.stdout, /Type ada to go on: .*nothing was done/s)
+	}
+	assert.ok(await is('ada'))
+	const typed = atTerminal('ada', 'person', 'ada', '--forget', '-C', dir)
+	assert.equal(typed.status, 0, typed.stdout)
+	assert.match(typed.stdout, /ada is forgotten/)
+	assert.ok(!await is('ada'))
+	assert.ok(await is('bob'))
+	const meant = await nudge(['person', 'bob', '--forget', '--yes', '-C', dir])
+	assert.deepEqual([meant.code, meant.stdout], [0, 'bob is forgotten\n'])
+	assert.ok(!await is('bob'))
 })
 
 test('what strangers send cannot move an operator\'s cursor', async (t) => {

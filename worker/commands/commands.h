@@ -62,8 +62,16 @@ int unknown_command(const char *name);
 
 /* printf() that lets no stranger's text act on the terminal. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same on standard error: what is for whoever sits there. */
+void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "nudge: ..." on standard error; returns the code. */
 int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Is what cannot be undone meant? `what` goes on from "this would". 0, or an
+ * exit code, having said why. The command has an option --yes.
+ */
+int confirm(const struct invocation *, const char *what, const char *name);
 
 /* The text of that name in an answer, or "". */
 const char *member_text(const json_t *object, const char *name);

@@ -70,6 +70,16 @@ say(const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+hint(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_to(stderr, fmt, ap);
+	va_end(ap);
+}
+
 int
 fail(int code, const char *fmt, ...)
 {

@@ -85,32 +85,56 @@ action_body(const struct invocation *in, const char *action)
 	return body;
 }
 
+/* What is to be done, NULL: only shown. 0, or an exit code. */
 static int
-run(const struct invocation *in)
+read_action(const struct invocation *in, const char **action)
 {
-	bool is_account = option(in, "account") != NULL;
-	const char *action = NULL;
-	char suffix[16] = "";
-	json_t *body = NULL, *reply;
-	char *path;
-	int rc;
+	char what[400];
 
+	*action = NULL;
 	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
 		if (option(in, actions[i]) == NULL)
 			continue;
-		if (action != NULL)
+		if (*action != NULL)
 			return fail(EX_USAGE, "--%s and --%s: one at a time",
-			    action, actions[i]);
-		action = actions[i];
-		snprintf(suffix, sizeof suffix, "/%s", action);
-		body = action_body(in, action);
+			    *action, actions[i]);
+		*action = actions[i];
 	}
-	path = path_segment(is_account ? "/v1/accounts/" : "/v1/people/",
+	if (*action == NULL || strcmp(*action, "forget") != 0)
+		return 0;
+	snprintf(what, sizeof what, "erase %.300s with all messages and events",
+	    in->arguments[0]);
+	return confirm(in, what, in->arguments[0]);
+}
+
+static int
+call(const struct invocation *in, const char *action, json_t **reply)
+{
+	json_t *body = action != NULL ? action_body(in, action) : NULL;
+	char suffix[16], *path;
+	int rc;
+
+	snprintf(suffix, sizeof suffix, "%s%s", action != NULL ? "/" : "",
+	    action != NULL ? action : "");
+	path = path_segment(
+	    option(in, "account") != NULL ? "/v1/accounts/" : "/v1/people/",
 	    in->arguments[0], suffix);
 	rc = client_call(
-	    in, action != NULL ? "POST" : "GET", path, "", NULL, body, &reply);
+	    in, action != NULL ? "POST" : "GET", path, "", NULL, body, reply);
 	free(path);
 	json_decref(body);
+	return rc;
+}
+
+static int
+run(const struct invocation *in)
+{
+	const char *action;
+	json_t *reply;
+	int rc = read_action(in, &action);
+
+	if (rc == 0)
+		rc = call(in, action, &reply);
 	if (rc != 0)
 		return rc;
 	if (in->json)
@@ -132,7 +156,8 @@ static const struct option_spec options[] = {
     {"skip", "SEQUENCE", "pass over the next step"},
     {"suppress", NULL, "mail no more; with --topic only that topic"},
     {"unsuppress", NULL, "mail again"},
-    {"forget", NULL, "erase all but the suppression of the address"},
+    {"forget", NULL, "erase all but the suppression of the address; asks"},
+    {"yes", NULL, "of --forget: do it without being asked"},
     {"for", "DURATION", "how long to pause"},
     {"topic", "TOPIC", "of --suppress and --unsuppress"},
     {"note", "TEXT", "why; kept with the decision"},
@@ -146,6 +171,7 @@ const struct command command_person = {
     .examples = "  nudge person -C acme ada\n"
 		"  nudge person ada --json | jq .decisions\n"
 		"  nudge person ada --enter win-back --note \"asked by Sam\"\n"
+		"  nudge person ada --forget --yes\n"
 		"  nudge person --account initech\n",
     .options = options,
     .min_arguments = 1,
