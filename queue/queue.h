@@ -314,6 +314,9 @@ int queue_unsuppress(struct queue *, const char *address, const char *topic);
 /* 1 with the reason when suppressed for the topic or for all, 0, -1. */
 int queue_suppressed(struct queue *, const char *address, const char *topic,
     const char **reason);
+/* The same of what was said of this very topic, or of all of them together. */
+int queue_suppression(struct queue *, const char *address, const char *topic,
+    const char **reason);
 
 /* ------------------------------------------------------------ maintenance */
 

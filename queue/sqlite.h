@@ -83,6 +83,7 @@ enum statement {
 	SUPPRESS,
 	UNSUPPRESS,
 	SUPPRESSED,
+	SUPPRESSION,
 	STATEMENTS /* how many */
 };
 extern const char *const statement_text[STATEMENTS];

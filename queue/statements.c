@@ -175,6 +175,8 @@ const char *const statement_text[STATEMENTS] = {
     [UNSUPPRESS] = "DELETE FROM suppressions WHERE hash = ?1 AND topic = ?2",
     [SUPPRESSED] = "SELECT reason FROM suppressions WHERE hash = ?1"
 		   " AND (+topic = '' OR +topic = ?2) ORDER BY topic LIMIT 1",
+    [SUPPRESSION] = "SELECT reason FROM suppressions WHERE hash = ?1"
+		    " AND topic = ?2",
 };
 
 sqlite3_stmt *

@@ -69,11 +69,11 @@ queue_unsuppress(struct queue *q, const char *address, const char *topic)
 	return statement_run(q, statement_for(q, UNSUPPRESS, address, topic));
 }
 
-int
-queue_suppressed(struct queue *q, const char *address, const char *topic,
-    const char **reason)
+static int
+find(struct queue *q, enum statement which, const char *address,
+    const char *topic, const char **reason)
 {
-	sqlite3_stmt *st = statement_for(q, SUPPRESSED, address, topic);
+	sqlite3_stmt *st = statement_for(q, which, address, topic);
 	int found;
 
 	if (st == NULL)
@@ -83,4 +83,18 @@ queue_suppressed(struct queue *q, const char *address, const char *topic,
 		*reason = get_text(q, st, 0);
 	sqlite3_reset(st);
 	return found;
+}
+
+int
+queue_suppressed(struct queue *q, const char *address, const char *topic,
+    const char **reason)
+{
+	return find(q, SUPPRESSED, address, topic, reason);
+}
+
+int
+queue_suppression(struct queue *q, const char *address, const char *topic,
+    const char **reason)
+{
+	return find(q, SUPPRESSION, address, topic, reason);
 }
