@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "templates/html_escape.h"
 #include "worker/commands/preview.h"
 
 static const char page_head[] =
@@ -54,36 +55,6 @@ static const char page_head[] =
 static const char page_foot[] =
     "<footer>Nothing is loaded from the network: an image shows the text that "
     "stands for it. Links lead nowhere.</footer>\n</body>\n</html>\n";
-
-/* For text and for quoted attributes alike. */
-static void
-add_escaped(struct buf *out, const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		switch (s[i]) {
-		case '&':
-			buf_adds(out, "&amp;");
-			break;
-		case '<':
-			buf_adds(out, "&lt;");
-			break;
-		case '>':
-			buf_adds(out, "&gt;");
-			break;
-		case '"':
-			buf_adds(out, "&quot;");
-			break;
-		default:
-			buf_addc(out, s[i]);
-		}
-	}
-}
-
-static void
-add_text(struct buf *out, const char *s)
-{
-	add_escaped(out, s, strlen(s));
-}
 
 /* ---------------------------------------------------------------- frames */
 
@@ -156,7 +127,7 @@ add_frame(struct buf *out, const char *html, bool is_phone, bool dark)
 	    device, scheme,
 	    dark && !adapts ? " (the mail has no colours for it)" : "", device,
 	    adapts ? scheme : "", device, scheme);
-	add_escaped(out, document.data, document.len);
+	html_escape(out, buf_str(&document));
 	buf_adds(out, "\"></iframe></figure>\n");
 	buf_free(&document);
 }
@@ -165,7 +136,7 @@ static void
 add_plain(struct buf *out, const char *title, const char *text)
 {
 	buf_addf(out, "<figure><figcaption>%s</figcaption>\n<pre>", title);
-	add_text(out, text);
+	html_escape(out, text);
 	buf_adds(out, "</pre></figure>\n");
 }
 
@@ -180,11 +151,11 @@ add_inbox_row(struct buf *out, const struct previewer *p, const struct email *m)
 			       : p->workspace->settings->sender.name;
 
 	buf_adds(out, "<div class=\"row\"><b>");
-	add_text(out, from);
+	html_escape(out, from);
 	buf_adds(out, "</b><div><b>");
-	add_text(out, buf_str(&m->subject));
+	html_escape(out, buf_str(&m->subject));
 	buf_adds(out, "</b> <i>");
-	add_text(out, buf_str(&m->preheader));
+	html_escape(out, buf_str(&m->preheader));
 	buf_adds(out, "</i></div></div>\n");
 }
 
@@ -210,13 +181,13 @@ add_section(
 	char failure[800];
 
 	buf_addf(out, "<section id=\"v%d\">\n<h2>", i);
-	add_text(out, v->who);
+	html_escape(out, v->who);
 	buf_adds(out, " <small>");
-	add_text(out, template_info(v->template)->file);
+	html_escape(out, template_info(v->template)->file);
 	buf_adds(out, "</small></h2>\n");
 	if (v->result != 0) {
 		buf_adds(out, "<p class=\"error\">");
-		add_text(out, preview_failure(v, failure, sizeof failure));
+		html_escape(out, preview_failure(v, failure, sizeof failure));
 		buf_adds(out, "</p>\n");
 	} else if (template_info(v->template)->kind == TEMPLATE_EMAIL) {
 		add_mail(out, p, &v->mail);
@@ -234,9 +205,9 @@ preview_page(const struct previewer *p, const struct preview *list, int n,
 
 	buf_adds(out, page_head);
 	buf_adds(out, "<title>");
-	add_text(out, name);
+	html_escape(out, name);
 	buf_adds(out, "</title>\n</head>\n<body>\n<nav><b>");
-	add_text(out, name);
+	html_escape(out, name);
 	buf_adds(out, "</b>");
 	for (int i = 0; i < n; i++) {
 		const struct template_info *info =
@@ -245,7 +216,7 @@ preview_page(const struct previewer *p, const struct preview *list, int n,
 		buf_addf(out, " <a href=\"#v%d\">", i);
 		if (info->locale[0] != '\0')
 			buf_addf(out, "%s: ", info->locale);
-		add_text(out, list[i].who);
+		html_escape(out, list[i].who);
 		buf_adds(out, "</a>");
 	}
 	buf_adds(out, "</nav>\n");
