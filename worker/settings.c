@@ -24,7 +24,7 @@ static const struct setting worker_settings[] = {
     {"listen", KIND_TEXT, AT(listen), "127.0.0.1:8460", 0, 0,
 	"address and port to listen on; port 0 takes a free one", NULL},
     {"public_url", KIND_URL, AT(public_url), "http://127.0.0.1:8460", 0, 0,
-	"how people reach it from outside, for unsubscribe links", NULL},
+	"how people reach it from outside, for the links in mails", NULL},
     {"store", KIND_PATH, AT(store), "data/nudge.db", 0, 0, "the file of state",
 	NULL},
     {"timezone", KIND_ZONE, AT(zone), "UTC", 0, 0,
@@ -47,6 +47,10 @@ static const struct setting worker_settings[] = {
 	"SenderId of the Feedback-ID header, 5 to 15 characters", NULL},
     {"contacts", KIND_OBJECT, AT(contacts), NULL, 0, 0,
 	"names that sequences send to: {\"email\", \"name\"} or {\"channel\"}",
+	NULL},
+    {"topics", KIND_OBJECT, AT(topics), NULL, 0, 0,
+	"what readers see on the page of their preferences: "
+	"{\"onboarding\": {\"title\", \"description\"}}",
 	NULL},
     {"variables", KIND_OBJECT, AT(variables), NULL, 0, 0,
 	"names for templates: app_url, product_name", NULL},
@@ -464,10 +468,27 @@ plan_webhooks(struct setting_reader *r)
 }
 
 static void
+check_topic(struct setting_reader *r, const char *topic, json_t *value)
+{
+	const char *title, *description;
+	char pointer[200];
+
+	if (json_unpack(value, "{s?s,s?s!}", "title", &title, "description",
+		&description) == 0)
+		return;
+	snprintf(pointer, sizeof pointer, "/topics/%s", topic);
+	setting_complain(r, pointer,
+	    "{\"title\": \"...\", \"description\": \"...\"} is expected");
+}
+
+static void
 check_settings(struct setting_reader *r)
 {
 	struct settings *s = r->arg;
+	const char *topic;
+	json_t *value;
 
+	json_object_foreach(s->topics, topic, value) check_topic(r, topic, value);
 	if (s->n_channels == 0 && r->problems->errors == 0)
 		setting_complain(r, "",
 		    "there is no channel to send by: \"channels\": "
@@ -595,6 +616,13 @@ settings_schema(void)
 		       "\"properties\":{\"max\":{\"type\":\"integer\"},"
 		       "\"window\":{\"type\":\"string\"}},"
 		       "\"required\":[\"max\",\"window\"]}}",
+		0, NULL));
+	json_object_set_new(json_object_get(properties, "topics"),
+	    "additionalProperties",
+	    json_loads("{\"type\":\"object\",\"properties\":{"
+		       "\"title\":{\"type\":\"string\"},"
+		       "\"description\":{\"type\":\"string\"}},"
+		       "\"additionalProperties\":false}",
 		0, NULL));
 	return schema;
 }

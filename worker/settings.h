@@ -88,6 +88,7 @@ struct settings {
 	struct channel *channels;
 	int n_channels;
 	json_t *contacts;  /* name to { email, channel, name } */
+	json_t *topics;	   /* name to { title, description }; may be NULL */
 	json_t *variables; /* names for templates: app_url ... */
 	json_t *template_keys; /* name to secret, for hmac_sha256 */
 	bool allow_raw; /* in templates */

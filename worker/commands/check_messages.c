@@ -15,6 +15,7 @@
 #include "worker/commands/check.h"
 #include "worker/commands/preview.h"
 #include "worker/scenario/vocabulary.h"
+#include "worker/topics.h"
 
 #define TYPO_MIN    5	/* shorter names are often alike */
 #define MANY	    100 /* people: enough to say that a rare trait is none */
@@ -187,32 +188,68 @@ check_rendered(const struct previewer *p, const struct template *t,
 	preview_free(&v);
 }
 
+static void
+warn_member(struct problems *problems, const struct json_doc *doc,
+    const char *object, const char *name, const char *rule, const char *text)
+{
+	struct buf pointer = {0};
+	struct error e;
+
+	buf_addf(&pointer, "/%s/%s", object, name);
+	json_doc_error(doc, pointer.data, &e, "%s", text);
+	problems_warn(problems, rule, &e);
+	buf_free(&pointer);
+}
+
 /* A link is often a variable: {{ app_url }}/start. */
 static void
-check_variables(const struct settings *s, struct problems *problems)
+check_variables(const struct json_doc *doc, struct problems *problems)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(
+	    json_object_get(doc->root, "variables"), name, value)
+	{
+		if (json_is_string(value) &&
+		    lint_is_insecure(json_string_value(value)))
+			warn_member(problems, doc, "variables", name,
+			    "https-links", "links with it have no https");
+	}
+}
+
+static void
+check_topics(const struct json_doc *doc, const struct workspace *w,
+    struct problems *problems)
+{
+	const char **known = topics_of(w), *name;
+	struct buf why = {0};
+	json_t *value;
+
+	json_object_foreach(json_object_get(doc->root, "topics"), name, value)
+	{
+		check_certain(
+		    &why, "no topic of a template or sequence", name, known);
+		if (why.len > 0)
+			warn_member(problems, doc, "topics", name,
+			    "unknown-name", why.data);
+		buf_truncate(&why, 0);
+	}
+	buf_free(&why);
+	free(known);
+}
+
+static void
+check_file(const struct workspace *w, struct problems *problems)
 {
 	struct buf path = {0};
 	struct json_doc doc;
-	const char *name;
-	json_t *value;
 	struct error e;
 
-	buf_addf(&path, "%s/nudge.json", s->folder);
+	buf_addf(&path, "%s/nudge.json", w->settings->folder);
 	if (json_doc_load(&doc, path.data, "nudge.json", &e) == 0) {
-		json_object_foreach(
-		    json_object_get(doc.root, "variables"), name, value)
-		{
-			struct buf at = {0};
-
-			if (!json_is_string(value) ||
-			    !lint_is_insecure(json_string_value(value)))
-				continue;
-			buf_addf(&at, "/variables/%s", name);
-			json_doc_error(
-			    &doc, at.data, &e, "links with it have no https");
-			problems_warn(problems, "https-links", &e);
-			buf_free(&at);
-		}
+		check_variables(&doc, problems);
+		check_topics(&doc, w, problems);
 		json_doc_free(&doc);
 	}
 	buf_free(&path);
@@ -276,7 +313,7 @@ check_messages(
 	for (size_t i = 0; (t = templates_at(w->templates, i)) != NULL; i++)
 		if (template_info(t)->kind == TEMPLATE_EMAIL)
 			check_rendered(&n.previewer, t, &lint);
-	check_variables(w->settings, problems);
+	check_file(w, problems);
 	check_silenced(w->settings, problems);
 	if (problems->count > 0)
 		qsort(problems->list, (size_t)problems->count,

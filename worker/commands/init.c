@@ -49,6 +49,14 @@ static const char nudge_json[] =
     "    \"vp-cs\": { \"email\": \"vp-cs@acme.example\" },\n"
     "    \"sales-lead\": { \"email\": \"sales-lead@acme.example\" },\n"
     "    \"engineering\": { \"email\": \"engineering@acme.example\" }\n"
+    "  },\n"
+    "  \"topics\": {\n"
+    "    \"onboarding\": { \"title\": \"Getting started\",\n"
+    "      \"description\": \"A few mails in your first month\" },\n"
+    "    \"tips\": { \"description\": \"More that you can do here\" },\n"
+    "    \"milestones\": { \"description\": \"When you reach one\" },\n"
+    "    \"review\": { \"title\": \"Reviews\",\n"
+    "      \"description\": \"What you got done, and how it was\" }\n"
     "  }\n"
     "}\n";
 
