@@ -470,9 +470,12 @@ add_footer(const struct liquid_scope *scope, struct buf *text)
 {
 	const char *postal = scope_string(scope, "postal_address");
 	const char *url = scope_string(scope, "unsubscribe_url");
+	const char *preferences = scope_string(scope, "preferences_url");
 
 	if (strstr(buf_str(text), url) != NULL)
 		url = "";
+	if (strstr(buf_str(text), preferences) != NULL)
+		preferences = "";
 	if (*postal == '\0' && *url == '\0')
 		return;
 	buf_adds(text, "\n-- \n");
@@ -480,6 +483,8 @@ add_footer(const struct liquid_scope *scope, struct buf *text)
 		buf_addf(text, "%s\n", postal);
 	if (*url != '\0')
 		buf_addf(text, "Unsubscribe: %s\n", url);
+	if (*url != '\0' && *preferences != '\0')
+		buf_addf(text, "Choose what you get: %s\n", preferences);
 }
 
 int

@@ -26,7 +26,7 @@ static const struct family {
     [STAT_REQUESTS] = {"nudge_http_requests_total", COUNTER, {"code"},
 	"200 400 401 404 413 429 503", "HTTP requests answered, by status."},
     [STAT_INPUTS] = {"nudge_inputs_total", COUNTER, {"kind"},
-	"events call unsubscribe", "Inputs that a turn took."},
+	"events call unsubscribe preferences", "Inputs that a turn took."},
     [STAT_CONNECTIONS] = {"nudge_http_connections", GAUGE, {NULL}, NULL,
 	"HTTP connections that are open."},
     [STAT_CLOSED] = {"nudge_http_connections_closed_total", COUNTER, {"reason"},

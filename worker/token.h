@@ -7,9 +7,10 @@
 #include "templates/buf.h"
 
 /*
- * token - the secret part of an unsubscribe link: says who wants out of which
- * topic to us alone, and cannot be made by anybody else. The same address and
- * topic always give the same token, so that every mail has the same link.
+ * token - the secret part of the links below a mail, /u/ and /p/: says to us
+ * alone whose mail it was and of which topic, and cannot be made by anybody
+ * else. The same address and topic always give the same token, so that every
+ * mail has the same links.
  */
 #define TOKEN_SECRET_SIZE 32
 

@@ -27,6 +27,7 @@
 #include "worker/loop.h"
 #include "worker/notify.h"
 #include "worker/stats.h"
+#include "worker/turn/preferences.h"
 
 #define WAKE_SET	1000  /* wake-ups looked at in one turn */
 #define MEMBERS_SET	500   /* members that messages go to in one turn */
@@ -115,6 +116,7 @@ void
 worker_submit(struct worker *w, struct input *in)
 {
 	in->next = NULL;
+	in->worker = w;
 	*w->inputs_tail = in;
 	w->inputs_tail = &in->next;
 	w->n_events += in->batch.count;
@@ -264,19 +266,22 @@ clock_call(struct worker *w, struct api_call *call)
 static int
 take_calls(struct worker *w, struct input *inputs)
 {
-	static const char *const kinds[] = {"events", "call", "unsubscribe"};
+	static const char *const kinds[] = {
+	    "events", "call", "unsubscribe", "preferences"};
+	int rc = 0;
 
-	for (struct input *in = inputs; in != NULL; in = in->next) {
+	for (struct input *in = inputs; rc == 0 && in != NULL; in = in->next) {
 		stats_count_later(STAT_INPUTS, kinds[in->kind], "", 1);
-		if (in->kind == INPUT_UNSUBSCRIBE &&
-		    queue_suppress(w->queue, in->address, in->topic,
-			"unsubscribed", w->turn.now_ms) != 0)
-			return -1;
-		if (in->kind == INPUT_CALL && !clock_call(w, &in->call) &&
-		    api_run(&w->turn, &in->call) != 0)
-			return -1;
+		if (in->kind == INPUT_UNSUBSCRIBE)
+			rc = preferences_leave(
+			    &w->turn, in->address, in->topic);
+		else if (in->kind == INPUT_PREFERENCES)
+			rc = preferences_apply(&w->turn, in->address,
+			    in->wanted, &in->standing);
+		else if (in->kind == INPUT_CALL && !clock_call(w, &in->call))
+			rc = api_run(&w->turn, &in->call);
 	}
-	return 0;
+	return rc;
 }
 
 /*

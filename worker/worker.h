@@ -35,7 +35,12 @@ int worker_run(const struct worker_options *);
  * What the HTTP side hands in. It is answered with input_reply() after the
  * commit of the turn that took it.
  */
-enum input_kind { INPUT_EVENTS, INPUT_CALL, INPUT_UNSUBSCRIBE };
+enum input_kind {
+	INPUT_EVENTS,
+	INPUT_CALL,
+	INPUT_UNSUBSCRIBE,
+	INPUT_PREFERENCES
+};
 struct input {
 	struct input *next;
 	enum input_kind kind;
@@ -45,9 +50,12 @@ struct input {
 	struct api_call call;	    /* INPUT_CALL: with copies of its own */
 	char *path, *query, *key;
 	json_t *body;
-	char address[256], topic[80]; /* INPUT_UNSUBSCRIBE */
-	int status;	 /* out: 200, or 503 when the store failed */
-	const char *why; /* out, of 503 */
+	char address[256], topic[80]; /* of a link below a mail */
+	json_t *wanted;	       /* INPUT_PREFERENCES: turn/preferences.h */
+	json_t *standing;      /* out */
+	struct worker *worker; /* out: that took it */
+	int status;	       /* out: 200, or 503 when the store failed */
+	const char *why;       /* out, of 503 */
 };
 
 void worker_submit(struct worker *, struct input *);

@@ -31,7 +31,7 @@ test('a mail in the person\'s language, hour and with a signature', async (t) =>
 	assert.match(text, /Hallo du von euch,/)
 	assert.match(text, /€\u00a01’234\.50/)
 	assert.ok(text.includes(createHmac('sha256', 'geheim').update('ada').digest('hex')))
-	assert.match(text, /Einstellungen\s\(http.*\/u\/[\w-]+\)/)
+	assert.match(text, /Einstellungen\s\(http.*\/p\/[\w-]+\)/)
 	assert.ok(!mail.raw.toString().includes('geheim'))
 })
 

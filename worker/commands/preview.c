@@ -335,7 +335,7 @@ const struct command command_preview = {
 	"\nWithout --person it is for a made-up person, of whom everything is "
 	"known that the\ntemplate asks for; with --bare nothing but the "
 	"address is. --open writes\ndata/preview/TEMPLATE.html with both, in "
-	"each language, and opens it. Links to\nunsubscribe lead nowhere. "
+	"each language, and opens it. Links to\nunsubscribe change nothing. "
 	"--send-to sends the mail exactly as people would get it;\nthe sandbox "
 	"and suppressed addresses hold, and no report counts it.\n",
     .options = options,

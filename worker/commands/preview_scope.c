@@ -216,10 +216,10 @@ preview_scope(
 	json_object_set_new(
 	    f.scope, "postal_address", json_string(s->sender.postal));
 	if (info->topic != NULL) {
-		json_t *url = json_sprintf("%s/u/preview", s->public_url);
-
-		json_object_set(f.scope, "preferences_url", url);
-		json_object_set_new(f.scope, "unsubscribe_url", url);
+		json_object_set_new(f.scope, "preferences_url",
+		    json_sprintf("%s/p/preview", s->public_url));
+		json_object_set_new(f.scope, "unsubscribe_url",
+		    json_sprintf("%s/u/preview", s->public_url));
 	}
 	return f.scope;
 }

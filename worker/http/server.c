@@ -19,6 +19,8 @@
 #include "templates/buf.h"
 #include "worker/http/connections.h"
 #include "worker/http/discards.h"
+#include "worker/http/page.h"
+#include "worker/http/preferences.h"
 #include "worker/http/reply.h"
 #include "worker/http/server.h"
 #include "worker/http/unsubscribe.h"
@@ -411,6 +413,8 @@ route(struct server *s, struct evhttp_request *r, const char *path)
 		metrics(s, r);
 	else if (strncmp(path, "/u/", 3) == 0)
 		unsubscribe_request(s->worker, r, path + 3);
+	else if (strncmp(path, "/p/", 3) == 0)
+		preferences_request(s->worker, r, path + 3);
 	else if (is_operators(path, evhttp_uri_get_path(uri)))
 		route_operator(s, r, path, is_read);
 	else
@@ -452,6 +456,10 @@ refuse_input(struct input *in)
 {
 	char why[100];
 
+	if (in->kind == INPUT_UNSUBSCRIBE || in->kind == INPUT_PREFERENCES) {
+		page_unavailable(in->request);
+		return;
+	}
 	reply_header(in->request, "Retry-After", "5");
 	if (in->kind == INPUT_EVENTS) {
 		snprintf(why, sizeof why, "%s; nothing was taken", in->why);
@@ -474,7 +482,9 @@ input_reply(struct input *in)
 		reply_bytes(in->request, 200, "application/json",
 		    "{\"success\":true}", 16);
 	} else if (in->kind == INPUT_UNSUBSCRIBE) {
-		unsubscribe_done(in->request, in->topic);
+		unsubscribe_done(in);
+	} else if (in->kind == INPUT_PREFERENCES) {
+		preferences_done(in);
 	} else if (in->call.status >= 400) {
 		reply_problem(in->request, in->call.status, in->call.reply);
 	} else {
@@ -484,6 +494,8 @@ input_reply(struct input *in)
 		json_decref(in->call.reply);
 	segment_batch_free(&in->batch);
 	json_decref(in->body);
+	json_decref(in->wanted);
+	json_decref(in->standing);
 	free(in->path);
 	free(in->query);
 	free(in->key);

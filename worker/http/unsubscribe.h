@@ -12,6 +12,6 @@
 void unsubscribe_request(
     struct worker *, struct evhttp_request *, const char *token);
 /* The answer to a POST once it is durable. */
-void unsubscribe_done(struct evhttp_request *, const char *topic);
+void unsubscribe_done(const struct input *);
 
 #endif

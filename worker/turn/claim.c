@@ -377,7 +377,8 @@ mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
 	    s->sender.name, "from_address", s->sender.address,
 	    "message_id_domain", domain, "timezone", zone_name(zone));
 	char list[64], step[64], id[300];
-	struct buf url = {0};
+	struct buf token = {0};
+	json_t *url;
 
 	if (s->sender.reply_to != NULL)
 		json_object_set_new(
@@ -391,13 +392,13 @@ mail_of(struct turn *t, const struct due_message *c, const struct zone *zone,
 		return mail;
 	snprintf(id, sizeof id, "\"%s\" <%s.%s>", topic, list, domain);
 	json_object_set_new(mail, "list_id", json_string(id));
-	buf_addf(&url, "%s/u/", s->public_url);
-	token_make(t->token_key, c->address, topic, &url);
-	json_object_set_new(mail, "unsubscribe_url", json_string(url.data));
-	json_object_set_new(root, "unsubscribe_url", json_string(url.data));
-	/* the same page: it is where a reader says what to get */
-	json_object_set_new(root, "preferences_url", json_string(url.data));
-	buf_free(&url);
+	token_make(t->token_key, c->address, topic, &token);
+	url = json_sprintf("%s/u/%s", s->public_url, token.data);
+	json_object_set(mail, "unsubscribe_url", url);
+	json_object_set_new(root, "unsubscribe_url", url);
+	json_object_set_new(root, "preferences_url",
+	    json_sprintf("%s/p/%s", s->public_url, token.data));
+	buf_free(&token);
 	return mail;
 }
 

@@ -48,7 +48,7 @@ struct turn_message {
 struct turn {
 	struct queue *queue;
 	struct workspace *workspace;
-	struct token_key *token_key; /* for unsubscribe links */
+	struct token_key *token_key; /* for the links below a mail */
 	int64_t now_ms;
 	int64_t received_ms; /* of the events being taken in */
 	struct people people;
@@ -118,7 +118,7 @@ int turn_find(
  * whose sequences the same event touched (NULL: none).
  */
 void turn_take(struct turn *, struct person *, struct person *account);
-/* One row for the decision log. Texts are copied. */
+/* One row for the decision log. Texts but `what` are copied. */
 void turn_note(struct turn *, struct person *, const char *sequence, int entry,
     const char *step, const char *what, const char *reason);
 
