@@ -114,7 +114,7 @@ check 'bash completes' inside bash -c \
 check 'the unit has no faults' inside systemd-analyze verify --man=no \
 	nudge.service
 check 'the unit is hardened' inside systemd-analyze security --offline=true \
-	--threshold=20 nudge.service
+	--threshold=15 nudge.service
 check 'the workspace is the user'\''s alone' test \
 	"$(inside stat -c '%U %a' /var/lib/nudge)" = 'nudge 750'
 check 'the workspace has no faults' as_nudge nudge check -C /var/lib/nudge

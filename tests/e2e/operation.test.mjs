@@ -8,7 +8,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
-import { basic, identify, mailing, nudge, program, track, until, Worker, workspace, writeKey }
+import { basic, identify, mailing, nudge, program, root, track, until, Worker, workspace, writeKey }
 	from './lib.mjs'
 
 const start = async (t, limits = {}, options = {}) => {
@@ -481,6 +481,19 @@ test('systemd is told of start, life, reload and end', async (t) => {
 	await told('READY=1;STATUS=Running; the last reload failed')
 	await worker.stop()
 	await told('STOPPING=1')
+})
+
+test('the unit has no faults, and exposes little', async (t) => {
+	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nudge-'))
+	t.after(() => fs.rmSync(folder, { recursive: true }))
+	const unit = path.join(folder, 'nudge.service')
+	fs.writeFileSync(unit, fs.readFileSync(path.join(root, 'debian/nudge.service'), 'utf8')
+		.replace('/usr/bin/nudge', path.resolve(program)))
+	const found = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' })
+	if (found.error?.code === 'ENOENT') return t.skip('systemd-analyze is not installed')
+	assert.deepEqual([found.status, found.stdout, found.stderr], [0, '', ''])
+	const level = tool(t, 'systemd-analyze', ['security', '--offline=true', unit])
+	assert.ok(Number(/exposure level .*: ([\d.]+)/.exec(level)[1]) <= 1.5, level)
 })
 
 // ------------------------------------------------------------- at a prompt
