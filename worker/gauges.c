@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "worker/clock.h"
 #include "worker/gauges.h"
 #include "worker/http/segment.h"
 #include "worker/stats.h"
@@ -29,12 +30,15 @@ gauges_start(int64_t now_ms)
 }
 
 static void
-read_lane(const struct gauges *g, const struct lane *l)
+read_lane(const struct gauges *g, struct lane *l)
 {
 	const char *name = l->channel->name;
 	int64_t waiting = queue_messages_waiting(g->queue, name, DEPTH_MAX);
 	double behind = (double)(g->now_ms - l->next_at_ms) / 1000;
+	struct transport_status status;
 
+	lane_status(l, clock_monotonic_ms(), &status);
+	stats_set(STAT_CHANNEL_UP, name, "", status.state <= TRANSPORT_SLOWED);
 	stats_set(STAT_DEPTH, name, "queued", (double)waiting);
 	stats_set(STAT_DEPTH, name, "sending", l->in_flight);
 	stats_set(STAT_BEHIND, name, "",
@@ -124,6 +128,7 @@ gauges_read(const struct gauges *g)
 {
 	double behind = (double)(g->now_ms - g->next_wakeup_ms) / 1000;
 
+	stats_clear(STAT_CHANNEL_UP);
 	stats_clear(STAT_DEPTH);
 	stats_clear(STAT_BEHIND);
 	stats_set(STAT_BACKLOG, "", "", (double)g->backlog);

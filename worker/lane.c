@@ -69,7 +69,7 @@ lane_room(struct lane *l, int64_t now_ms, int64_t mono)
 {
 	int room;
 
-	if (mono < l->paused_until)
+	if (l->stopped != NULL || mono < l->slowed_until)
 		return 0;
 	room = l->type->room(l->transport);
 	return pace_room(l->pace, now_ms, room < CLAIM_MAX ? room : CLAIM_MAX);
@@ -80,10 +80,20 @@ lane_next_ms(const struct lane *l, int64_t now_ms)
 {
 	int64_t opens;
 
-	if (l->next_at_ms == 0)
+	if (l->next_at_ms == 0 || l->stopped != NULL)
 		return 0;
 	opens = pace_opens_at(l->pace, now_ms);
 	return opens > now_ms && opens > l->next_at_ms ? opens : l->next_at_ms;
+}
+
+static void
+set_why(struct lane *l, const struct verdict *v)
+{
+	char code[16] = "";
+
+	if (v->code != 0)
+		snprintf(code, sizeof code, "%d ", v->code);
+	snprintf(l->slowed_why, sizeof l->slowed_why, "%s%s", code, v->text);
 }
 
 /*
@@ -102,6 +112,7 @@ slow_down(struct lane *l, int64_t mono)
 			l->slowed = 0;
 		if (!v->slows_channel)
 			continue;
+		set_why(l, v);
 		if (v->retry_after_ms > pause)
 			pause = v->retry_after_ms;
 		else if (pause < PAUSE_MS << l->slowed)
@@ -113,34 +124,47 @@ slow_down(struct lane *l, int64_t mono)
 		pause = PAUSE_MAX_MS;
 	else
 		l->slowed++;
-	if (mono + pause <= l->paused_until)
+	if (mono + pause <= l->slowed_until)
 		return;
-	l->paused_until = mono + pause;
+	l->slowed_until = mono + pause;
 	stats_count(STAT_PAUSES, l->channel->name, "", 1);
 	log_warn("channel %s: the other side wants less, paused for %d s",
 	    l->channel->name, (int)(pause / 1000));
 }
 
-/* What the pace must know after a restart stands in the store. */
-static const char *
-memory_name(const struct lane *l, char *out, size_t size)
+int
+lane_memory_get(
+    struct queue *q, const char *what, const char *channel, const char **value)
 {
-	snprintf(out, size, "warmup:%s", l->channel->name);
-	return out;
+	char name[300];
+
+	snprintf(name, sizeof name, "%s:%s", what, channel);
+	return queue_setting_get(q, name, value);
+}
+
+int
+lane_memory_put(
+    struct queue *q, const char *what, const char *channel, const char *value)
+{
+	char name[300];
+
+	snprintf(name, sizeof name, "%s:%s", what, channel);
+	return queue_setting_put(q, name, value);
 }
 
 static int
 remember(struct lane *l, struct turn *t)
 {
-	char name[100];
-	const char *memory = NULL;
+	const char *name = l->channel->name, *warmup = NULL, *stop = NULL;
 
-	if (l->remembers || pace_memory(l->pace) == NULL)
+	if (l->remembers)
 		return 0;
-	if (queue_setting_get(
-		t->queue, memory_name(l, name, sizeof name), &memory) != 0)
+	if (lane_memory_get(t->queue, LANE_WARMUP, name, &warmup) != 0 ||
+	    lane_memory_get(t->queue, LANE_STOP, name, &stop) != 0)
 		return -1;
-	pace_remember(l->pace, memory != NULL ? memory : "");
+	pace_remember(l->pace, warmup != NULL ? warmup : "");
+	free(l->stopped);
+	l->stopped = stop != NULL ? xstrdup(stop) : NULL;
 	l->remembers = true;
 	return 0;
 }
@@ -148,7 +172,6 @@ remember(struct lane *l, struct turn *t)
 static int
 spend(struct lane *l, struct turn *t, int n)
 {
-	char name[100];
 	const char *memory;
 
 	if (n == 0)
@@ -156,8 +179,42 @@ spend(struct lane *l, struct turn *t, int n)
 	pace_spend(l->pace, t->now_ms, n);
 	memory = pace_memory(l->pace);
 	return memory == NULL ? 0
-			      : queue_setting_put(t->queue,
-				    memory_name(l, name, sizeof name), memory);
+			      : lane_memory_put(t->queue, LANE_WARMUP,
+				    l->channel->name, memory);
+}
+
+void
+lane_status(struct lane *l, int64_t mono, struct transport_status *out)
+{
+	*out = (struct transport_status){0};
+	if (l->type->status != NULL)
+		l->type->status(l->transport, out);
+	if (l->stopped != NULL) {
+		*out = (struct transport_status){.state = TRANSPORT_PAUSED};
+		snprintf(out->why, sizeof out->why, "%s", l->stopped);
+	} else if (out->state == TRANSPORT_WORKING && mono < l->slowed_until) {
+		out->state = TRANSPORT_SLOWED;
+		out->until_ms = l->slowed_until;
+		snprintf(out->why, sizeof out->why, "%s", l->slowed_why);
+	}
+}
+
+void
+lane_resume(struct lane *l)
+{
+	if (l->type->resume != NULL)
+		l->type->resume(l->transport);
+}
+
+void
+lane_told(struct lane *l)
+{
+	free(l->stopped);
+	l->stopped = NULL;
+	l->remembers = false;
+	l->slowed_until = 0;
+	l->slowed = 0;
+	lane_resume(l);
 }
 
 static void
@@ -276,6 +333,7 @@ lane_free(struct lane *l)
 	for (int i = 0; i < l->n_verdicts; i++)
 		turn_delivery_free(l->verdicts[i]);
 	free(l->verdicts);
+	free(l->stopped);
 	pace_free(l->pace);
 	workspace_release(l->workspace);
 	free(l);

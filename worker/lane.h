@@ -31,15 +31,36 @@ struct lane {
 	int n_verdicts, cap_verdicts;
 	int in_flight; /* offered, no verdict yet */
 	struct pace *pace;
-	bool remembers;	      /* the store's memory of the pace was read */
-	int64_t paused_until; /* the other side wanted less */
-	int slowed;	      /* times in a row, with nothing sent between */
-	int64_t next_at_ms;   /* when a message is due; wall clock, 0 none */
+	bool remembers;	      /* what the store knows of it was read */
+	char *stopped;	      /* by an operator, and why; or NULL */
+	int64_t slowed_until; /* the other side wanted less */
+	char slowed_why[sizeof((struct verdict *)NULL)->text];
+	int slowed;	    /* times in a row, with nothing sent between */
+	int64_t next_at_ms; /* when a message is due; wall clock, 0 none */
 };
 
 /* NULL with the error set. */
 struct lane *lane_start(struct workspace *, const struct channel *,
     struct event_base *, void (*wake)(void *), void *arg, struct error *);
+
+/*
+ * What the store knows of a channel, so that it survives the program: a setting
+ * of this name, for the channel's.
+ */
+#define LANE_WARMUP "warmup" /* pace_memory() */
+#define LANE_STOP   "stop"   /* an operator has stopped it: why */
+int lane_memory_get(
+    struct queue *, const char *what, const char *channel, const char **value);
+int lane_memory_put(struct queue *, const char *what, const char *channel,
+    const char *value); /* NULL: it is forgotten */
+
+/* How it goes, into `out`; moments are monotonic. */
+void lane_status(
+    struct lane *, int64_t monotonic_ms, struct transport_status *out);
+/* What was wrong with the other side may be mended: the next message tries. */
+void lane_resume(struct lane *);
+/* An operator has stopped it, or lets it go on at once: see LANE_STOP. */
+void lane_told(struct lane *);
 
 /* How many messages may be claimed now. */
 int lane_room(struct lane *, int64_t now_ms, int64_t monotonic_ms);

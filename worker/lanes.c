@@ -4,9 +4,8 @@
 
 #include "worker/lanes.h"
 
-/* The lane at work for a channel, or NULL. */
-static struct lane *
-find(const struct lanes *ls, const char *name)
+struct lane *
+lanes_find(const struct lanes *ls, const char *name)
 {
 	for (int i = 0; i < ls->count; i++)
 		if (!ls->list[i]->is_retiring &&
@@ -48,7 +47,7 @@ lanes_follow(
 	int n = 0, rc = 0;
 
 	for (int i = 0; i < s->n_channels && rc == 0; i++) {
-		struct lane *old = find(ls, s->channels[i].name);
+		struct lane *old = lanes_find(ls, s->channels[i].name);
 
 		if (old != NULL && channel_equal(old->channel, &s->channels[i]))
 			continue;
@@ -74,6 +73,14 @@ lanes_follow(
 	}
 	free(fresh);
 	return rc;
+}
+
+void
+lanes_resume(struct lanes *ls)
+{
+	for (int i = 0; i < ls->count; i++)
+		if (!ls->list[i]->is_retiring)
+			lane_resume(ls->list[i]);
 }
 
 int
@@ -156,7 +163,7 @@ lanes_wait(const struct lanes *ls, int64_t now_ms, int64_t mono,
 	for (int i = 0; i < ls->count; i++) {
 		const struct lane *l = ls->list[i];
 		int64_t due = lane_next_ms(l, now_ms) - now_ms;
-		int64_t held = l->paused_until - mono;
+		int64_t held = l->slowed_until - mono;
 
 		if (l->is_retiring || l->next_at_ms == 0 ||
 		    (is_test_clock && due > 0))

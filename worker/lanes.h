@@ -24,6 +24,11 @@ struct lanes {
 int lanes_follow(
     struct lanes *, struct workspace *, int grace_ms, struct error *);
 
+/* The lane at work for a channel, or NULL. */
+struct lane *lanes_find(const struct lanes *, const char *channel);
+/* Whoever reloads may have mended what was wrong with the other side. */
+void lanes_resume(struct lanes *);
+
 /* Steps of a turn; see lane.h. Retiring ones only settle. */
 int lanes_settle(struct lanes *, struct turn *);
 int lanes_claim(struct lanes *, struct turn *, int64_t monotonic_ms);

@@ -68,18 +68,6 @@ warn_fixed(const struct settings *old, const struct settings *new)
 		log_warn("\"store\" changes with the next start only");
 }
 
-/* Whoever reloads may have mended what was wrong with the other side. */
-static void
-resume_lanes(struct lanes *ls)
-{
-	for (int i = 0; i < ls->count; i++) {
-		const struct lane *l = ls->list[i];
-
-		if (!l->is_retiring && l->type->resume != NULL)
-			l->type->resume(l->transport);
-	}
-}
-
 /* All or nothing: with any mistake the worker keeps what it has. */
 static int
 reload(struct worker *w)
@@ -100,7 +88,7 @@ reload(struct worker *w)
 	}
 	if (w->queue != NULL)
 		lanes_look(&w->lanes, w->queue);
-	resume_lanes(&w->lanes);
+	lanes_resume(&w->lanes);
 	log_info("reload: new definitions are in force");
 	loop_want_turn(w);
 	return 0;

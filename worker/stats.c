@@ -51,6 +51,9 @@ static const struct family {
     [STAT_POLICY] = {"nudge_policy_refusals_total", COUNTER, {"channel"}, NULL,
 	"Refusals for what we are or say (reputation, authentication, spam): "
 	"alarm on any growth."},
+    [STAT_CHANNEL_UP] = {"nudge_channel_up", GAUGE, {"channel"}, NULL,
+	"1 while messages go out there, 0 while it is paused, off, or being "
+	"tried; see /v1/channels."},
     [STAT_PAUSES] = {"nudge_channel_pauses_total", COUNTER, {"channel"}, NULL,
 	"Times the other side wanted less and the whole channel waited."},
     [STAT_DEAD] = {"nudge_addresses_suppressed_total", COUNTER, {"channel"},

@@ -27,6 +27,7 @@ enum stats_what {
 	STAT_QUEUED,	     /* messages that were made, by channel */
 	STAT_VERDICTS,	     /* by channel and verdict */
 	STAT_POLICY,	     /* refusals that are about us, by channel */
+	STAT_CHANNEL_UP,     /* by channel */
 	STAT_PAUSES,	     /* the other side wanted less, by channel */
 	STAT_DEAD,	     /* addresses that bounced hard, by channel */
 	STAT_MESSAGES,	     /* now, by state */

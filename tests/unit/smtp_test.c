@@ -66,6 +66,16 @@ test_bytes(void **state)
 	check_bytes("250-PIPELINING\r\n250-CHUNKING\r\n");
 }
 
+static void
+assert_status(struct world *w, enum transport_state state, const char *why)
+{
+	struct transport_status s = {0};
+
+	transport_smtp.status(w->transport, &s);
+	assert_int_equal(s.state, state);
+	assert_non_null(strstr(s.why, why));
+}
+
 /* One message finds out whether the relay is back. */
 static void
 test_refused_and_back(void **state)
@@ -82,15 +92,47 @@ test_refused_and_back(void **state)
 	assert_notice(
 	    w, "cannot be reached: Connection refused, next try in 1");
 	assert_int_equal(transport_smtp.room(w->transport), 0);
+	assert_status(w, TRANSPORT_PAUSED, "Connection refused");
 	server_start(w->server);
 	while (w->n_ready == 0)
 		turn(w, "ready()");
 	assert_int_equal(transport_smtp.room(w->transport), 1);
+	assert_status(w, TRANSPORT_TRYING, "Connection refused");
 	add(w);
 	run_until_verdicts(w, 2);
 	assert_int_equal(w->deliveries[1].verdict.what, VERDICT_SENT);
 	assert_notice(w, "works again");
 	assert_int_equal(transport_smtp.room(w->transport), 4);
+	assert_status(w, TRANSPORT_WORKING, "");
+	world_stop(w);
+	world_free(w);
+}
+
+/* A login that was refused is not tried again for minutes, but on demand. */
+static void
+test_refused_login_and_resume(void **state)
+{
+	static const struct rule rules[] = {
+	    {"AUTH", 1, "535 5.7.8 no such user\r\n"}, {0}};
+	struct world *w = world_new(rules);
+
+	(void)state;
+	w->server->ehlo = "250-AUTH PLAIN\r\n";
+	w->channel.user = w->channel.password = "nudge";
+	world_start(w);
+	add(w);
+	run_until_verdicts(w, 1);
+	assert_int_equal(w->deliveries[0].verdict.what, VERDICT_RELEASED);
+	assert_int_equal(transport_smtp.room(w->transport), 0);
+	assert_status(w, TRANSPORT_PAUSED, "535 5.7.8 no such user");
+	w->n_ready = 0;
+	transport_smtp.resume(w->transport);
+	assert_int_equal(w->n_ready, 1);
+	assert_status(w, TRANSPORT_WORKING, "");
+	assert_int_equal(transport_smtp.room(w->transport), 4);
+	add(w);
+	run_until_verdicts(w, 2);
+	assert_int_equal(w->deliveries[1].verdict.what, VERDICT_SENT);
 	world_stop(w);
 	world_free(w);
 }
@@ -290,6 +332,7 @@ main(void)
 	    cmocka_unit_test(test_stream),
 	    cmocka_unit_test(test_bytes),
 	    cmocka_unit_test(test_refused_and_back),
+	    cmocka_unit_test(test_refused_login_and_resume),
 	    cmocka_unit_test(test_one_connection_only),
 	    cmocka_unit_test(test_unsettled),
 	    cmocka_unit_test(test_unsettled_each),

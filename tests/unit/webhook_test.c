@@ -422,6 +422,18 @@ room(void)
 	return transport_webhook.room(w.transport);
 }
 
+static void
+assert_status(enum transport_state state, const char *why)
+{
+	struct transport_status s = {0};
+
+	transport_webhook.status(w.transport, &s);
+	assert_int_equal(s.state, state);
+	assert_string_equal(s.why, why);
+	assert_true((s.until_ms != 0) == (state == TRANSPORT_PAUSED ||
+					     state == TRANSPORT_TRYING));
+}
+
 /* 410: nobody is asked any more until somebody says otherwise. */
 static void
 test_gone(void **state)
@@ -431,15 +443,17 @@ test_gone(void **state)
 	assert_int_equal(post(GONE).what, VERDICT_RELEASED);
 	assert_int_equal(room(), 0);
 	snprintf(expected, sizeof expected,
-	    "127.0.0.1:%d answers with 410; nothing is sent there until a "
-	    "reload (SIGHUP) or a restart",
+	    "127.0.0.1:%d answers with 410; nothing is sent there until "
+	    "nudge channels resume, a reload or a restart",
 	    w.port);
 	assert_string_equal(w.notice, expected);
 	assert_int_equal(w.notices, 1);
+	assert_status(TRANSPORT_OFF, "answers with 410");
 	w.readies = 0;
 	transport_webhook.resume(w.transport);
 	assert_int_equal(w.readies, 1);
 	assert_int_equal(room(), 2);
+	assert_status(TRANSPORT_WORKING, "");
 	post(GONE);
 	assert_int_equal(w.notices, 2);
 }
@@ -466,8 +480,10 @@ test_denied(void **state)
 	assert_int_equal(post(DENIED).what, VERDICT_RELEASED);
 	assert_int_equal(w.notices, 1);
 	assert_int_equal(room(), 0);
+	assert_status(TRANSPORT_PAUSED, "answers with 403");
 	run_until(&w.readies, w.readies + 1);
 	assert_int_equal(room(), 1);
+	assert_status(TRANSPORT_TRYING, "answers with 403");
 	post(DENIED);
 	assert_int_equal(w.notices, 1); /* told once */
 	assert_int_equal(room(), 0);
@@ -475,6 +491,21 @@ test_denied(void **state)
 	assert_int_equal(w.notices, 2);
 	assert_non_null(strstr(w.notice, " works again"));
 	assert_int_equal(room(), 2);
+}
+
+/* It goes on, and says what a person should look at. */
+static void
+test_errors_of_its_own(void **state)
+{
+	static const char *const oops =
+	    "HTTP/1.1 500 Oops\r\nContent-Length: 3\r\n\r\nsql";
+
+	post(oops);
+	post(oops);
+	assert_int_equal(w.notices, 1);
+	assert_status(TRANSPORT_WORKING, "answers with 500: sql");
+	post(OK);
+	assert_status(TRANSPORT_WORKING, "");
 }
 
 /* The status was there: what is wrong with the rest changes nothing. */
@@ -949,6 +980,7 @@ main(void)
 	    TEST(test_gone),
 	    TEST(test_gone_among_others),
 	    TEST(test_denied),
+	    TEST(test_errors_of_its_own),
 	    TEST(test_long_and_broken_answers),
 	    TEST(test_refused_connection),
 	    TEST(test_hang_up),

@@ -269,6 +269,20 @@ smtp_settled(struct transport *t, int count)
 	grow(t);
 }
 
+static void
+smtp_status(struct transport *t, struct transport_status *s)
+{
+	smtp_lane_status(&t->lane, s);
+}
+
+static void
+smtp_resume(struct transport *t)
+{
+	smtp_lane_resume(&t->lane);
+	event_del(t->again);
+	t->host.ready(t->host.arg);
+}
+
 /* Sessions end after what they have; after the grace they are cut off. */
 static void
 smtp_stop(struct transport *t, int grace_ms)
@@ -310,6 +324,8 @@ const struct transport_type transport_smtp = {
     .room = smtp_room,
     .offer = smtp_offer,
     .settled = smtp_settled,
+    .status = smtp_status,
+    .resume = smtp_resume,
     .stop = smtp_stop,
     .is_idle = smtp_is_idle,
     .free = smtp_free,

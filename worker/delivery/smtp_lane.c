@@ -181,6 +181,7 @@ pause_lane(struct smtp_lane *l, const char *why, bool login)
 	l->failures++;
 	l->open_at_ms = smtp_now_ms() + pause_ms;
 	release_waiting(l, why);
+	snprintf(l->why, sizeof l->why, "%s", why);
 	snprintf(text, sizeof text, "%s, next try in %" PRId64 " s", why,
 	    pause_ms / 1000);
 	add_notice(l, text);
@@ -343,6 +344,27 @@ smtp_lane_pause_ms(struct smtp_lane *l)
 	left = pause_left(l);
 	pthread_mutex_unlock(&l->lock);
 	return left;
+}
+
+void
+smtp_lane_status(struct smtp_lane *l, struct transport_status *s)
+{
+	pthread_mutex_lock(&l->lock);
+	if (l->failures > 0) {
+		s->state = is_paused(l) ? TRANSPORT_PAUSED : TRANSPORT_TRYING;
+		s->until_ms = l->open_at_ms;
+		snprintf(s->why, sizeof s->why, "%s", l->why);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+void
+smtp_lane_resume(struct smtp_lane *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->failures = 0;
+	l->grow_at_ms = 0;
+	pthread_mutex_unlock(&l->lock);
 }
 
 void

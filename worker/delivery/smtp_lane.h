@@ -71,6 +71,7 @@ struct smtp_lane {
 	bool stopping;
 	int failures;	    /* of the relay, in a row */
 	int64_t open_at_ms; /* after a failure: try again then */
+	char why[300];	    /* of the last one */
 	int64_t grow_at_ms; /* no more connections before that */
 };
 
@@ -94,6 +95,9 @@ void smtp_lane_news(struct smtp_lane *, struct smtp_news *out);
 struct smtp_slot *smtp_lane_grow(struct smtp_lane *, bool *join);
 /* How long the relay is to be left alone; 0: it is not. */
 int64_t smtp_lane_pause_ms(struct smtp_lane *);
+void smtp_lane_status(struct smtp_lane *, struct transport_status *);
+/* Somebody says that the relay works again. */
+void smtp_lane_resume(struct smtp_lane *);
 /* No more messages start; those that wait are released. */
 void smtp_lane_stop(struct smtp_lane *);
 bool smtp_lane_is_idle(struct smtp_lane *);

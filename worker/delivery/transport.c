@@ -26,6 +26,20 @@ verdict_name(enum verdict_what what)
 	return names[what];
 }
 
+const char *
+transport_state_name(enum transport_state state)
+{
+	static const char *const names[] = {
+	    [TRANSPORT_WORKING] = "working",
+	    [TRANSPORT_SLOWED] = "slowed",
+	    [TRANSPORT_PAUSED] = "paused",
+	    [TRANSPORT_TRYING] = "trying",
+	    [TRANSPORT_OFF] = "off",
+	};
+
+	return names[state];
+}
+
 const struct transport_type *
 transport_find(const char *name)
 {

@@ -75,6 +75,22 @@ struct transport_host {
 	void *arg;
 };
 
+/* How it goes with a way out, for the operator. */
+enum transport_state {
+	TRANSPORT_WORKING,
+	TRANSPORT_SLOWED, /* by the other side, until then */
+	TRANSPORT_PAUSED, /* until then, or (0) until an operator resumes it */
+	TRANSPORT_TRYING, /* the next message finds out */
+	TRANSPORT_OFF,	  /* until somebody says that it is mended */
+};
+const char *transport_state_name(enum transport_state); /* "working", ... */
+
+struct transport_status {
+	enum transport_state state;
+	int64_t until_ms; /* monotonic */
+	char why[400];	  /* "" where nothing is wrong */
+};
+
 struct transport;
 
 struct transport_type {
@@ -90,6 +106,8 @@ struct transport_type {
 	 * `unsettled` (a channel setting) a connection ahead of this.
 	 */
 	void (*settled)(struct transport *, int count);
+	/* Into a zeroed one. NULL: it always works. */
+	void (*status)(struct transport *, struct transport_status *);
 	/*
 	 * Somebody says that what was wrong with the other side may be mended:
 	 * try again now. May be NULL.

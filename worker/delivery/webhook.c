@@ -41,6 +41,8 @@ struct transport {
 	struct event *grace;  /* runs after stop() */
 	struct event *reopen; /* the endpoint was left alone for long enough */
 	bool out_of_grace;
+	char why[sizeof((struct transport_status *)NULL)->why]; /* the last
+								   trouble */
 	LIST_HEAD(exchange_list, exchange) exchanges;
 };
 
@@ -62,8 +64,9 @@ trouble(struct transport *t, const char *what, const char *text,
 {
 	struct buf notice = {0};
 
-	buf_addf(&notice, "%s %s%s%s%s", t->plan->host, what,
-	    *text != '\0' ? ": " : "", text, what_now);
+	snprintf(t->why, sizeof t->why, "%s%s%s", what,
+	    *text != '\0' ? ": " : "", text);
+	buf_addf(&notice, "%s %s%s", t->plan->host, t->why, what_now);
 	verdicts_trouble(&t->verdicts, notice.data);
 	buf_free(&notice);
 }
@@ -91,7 +94,8 @@ give_up(struct transport *t, const char *what, const char *text)
 	t->endpoint.is_gone = true;
 	verdicts_well(&t->verdicts); /* this is told in any case */
 	trouble(t, what, text,
-	    "; nothing is sent there until a reload (SIGHUP) or a restart");
+	    "; nothing is sent there until nudge channels resume, a reload or "
+	    "a restart");
 }
 
 static void
@@ -404,6 +408,22 @@ webhook_resume(struct transport *t)
 }
 
 static void
+webhook_status(struct transport *t, struct transport_status *s)
+{
+	const struct endpoint *e = &t->endpoint;
+
+	if (e->is_gone) {
+		s->state = TRANSPORT_OFF;
+	} else if (e->failures > 0) {
+		s->state = now_ms() < e->open_at_ms ? TRANSPORT_PAUSED
+						    : TRANSPORT_TRYING;
+		s->until_ms = e->open_at_ms;
+	}
+	if (s->state != TRANSPORT_WORKING || t->verdicts.in_trouble)
+		snprintf(s->why, sizeof s->why, "%s", t->why);
+}
+
+static void
 webhook_settled(struct transport *t, int count)
 {
 	verdicts_settled(&t->verdicts, count);
@@ -431,6 +451,7 @@ const struct transport_type transport_webhook = {
     .room = webhook_room,
     .offer = webhook_offer,
     .settled = webhook_settled,
+    .status = webhook_status,
     .resume = webhook_resume,
     .stop = webhook_stop,
     .is_idle = webhook_is_idle,
