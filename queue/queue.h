@@ -285,6 +285,8 @@ int queue_messages_sent_since(
 
 /* -------------------------------------------------------------- decisions */
 
+#define QUEUE_NOBODY 0 /* the subject of what is about no person or account */
+
 struct queue_decision {
 	int64_t id; /* out */
 	int64_t subject;

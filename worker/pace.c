@@ -199,6 +199,16 @@ left_today(const struct pace *p, int64_t now_ms)
 	return allowance(p, now_ms) - (double)used_on(p, now_ms);
 }
 
+bool
+pace_today(const struct pace *p, int64_t now_ms, int64_t *used, int64_t *most)
+{
+	if (p->double_ms == 0 || allowance(p, now_ms) >= WARM_ENOUGH)
+		return false;
+	*used = used_on(p, now_ms);
+	*most = (int64_t)allowance(p, now_ms);
+	return true;
+}
+
 const char *
 pace_memory(struct pace *p)
 {

@@ -33,6 +33,13 @@ void pace_spend(struct pace *, int64_t now_ms, int n);
 int64_t pace_domain_wait(struct pace *, const char *address, int64_t now_ms);
 
 /*
+ * While warming up: the messages of this day, and how many it may have. False:
+ * there is no such limit.
+ */
+bool pace_today(
+    const struct pace *, int64_t now_ms, int64_t *used, int64_t *most);
+
+/*
  * What warming up has used of its day is to survive the program: "20790 417",
  * the day since the epoch (UTC) and the messages. NULL: nothing to be kept.
  */

@@ -117,6 +117,7 @@ worker_submit(struct worker *w, struct input *in)
 {
 	in->next = NULL;
 	in->worker = w;
+	in->call.lanes = &w->lanes;
 	*w->inputs_tail = in;
 	w->inputs_tail = &in->next;
 	w->n_events += in->batch.count;

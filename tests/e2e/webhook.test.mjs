@@ -93,6 +93,33 @@ test('Retry-After is kept to, by the whole channel', async (t) => {
 	assert.ok(Date.now() - first > 1500, `${Date.now() - first} ms`)
 })
 
+for (const [what, value] of [['seconds', '7200'],
+	['a date', new Date(Date.now() + 7200000).toUTCString()]])
+	test(`Retry-After in ${what} is when the message comes again`, async (t) => {
+		const { sink, worker } = await telling(t, { answer: () =>
+			({ status: 503, headers: { 'retry-after': value } }) })
+		await worker.events(...success)
+		await sink.wait(1)
+		const { next_at: next } = await until('the verdict', async () => (await told(worker))
+			.find(({ attempts }) => attempts === 1))
+		const wait = Date.parse(next) - Date.now()
+		assert.ok(wait > 7100000 && wait <= 7200000, `${wait} ms`)
+	})
+
+test('a rate holds: the rest goes as time goes on', async (t) => {
+	const { sink, worker } = await telling(t, { clock: '2026-12-01T09:00:00Z',
+		channel: { rate: '2/m' } })
+	await worker.events(...['a', 'b', 'c', 'd'].flatMap((id) =>
+		[identify(id, { name: id, email: `${id}@example.com` }),
+			track(id, 'Task Succeeded', { workflow: 'x' })]))
+	const counts = []
+	for (const time of ['09:00:00', '09:00:29', '09:00:31', '09:01:01', '09:02:00']) {
+		await worker.moveTo(`2026-12-01T${time}Z`)
+		counts.push(sink.requests.length)
+	}
+	assert.deepEqual(counts, [1, 1, 2, 3, 4])
+})
+
 test('a redirect is not followed', async (t) => {
 	const other = await webSink(t)
 	const { worker } = await telling(t, { answer: () =>
@@ -174,7 +201,7 @@ test('410 turns the channel off until a reload, and nothing is lost', async (t) 
 		.find(({ reason }) => /410/.test(reason ?? '')))
 	assert.equal(message.state, 'queued')
 	assert.equal(message.attempts, 0)
-	await until('the log to tell', () => /answers with 410; nothing is sent there until a reload/
+	await until('the log to tell', () => /answers with 410; nothing is sent there until nudge channels resume/
 		.test(worker.log))
 	await worker.events(identify('bob', { name: 'Bob', email: 'bob@example.com' }),
 		track('bob', 'Task Succeeded', { workflow: 'x' }))

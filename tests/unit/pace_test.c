@@ -153,18 +153,23 @@ test_warmup(void **state)
 {
 	static const int limits[] = {500, 500, 500, 1000, 1000, 1000, 2000};
 	struct pace *p = warming(3 * DAY);
+	int64_t used, most;
 
 	for (int day = 0; day < 7; day++) {
 		int64_t now = NOW + day * DAY + 9 * 3600 * SECOND;
 
 		assert_int_equal(pace_room(p, now, 10000), limits[day]);
 		pace_spend(p, now, limits[day] - 1);
+		assert_true(pace_today(p, now, &used, &most));
+		assert_int_equal(used, limits[day] - 1);
+		assert_int_equal(most, limits[day]);
 		assert_int_equal(pace_opens_at(p, now), now);
 		pace_spend(p, now, 1);
 		assert_int_equal(pace_room(p, now, 10000), 0);
 		assert_int_equal(pace_opens_at(p, now), NOW + (day + 1) * DAY);
 	}
 	assert_int_equal(pace_room(p, NOW + 1000 * DAY, 10000), 10000);
+	assert_false(pace_today(p, NOW + 1000 * DAY, &used, &most));
 	assert_int_equal(pace_room(p, NOW - 5 * DAY, 10000), 500);
 	pace_free(p);
 }

@@ -25,6 +25,8 @@ static const struct {
     {"POST", "/v1/messages/*/*", messages_act},
     {"POST", "/v1/send", messages_send},
     {"GET", "/v1/sequences", sequences_list},
+    {"GET", "/v1/channels", channels_list},
+    {"POST", "/v1/channels/*/*", channels_act},
 };
 
 #define CALLS (sizeof calls / sizeof calls[0])

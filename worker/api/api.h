@@ -8,6 +8,8 @@
 
 #include "worker/turn/turn.h"
 
+struct lanes; /* worker/lanes.h */
+
 /*
  * api - what operators ask and tell: the calls of the HTTP interface, run
  * inside a turn. The commands use the same calls, over HTTP when a worker has
@@ -22,6 +24,7 @@ struct api_call {
 	const char *query;	     /* "state=held&limit=10", or "" */
 	const char *idempotency_key; /* header, or "" */
 	const json_t *body;	     /* object or NULL */
+	const struct lanes *lanes;   /* NULL: no worker has the store */
 	/* out */
 	int status;
 	json_t *reply; /* owned by the call */

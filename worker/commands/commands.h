@@ -44,8 +44,9 @@ struct command {
 
 extern const struct command command_init, command_run, command_check,
     command_test, command_preview, command_person, command_account,
-    command_metrics, command_queue, command_send, command_backup,
-    command_discarded, command_completion, command_help, command_version;
+    command_metrics, command_queue, command_channels, command_send,
+    command_backup, command_discarded, command_completion, command_help,
+    command_version;
 
 /* All of them, in the order of `nudge help`; ends with NULL. */
 extern const struct command *const commands[];

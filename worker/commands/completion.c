@@ -14,6 +14,7 @@ static const struct {
 	const char *command, *words;
 } arguments[] = {
     {"queue", "list show retry cancel"},
+    {"channels", "list pause resume"},
     {"completion", "bash zsh"},
     {"preview", "$(_nudge_templates)"},
     {"send", "$(_nudge_templates)"},

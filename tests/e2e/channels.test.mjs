@@ -1,0 +1,176 @@
+// The ways out as an operator sees them: how each does, pausing one, letting one
+// go on that was off or slowed.
+import assert from 'node:assert/strict'
+import crypto from 'node:crypto'
+import path from 'node:path'
+import test from 'node:test'
+import { identify, nudge, smtpSink, token, until, webSink, Worker, workspace, writeJson }
+	from './lib.mjs'
+
+const seed = Buffer.alloc(32, 7)
+const publicKey = crypto.createPublicKey(crypto.createPrivateKey({ format: 'der', type: 'pkcs8',
+	key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]) }))
+	.export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64')
+
+// A workspace whose channel "app" calls a server of the test's.
+async function calling(t, { answer, channel = {}, edit = () => {}, clock } = {}) {
+	const sink = await webSink(t, answer)
+	const dir = await workspace(t, (settings, folder) => {
+		settings.channels.app = { type: 'webhook', url: sink.url + '/hook?key=url-secret',
+			bearer: 'bearer-secret', ...channel }
+		edit(settings)
+		writeJson(path.join(folder, 'templates/ping.json'),
+			{ channel: 'app', body: { id: '{{ user.id }}' } })
+	})
+	const worker = await Worker.start(t, dir, { clock })
+	await worker.events(...['ada', 'bob'].map((id) =>
+		identify(id, { email: `${id}@example.com` })))
+	return { sink, dir, worker }
+}
+
+const send = async (worker, user) =>
+	(await worker.get('/v1/send', { user, template: 'ping' })).key
+const stateOf = async (worker, key) => (await worker.get(`/v1/messages/${key}`)).state
+const sent = (worker, key) => until('it to be sent', async () =>
+	await stateOf(worker, key) === 'sent')
+const channel = async (worker, name = 'app') => (await worker.get('/v1/channels'))
+	.channels.find((one) => one.name === name)
+const inState = (worker, state, name) => until(`the channel to be ${state}`, async () => {
+	const found = await channel(worker, name)
+	return found.state === state && found
+})
+const up = async (worker, name = 'app') => Number(new RegExp(
+	`^nudge_channel_up{channel="${name}"} (.*)$`, 'm')
+	.exec(await (await worker.fetch('/metrics')).text())[1])
+
+test('a channel that is off says so, and goes on when an operator says so', async (t) => {
+	const { sink, dir, worker } = await calling(t, { answer: (_, n) =>
+		n === 1 ? { status: 410, body: 'moved out' } : 200,
+	channel: { secret: 'whsk_' + seed.toString('base64') } })
+	assert.equal((await channel(worker)).state, 'working')
+	assert.equal(await up(worker), 1)
+	const key = await send(worker, 'ada')
+	await inState(worker, 'off')
+	const off = await until('the message to wait', async () => {
+		const found = await channel(worker)
+		return found.queued === 1 && found
+	})
+	assert.deepEqual([off.why, off.until, off.queued, off.in_flight],
+		['answers with 410: moved out', null, 1, 0])
+	assert.equal(off.host, new URL(sink.url).host)
+	assert.deepEqual(off.public_keys, [`whpk_${publicKey}`])
+	assert.equal(await up(worker), 0)
+	const { stdout } = await nudge(['channels', '-C', dir])
+	assert.match(stdout, /^app +webhook +off +1 queued, 0 on their way$/m)
+	assert.match(stdout, /why +answers with 410: moved out/)
+	assert.ok(stdout.includes(`public key whpk_${publicKey}`))
+	assert.doesNotMatch(JSON.stringify(off) + stdout + worker.log,
+		/url-secret|bearer-secret|whsk_/)
+	assert.equal(sink.requests.length, 1)
+
+	const { code } = await nudge(['channels', 'resume', 'app', '-C', dir,
+		'--actor', 'jane', '--note', 'they are back'])
+	assert.equal(code, 0)
+	await sent(worker, key)
+	assert.equal((await channel(worker)).state, 'working')
+	assert.equal(await up(worker), 1)
+	const { decisions: [{ what, channel: name, reason }] } = await worker.get('/v1/channels')
+	assert.deepEqual([what, name, reason], ['resumed', 'app', 'by jane: they are back'])
+})
+
+test('what is paused waits, over a restart, and is sent once it goes on', async (t) => {
+	const { sink, dir, worker } = await calling(t, { clock: '2026-12-01T09:00:00Z' })
+	const paused = await worker.get('/v1/channels/app/pause', { actor: 'jane' })
+	assert.deepEqual([paused.state, paused.why, paused.until], ['paused', 'by jane', null])
+	const key = await send(worker, 'ada')
+	await worker.moveTo('2026-12-01T10:00:00Z')
+	assert.equal(await stateOf(worker, key), 'queued')
+	assert.equal(await up(worker), 0)
+	worker.child.kill('SIGHUP')
+	await until('the reload', () => /new definitions are in force/.test(worker.log))
+	await worker.stop()
+	assert.match((await nudge(['channels', '-C', dir])).stdout,
+		/^app +webhook +paused +1 queued$\n.*\n +why +by jane$/m)
+
+	const again = await Worker.start(t, dir, { clock: '2026-12-01T11:00:00Z' })
+	assert.equal((await channel(again)).state, 'paused')
+	assert.equal(await stateOf(again, key), 'queued')
+	assert.equal(sink.requests.length, 0)
+	assert.equal((await again.get('/v1/channels/app/resume', {})).state, 'working')
+	await sent(again, key)
+})
+
+test('without a worker a channel is paused for the next one', async (t) => {
+	const { sink, dir, worker } = await calling(t)
+	await worker.stop()
+	assert.equal((await nudge(['channels', 'pause', 'app', '-C', dir])).code, 0)
+	const { channels: [{ state, in_flight }] } = JSON.parse(
+		(await nudge(['channels', '--json', '-C', dir])).stdout)
+	assert.deepEqual([state, in_flight], [null, null]) // that of the first: not known
+	const again = await Worker.start(t, dir)
+	const key = await send(again, 'ada')
+	assert.equal((await channel(again)).state, 'paused')
+	await again.get('/v1/channels/app/resume', { note: 'done' })
+	await sent(again, key)
+	assert.deepEqual((await again.get('/v1/channels')).decisions
+		.map(({ what, reason }) => [what, reason]),
+	[['resumed', 'by an operator: done'], ['paused', 'by an operator']])
+	assert.equal(sink.requests.length, 1)
+})
+
+test('what the other side slowed goes on at once for an operator', async (t) => {
+	const { worker } = await calling(t, { answer: (_, n) => n === 1
+		? { status: 429, headers: { 'retry-after': '600' }, body: 'rate_limited' } : 200 })
+	const before = Date.now()
+	const first = await send(worker, 'ada')
+	const { why, until: when } = await inState(worker, 'slowed')
+	assert.equal(why, '429 rate_limited')
+	assert.ok(Date.parse(when) - before > 590000)
+	assert.equal(await up(worker), 1)
+	const second = await send(worker, 'bob')
+	assert.equal(await stateOf(worker, second), 'queued')
+	await worker.get('/v1/channels/app/resume', {})
+	await sent(worker, second)
+	assert.equal(await stateOf(worker, first), 'queued') // its own time is as it was
+})
+
+test('a relay that refuses the login is paused, and tried again on demand', async (t) => {
+	const sink = await smtpSink(t, { disabledCommands: ['STARTTLS'], allowInsecureAuth: true,
+		onAuth: ({ password }, _, done) => sink.open
+			? done(null, { user: password }) : done(new Error('not now')) })
+	const { worker } = await calling(t, { edit: ({ channels }) => {
+		channels.email = { type: 'smtp', host: '127.0.0.1', port: sink.port, tls: 'none',
+			user: 'nudge', password: 'smtp-secret',
+			warmup: { start: '2026-01-01', first: 5, double: '1000d' } }
+	} })
+	const { key } = await worker.get('/v1/send', { user: 'ada', template: 'day-00-welcome' })
+	const paused = await inState(worker, 'paused', 'email')
+	assert.match(paused.why, /535.*not now/)
+	assert.ok(Date.parse(paused.until) > Date.now())
+	assert.equal(paused.host, `127.0.0.1:${sink.port}`)
+	assert.deepEqual(paused.warmup, { used: 0, most: 5 })
+	sink.open = true
+	await worker.get('/v1/channels/email/resume', {})
+	await sent(worker, key)
+	assert.deepEqual((await channel(worker, 'email')).warmup, { used: 1, most: 5 })
+	assert.doesNotMatch(JSON.stringify(await worker.get('/v1/channels')), /smtp-secret/)
+})
+
+test('who asks for something else is told', async (t) => {
+	const { dir, worker } = await calling(t)
+	for (const [where, body, status, detail] of [
+		['/v1/channels/ap/pause', {}, 404, /did you mean "app"/],
+		['/v1/channels/app/stop', {}, 404, /paused or resumed/],
+		['/v1/channels/app/pause', { by: 'x' }, 400, /"by" is not known/],
+		['/v1/channels/app/pause', undefined, 405, /method/]]) {
+		const [got, problem] = await worker.call(where, body)
+		assert.equal(got, status, where)
+		assert.match(problem.detail, detail)
+	}
+	assert.equal((await worker.fetch('/v1/channels')).status, 401)
+	assert.equal((await worker.fetch('/v1/channels', { headers:
+		{ authorization: `Bearer ${token}` } })).status, 200)
+	assert.equal((await nudge(['channels', 'pause', '-C', dir])).code, 64)
+	assert.equal((await nudge(['channels', 'halt', 'app', '-C', dir])).code, 64)
+	assert.equal((await nudge(['channels', 'pause', 'ap', '-C', dir])).code, 67)
+})
