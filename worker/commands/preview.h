@@ -23,7 +23,7 @@ struct previewer {
 /*
  * What the template sees, as a new object: of the real person; of a made-up one
  * of whom everything is known that the template asks for; or (is_bare) of one
- * of whom only the address is. Links to unsubscribe lead nowhere.
+ * of whom only the address is. Links to unsubscribe change nothing.
  */
 json_t *preview_scope(
     const struct previewer *, const struct template *, bool is_bare);
