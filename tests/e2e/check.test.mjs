@@ -130,6 +130,24 @@ test('images without words, links without https; not in code and comments', asyn
 	])
 })
 
+test('webhooks without https, and one secret for all who are called', async (t) => {
+	const secret = (prefix, bytes) => prefix + Buffer.alloc(bytes, 1).toString('base64')
+	const shared = secret('whsec_', 24), own = secret('whsk_', 32)
+	const hook = (url, more) => ({ type: 'webhook', url, ...more })
+	const dir = await workspace(t, ({ channels }) => Object.assign(channels, {
+		plain: hook('http://app.example/{{ user.id }}', { secret: shared }),
+		local: hook('http://127.0.0.1:8080/'),
+		one: hook('https://app.example/', { secret: shared }),
+		many: hook('{{ account.hook }}', { secret: [own, shared] }),
+		right: hook('{{ account.hook }}', { secret: own }) }))
+	const lines = fs.readFileSync(path.join(dir, 'nudge.json'), 'utf8').split('\n')
+	assert.deepEqual((await found(dir)).map(([where, rule]) =>
+		[rule, lines[where.split(':')[1] - 1].trim()]), [
+		['https-webhooks', '"url": "http://app.example/{{ user.id }}",'],
+		['shared-secret', '"secret": ['],
+	])
+})
+
 test('long subjects, clipped HTML, no way out', async (t) => {
 	const dir = await workspace(t)
 	const sixty = 'é'.repeat(60)
@@ -181,7 +199,7 @@ test('an error in a partial or a header is told once, at its place', async (t) =
 test('help has each rule', async () => {
 	const { stdout } = await nudge(['check', '--help'])
 	for (const rule of ['unknown-name', 'unsubscribe-link', 'plain-greeting', 'raw-value',
-		'image-alt', 'https-links', 'clipped-html', 'long-subject', 'unreachable-step',
+		'image-alt', 'https-links', 'https-webhooks', 'shared-secret', 'clipped-html', 'long-subject', 'unreachable-step',
 		'no-upsell-before-day-4', 'human-owned-accounts', 'answerable-review'])
 		assert.match(stdout, new RegExp(`^  ${rule} +\\w`, 'm'))
 })

@@ -4,9 +4,10 @@
 #include "worker/commands/check.h"
 
 const char *const check_rules[] = {"unknown-name", "unsubscribe-link",
-    "plain-greeting", "raw-value", "image-alt", "https-links", "clipped-html",
-    "long-subject", "unreachable-step", "no-upsell-before-day-4",
-    "human-owned-accounts", "answerable-review", NULL};
+    "plain-greeting", "raw-value", "image-alt", "https-links", "https-webhooks",
+    "shared-secret", "clipped-html", "long-subject", "unreachable-step",
+    "no-upsell-before-day-4", "human-owned-accounts", "answerable-review",
+    NULL};
 
 static json_t *
 problem_value(const struct problem *p)
@@ -93,6 +94,9 @@ const struct command command_check = {
 	"  image-alt               an image that says nothing where it is not "
 	"shown\n"
 	"  https-links             a link or an image without https\n"
+	"  https-webhooks          a webhook channel without https\n"
+	"  shared-secret           one secret for endpoints of different "
+	"people\n"
 	"  clipped-html            more than the 102 KB that Gmail shows\n"
 	"  long-subject            more than the 70 characters that most show\n"
 	"  unreachable-step        a step that nobody ever comes to\n"

@@ -5,6 +5,7 @@
  * seen and nobody has it. Metrics, variables and the names at the root are
  * known for certain.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "templates/mem.h"
 #include "worker/commands/check.h"
 #include "worker/commands/preview.h"
+#include "worker/delivery/webhook_plan.h"
 #include "worker/scenario/vocabulary.h"
 #include "worker/topics.h"
 
@@ -239,6 +241,43 @@ check_topics(const struct json_doc *doc, const struct workspace *w,
 	free(known);
 }
 
+static bool
+has_shared_secret(const struct webhook_plan *plan)
+{
+	for (int i = 0; i < plan->n_keys; i++)
+		if (!plan->keys[i].is_private)
+			return true;
+	return false;
+}
+
+/* Standard Webhooks 1.0.0: https, and a secret for each endpoint. */
+static void
+check_channels(const struct json_doc *doc, const struct settings *s,
+    struct problems *problems)
+{
+	char member[200];
+
+	for (int i = 0; i < s->n_channels; i++) {
+		const struct channel *c = &s->channels[i];
+
+		if (c->plan == NULL)
+			continue;
+		snprintf(member, sizeof member, "%s/url", c->name);
+		if (lint_is_insecure(c->url))
+			warn_member(problems, doc, "channels", member,
+			    "https-webhooks",
+			    "without https others on the way can read and "
+			    "change what is sent");
+		snprintf(member, sizeof member, "%s/secret", c->name);
+		if (c->plan->host_varies && has_shared_secret(c->plan))
+			warn_member(problems, doc, "channels", member,
+			    "shared-secret",
+			    "everybody who is called has the same secret, and "
+			    "could sign for the others: a private key "
+			    "(whsk_) would not be theirs");
+	}
+}
+
 static void
 check_file(const struct workspace *w, struct problems *problems)
 {
@@ -250,6 +289,7 @@ check_file(const struct workspace *w, struct problems *problems)
 	if (json_doc_load(&doc, path.data, "nudge.json", &e) == 0) {
 		check_variables(&doc, problems);
 		check_topics(&doc, w, problems);
+		check_channels(&doc, w->settings, problems);
 		json_doc_free(&doc);
 	}
 	buf_free(&path);
