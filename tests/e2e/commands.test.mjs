@@ -292,6 +292,18 @@ test('to forget somebody must be meant: typed at a terminal, or --yes', async (t
 	assert.ok(!await is('bob'))
 })
 
+test('who is suppressed stays so where a domain is not in ASCII', async (t) => {
+	const { dir, worker } = await mailing(t)
+	await worker.events(identify('ada', { email: 'ada@bücher.example' }))
+	assert.equal((await nudge(['person', 'ada', '--suppress', '-C', dir])).code, 0)
+	const { key } = json(await nudge(['send', 'day-21-invite', 'ada', '--json', '-C', dir]))
+	const message = await until('it to be skipped', async () => {
+		const found = await worker.get(`/v1/messages/${key}`)
+		return found.state !== 'queued' && found
+	})
+	assert.deepEqual([message.state, message.reason], ['skipped', 'suppressed: by an operator'])
+})
+
 test('what strangers send cannot move an operator\'s cursor', async (t) => {
 	const { dir, worker } = await mailing(t)
 	const evil = '\u001b[2J\u009b31m\u202eevil'

@@ -7,6 +7,7 @@
 #include "sequences/metrics/describe.h"
 #include "templates/date.h"
 #include "templates/mem.h"
+#include "templates/mime.h"
 #include "worker/api/calls.h"
 
 #define ROWS 100 /* of each kind in one answer */
@@ -320,13 +321,32 @@ skip(struct action *a)
 	    a->sequence, a->turn->now_ms, &a->turn->decisions, &a->error);
 }
 
+/* The address as it is when a message goes out: with its domain in ASCII. */
+static int
+set_suppressed(struct action *a, const char *email, bool is_on)
+{
+	const char *topic = api_text(a->call, "topic");
+	struct queue *q = a->turn->queue;
+	struct buf ascii = {0};
+	struct error e;
+	int rc;
+
+	if (address_to_ascii(email, &ascii, &e) == 0)
+		email = ascii.data;
+	rc = is_on ? queue_suppress(
+			 q, email, topic, "by an operator", a->turn->now_ms)
+		   : queue_unsuppress(q, email, topic);
+	if (rc != 0)
+		error_set(&a->error, "%s", queue_error(q)->text);
+	buf_free(&ascii);
+	return rc;
+}
+
 static int
 suppression(struct action *a, bool is_on)
 {
 	const char *email = json_string_value(
 	    json_object_get(a->person->subject.traits, "email"));
-	const char *topic = api_text(a->call, "topic");
-	struct queue *q = a->turn->queue;
 
 	if (email == NULL) {
 		error_set(&a->error, "there is no address to %s",
@@ -336,13 +356,7 @@ suppression(struct action *a, bool is_on)
 	turn_note(a->turn, a->person, NULL, 0, NULL,
 	    is_on ? "suppressed" : "unsuppressed",
 	    a->note[0] != '\0' ? a->note : "by an operator");
-	if ((is_on ? queue_suppress(
-			 q, email, topic, "by an operator", a->turn->now_ms)
-		   : queue_unsuppress(q, email, topic)) != 0) {
-		error_set(&a->error, "%s", queue_error(q)->text);
-		return -1;
-	}
-	return 0;
+	return set_suppressed(a, email, is_on);
 }
 
 static int
