@@ -8,8 +8,9 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
-import { basic, identify, mailing, nudge, program, root, track, until, Worker, workspace, writeKey }
-	from './lib.mjs'
+import zlib from 'node:zlib'
+import { basic, identify, mailing, nudge, program, root, token, track, until, Worker, workspace,
+	writeKey } from './lib.mjs'
 
 const start = async (t, limits = {}, options = {}) => {
 	const dir = await workspace(t, (settings) => {
@@ -189,6 +190,97 @@ test('what the browser client of Segment asks and sends', async (t) => {
 		headers: { origin, 'content-type': 'text/plain' } })
 	assert.equal(refused.status, 401)
 	assert.equal(refused.headers.get('access-control-allow-origin'), '*')
+})
+
+test('each path says which methods it has, and HEAD is GET without a body', async (t) => {
+	const { worker } = await start(t)
+	await worker.events(...[0, 1].map(() => identify('ada', { email: 'ada@example.com' })),
+		{ type: 'group', userId: 'ada', groupId: 'acme' })
+	const authorization = `Bearer ${token}`
+	for (const [where, allow] of [['/v1/batch', 'POST, OPTIONS'], ['/v1/t', 'POST, OPTIONS'],
+		['/v1/pixel/track', 'GET, HEAD'], ['/healthz', 'GET, HEAD'], ['/readyz', 'GET, HEAD'],
+		['/metrics', 'GET, HEAD'], ['/v1/discarded', 'GET, HEAD'], ['/v1/people', 'GET, HEAD'],
+		['/v1/people/ada', 'GET, HEAD'], ['/v1/people/ada/timeline', 'GET, HEAD, POST'],
+		['/v1/people/ada/enter', 'POST'], ['/v1/accounts/acme', 'GET, HEAD'],
+		['/v1/messages', 'GET, HEAD'], ['/v1/messages/x/retry', 'POST'], ['/v1/send', 'POST'],
+		['/v1/sequences', 'GET, HEAD'], ['/u/x', 'GET, HEAD, POST']]) {
+		const is = allow.split(', ')
+		for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+			if (is.includes(method)) continue
+			const reply = await worker.fetch(where, { method, headers: { authorization } })
+			assert.equal(reply.status, 405, `${method} ${where}`)
+			assert.equal(reply.headers.get('allow'), allow, `${method} ${where}`)
+			assert.equal(reply.headers.get('content-type'), 'application/problem+json')
+			assert.equal((await reply.json()).status, 405)
+		}
+		if (!is.includes('HEAD') || where.startsWith('/u/') || where.includes('pixel')) continue
+		const at = `${where}?q=ada`
+		const [get, head] = await Promise.all(['GET', 'HEAD'].map((method) =>
+			worker.fetch(at, { method, headers: { authorization } })))
+		assert.deepEqual([head.status, head.headers.get('content-type'), await head.text()],
+			[get.status, get.headers.get('content-type'), ''], where)
+		if (!/metrics|v1.discarded/.test(where))
+			assert.equal(head.headers.get('content-length'), String((await get.text()).length))
+	}
+	assert.equal((await worker.fetch('/v1/nothing', { method: 'DELETE' })).status, 404)
+	const nobody = await worker.fetch('/v1/messages')
+	assert.equal(nobody.status, 401)
+	assert.equal(nobody.headers.get('www-authenticate'), 'Bearer realm="nudge"')
+})
+
+test('a request\'s X-Request-Id comes back, whatever the answer', async (t) => {
+	const { worker } = await start(t)
+	const ask = async (where, id, more = {}) => (await worker.fetch(where,
+		{ ...more, headers: { 'x-request-id': id } })).headers.get('x-request-id')
+	for (const where of ['/healthz', '/metrics', '/v1/nothing', '/v1/people/ada', '/u/x'])
+		assert.equal(await ask(where, `id of ${where}`), `id of ${where}`)
+	assert.equal(await ask('/v1/track', 'a-b-c', { method: 'POST', body: event }), 'a-b-c')
+	assert.equal(await ask('/healthz', 'x'.repeat(1000)), null)
+	assert.equal((await worker.fetch('/healthz')).headers.get('x-request-id'), null)
+})
+
+test('a body is read as what it is; what cannot be is told how it may be packed', async (t) => {
+	const { worker } = await start(t)
+	const gzip = zlib.gzipSync(event)
+	for (const [body, coding, status] of [[event, 'identity', 200], [gzip, 'gzip', 200],
+		[gzip, 'x-gzip', 200], [zlib.brotliCompressSync(event), 'br', 415],
+		[zlib.deflateRawSync(event), 'deflate', 415], [gzip.subarray(0, 20), 'gzip', 400]]) {
+		const reply = await worker.post('/v1/track', body, { 'content-encoding': coding })
+		assert.equal(reply.status, status, coding)
+		assert.equal(reply.headers.get('accept-encoding'), status === 415 ? 'gzip' : null)
+		if (status === 415) assert.match((await reply.json()).message, /gzip/)
+	}
+	const patient = await wire(t, worker)
+	const [head, body] = request.split('\r\n\r\n')
+	patient.send(`${head}\r\nExpect: 100-continue\r\n\r\n`)
+	await until('leave to go on', () => patient.got.startsWith('HTTP/1.1 100 '))
+	patient.send(body)
+	await until('an answer', () => patient.got.includes('HTTP/1.1 200 '))
+})
+
+test('while it drains, each answer is the last of its connection', async (t) => {
+	let release
+	const held = new Promise((done) => { release = done })
+	const arrived = []
+	const { worker } = await mailing(t, { onData(stream, session, done) {
+		arrived.push(session)
+		stream.resume().on('end', () => held.then(() => done()))
+	} })
+	const open = await wire(t, worker)
+	open.send(request)
+	await until('an answer', () => open.got.includes('200 OK'))
+	assert.doesNotMatch(open.got, /^connection: close/im)
+	await worker.events(identify('bob', { email: 'bob@example.com', plan: 'free' }),
+		track('bob', 'Signed Up'))
+	await until('the mail to be on its way', () => arrived.length > 0)
+	worker.child.kill('SIGTERM')
+	await until('it to be told', () => worker.log.includes('stopping'))
+	open.got = ''
+	open.send(request)
+	await open.end('the connection to be closed')
+	assert.match(open.got, /^HTTP\/1\.1 200 OK\r\n[^]*^connection: close\r$/im)
+	release()
+	assert.deepEqual(await worker.ended, { code: 0, signal: null })
 })
 
 test('what was left out can be looked up, by its ids and nothing else', async (t) => {
@@ -385,7 +477,6 @@ test('/healthz and /readyz say what is wrong while the disk is full', async (t) 
 		'[+]store ok\n[+]disk ok\n[+]running ok\n')
 	assert.equal((await worker.fetch('/healthz', { method: 'HEAD' })).status, 200)
 	assert.equal((await worker.fetch('/livez')).status, 200)
-	assert.equal((await worker.fetch('/readyz', { method: 'POST' })).status, 404)
 })
 
 test('a store that cannot grow: 503 for events, /readyz says why, and it comes back',
@@ -560,7 +651,7 @@ test('bash completes commands, options, words and templates', async (t) => {
 	assert.deepEqual(complete(t, dir, 'help', 'sett'), ['settings'])
 	assert.deepEqual(complete(t, dir, 'preview', '-C', dir, 'day-00'), ['day-00-welcome'])
 	assert.deepEqual(complete(t, dir, 'completion', ''), ['bash', 'zsh',
-		'-C', '--json', '--set', '--help'])
+		'-C', '--json', '--quiet', '--set', '--help'])
 })
 
 test('zsh reads its completion', async (t) => {

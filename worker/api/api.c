@@ -76,34 +76,34 @@ fits(const char *pattern, const char *path, struct api_match *m)
 	return *pattern == '\0' && *path == '\0';
 }
 
+/* The call, or NULL; what its stars stand for. */
+static api_fn *
+find(const char *method, const char *path, struct api_match *m)
+{
+	for (size_t i = 0; i < CALLS; i++)
+		if (strcmp(calls[i].method, method) == 0 &&
+		    fits(calls[i].path, path, m))
+			return calls[i].run;
+	return NULL;
+}
+
 bool
-api_has(const char *path)
+api_has(const char *method, const char *path)
 {
 	struct api_match m;
 
-	for (size_t i = 0; i < CALLS; i++)
-		if (fits(calls[i].path, path, &m))
-			return true;
-	return false;
+	return find(method, path, &m) != NULL;
 }
 
 int
 api_run(struct turn *t, struct api_call *call)
 {
 	struct api_match m = {0};
-	bool is_there = false;
+	api_fn *run = find(call->method, call->path, &m);
 
-	for (size_t i = 0; i < CALLS; i++) {
-		if (!fits(calls[i].path, call->path, &m))
-			continue;
-		if (strcmp(calls[i].method, call->method) == 0)
-			return calls[i].run(t, call, &m);
-		is_there = true;
-	}
-	if (is_there)
-		api_problem(call, 405, "this method is not for this path");
-	else
-		api_problem(call, 404, "there is nothing at %s", call->path);
+	if (run != NULL)
+		return run(t, call, &m);
+	api_problem(call, 404, "there is nothing at %s", call->path);
 	return 0;
 }
 

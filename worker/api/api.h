@@ -45,8 +45,8 @@ int api_run(struct turn *, struct api_call *);
 int api_look(
     struct queue *, struct workspace *, int64_t now_ms, struct api_call *);
 
-/* Is there a call at this path at all (for any method)? */
-bool api_has(const char *path);
+/* Is there such a call? */
+bool api_has(const char *method, const char *path);
 
 /* Answers with a problem document. */
 void api_problem(struct api_call *, int status, const char *fmt, ...)

@@ -111,16 +111,11 @@ page_is_post(const struct evhttp_request *r)
 struct input *
 page_open(struct worker *w, struct evhttp_request *r, const char *token)
 {
-	enum evhttp_cmd_type method = evhttp_request_get_command(r);
 	struct token_key *key = worker_token_key(w);
 	struct input *in = xcalloc(1, sizeof *in);
 
 	in->request = r;
-	if (!page_is_post(r) && method != EVHTTP_REQ_GET &&
-	    method != EVHTTP_REQ_HEAD) {
-		reply_header(r, "Allow", "GET, HEAD, POST");
-		reply_text(r, 405, "text/plain", "");
-	} else if (strcmp(token, "preview") == 0) {
+	if (strcmp(token, "preview") == 0) {
 		tell(r, 200, "This is a preview",
 		    "In a mail that is sent to somebody, this link leads to a "
 		    "page of their own. Here it changes nothing.");

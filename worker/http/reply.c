@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 
 #include "worker/http/reply.h"
 #include "worker/stats.h"
+
+#define ID_MAX 200
+
+static bool ends_connections;
 
 void
 reply_header(struct evhttp_request *r, const char *name, const char *value)
@@ -24,13 +29,31 @@ phrase(int status)
 	} known[] = {{200, "OK"}, {201, "Created"}, {202, "Accepted"},
 	    {400, "Bad Request"}, {401, "Unauthorized"}, {404, "Not Found"},
 	    {405, "Method Not Allowed"}, {409, "Conflict"},
-	    {413, "Content Too Large"}, {422, "Unprocessable Content"},
-	    {429, "Too Many Requests"}, {503, "Service Unavailable"}};
+	    {413, "Content Too Large"}, {415, "Unsupported Media Type"},
+	    {422, "Unprocessable Content"}, {429, "Too Many Requests"},
+	    {503, "Service Unavailable"}};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (known[i].status == status)
 			return known[i].phrase;
 	return "Status";
+}
+
+/* By which a proxy's log and the client's find each other. */
+static void
+echo_id(struct evhttp_request *r)
+{
+	const char *id = evhttp_find_header(
+	    evhttp_request_get_input_headers(r), "X-Request-Id");
+
+	if (id != NULL && strlen(id) <= ID_MAX)
+		reply_header(r, "X-Request-Id", id);
+}
+
+void
+reply_ends_connections(void)
+{
+	ends_connections = true;
 }
 
 void
@@ -41,6 +64,9 @@ reply_bytes(struct evhttp_request *r, int status, const char *type,
 	char code[12];
 
 	reply_header(r, "Content-Type", type);
+	echo_id(r);
+	if (ends_connections)
+		reply_header(r, "Connection", "close");
 	if (evhttp_request_get_command(r) == EVHTTP_REQ_HEAD) {
 		char length[24];
 

@@ -10,7 +10,8 @@ struct evhttp_request;
 
 /*
  * reply - one answer to one request. The body of a HEAD request is left out,
- * its length is not. JSON values are given away.
+ * its length is not; the request's X-Request-Id comes back. JSON values are
+ * given away.
  */
 void reply_header(struct evhttp_request *, const char *name, const char *value);
 void reply_bytes(struct evhttp_request *, int status, const char *type,
@@ -20,5 +21,8 @@ void reply_text(
 void reply_json(struct evhttp_request *, int status, json_t *body);
 /* application/problem+json, RFC 9457 */
 void reply_problem(struct evhttp_request *, int status, json_t *body);
+
+/* From now on each answer is the last of its connection. */
+void reply_ends_connections(void);
 
 #endif

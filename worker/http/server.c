@@ -27,6 +27,8 @@
 #include "worker/log.h"
 #include "worker/stats.h"
 
+#define READS (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)
+
 /* One transparent point. */
 static const unsigned char pixel_gif[] = {'G', 'I', 'F', '8', '9', 'a', 1, 0, 1,
     0, 0x80, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x21, 0xf9, 4, 1, 0, 0, 0, 0,
@@ -112,9 +114,12 @@ refuse_for_good(
 	discards_add_request(s->discards, status, worker_now_ms(s->worker));
 	if (status == 401)
 		reply_header(r, "WWW-Authenticate", "Basic realm=\"nudge\"");
+	if (status == 415)
+		reply_header(r, "Accept-Encoding", "gzip");
 	refuse_events(r, status,
 	    status == 401   ? "invalid_write_key"
 	    : status == 413 ? "too_large"
+	    : status == 415 ? "unsupported_encoding"
 			    : "invalid_request",
 	    why);
 }
@@ -140,6 +145,24 @@ submit_events(struct server *s, struct evhttp_request *r,
 	worker_submit(s->worker, in);
 }
 
+/* As segment_parse(). What can be read is, whatever its coding is called. */
+static int
+parse_events(const struct settings *s, const struct segment_request *request,
+    const char *coding, struct segment_batch *batch, const char **why)
+{
+	int status;
+
+	*why = "the body is too large";
+	if ((int64_t)request->len > s->max_body)
+		return 413;
+	status = segment_parse(request, batch, why);
+	if (status != 400 || coding == NULL || request->is_gzip ||
+	    strcasecmp(coding, "identity") == 0)
+		return status;
+	*why = "the body can be packed with gzip, and in no other way";
+	return 415;
+}
+
 /* The events of a body, or of a pixel's URL. */
 static void
 take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
@@ -158,7 +181,7 @@ take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
 	    .serial = (uint64_t)worker_now_ms(s->worker) << 20 | s->serial++,
 	};
 	struct segment_batch batch;
-	const char *why = "the body is too large";
+	const char *why;
 	int status;
 
 	allow_browsers(r);
@@ -168,9 +191,7 @@ take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
 		    "too many events are waiting; try again in a second");
 		return;
 	}
-	status = (int64_t)len > settings->max_body
-		     ? 413
-		     : segment_parse(&request, &batch, &why);
+	status = parse_events(settings, &request, coding, &batch, &why);
 	if (status != 200) {
 		refuse_for_good(s, r, status, why);
 	} else if (!may_write(
@@ -357,68 +378,98 @@ is_health(const char *path)
 	       strcmp(path, "/readyz") == 0;
 }
 
-static void
-not_allowed(struct evhttp_request *r, const char *allow)
+static bool
+is_page(const char *path)
 {
+	return strncmp(path, "/u/", 3) == 0 || strncmp(path, "/p/", 3) == 0;
+}
+
+static bool
+is_looked_at(const char *path)
+{
+	return is_health(path) || segment_pixel_path(path) >= 0 ||
+	       strcmp(path, "/metrics") == 0 ||
+	       strcmp(path, "/v1/discarded") == 0;
+}
+
+/* Which methods are for a path; 0: there is nothing. */
+static int
+methods_of(const char *path, const char *raw)
+{
+	if (segment_path(path) >= 0)
+		return EVHTTP_REQ_POST | EVHTTP_REQ_OPTIONS;
+	if (is_looked_at(path))
+		return READS;
+	if (is_page(path))
+		return READS | EVHTTP_REQ_POST;
+	if (strcmp(path, "/v1/clock") == 0)
+		return EVHTTP_REQ_POST;
+	return (api_has("GET", raw) ? READS : 0) |
+	       (api_has("POST", raw) ? EVHTTP_REQ_POST : 0);
+}
+
+static void
+not_allowed(struct evhttp_request *r, int methods)
+{
+	static const struct {
+		int method;
+		const char *name;
+	} known[] = {{EVHTTP_REQ_GET, "GET"}, {EVHTTP_REQ_HEAD, "HEAD"},
+	    {EVHTTP_REQ_POST, "POST"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"}};
+	char allow[40] = "";
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (methods & known[i].method) {
+			strcat(allow, allow[0] != '\0' ? ", " : "");
+			strcat(allow, known[i].name);
+		}
 	reply_header(r, "Allow", allow);
 	problem(r, 405, "this method is not for this path");
 }
 
 /* What only operators may ask. */
 static void
-route_operator(
-    struct server *s, struct evhttp_request *r, const char *path, bool is_read)
+route_operator(struct server *s, struct evhttp_request *r, const char *path)
 {
-	bool is_post = evhttp_request_get_command(r) == EVHTTP_REQ_POST;
-	bool is_discards = strcmp(path, "/v1/discarded") == 0;
 	char **tokens = worker_settings_now(s->worker)->operator_tokens;
 
-	if (!is_read && (!is_post || is_discards))
-		not_allowed(r, is_discards ? "GET, HEAD" : "GET, HEAD, POST");
-	else if (!is_allowed(r, tokens, "an operator's"))
+	if (!is_allowed(r, tokens, "an operator's"))
 		return;
-	else if (is_discards)
+	if (strcmp(path, "/v1/discarded") == 0)
 		reply_json(r, 200, discards_list(s->discards));
 	else
 		take_call(s, r);
-}
-
-static bool
-is_operators(const char *path, const char *raw)
-{
-	return api_has(raw) || strcmp(path, "/v1/clock") == 0 ||
-	       strcmp(path, "/v1/discarded") == 0;
 }
 
 static void
 route(struct server *s, struct evhttp_request *r, const char *path)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
-	enum evhttp_cmd_type method = evhttp_request_get_command(r);
-	bool is_read = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+	int method = evhttp_request_get_command(r);
+	int methods = methods_of(path, evhttp_uri_get_path(uri));
 	int type = segment_path(path);
 	int pixel = segment_pixel_path(path);
 
-	if (type >= 0 && method == EVHTTP_REQ_POST)
-		take_body(s, r, (enum segment_type)type);
-	else if (pixel >= 0 && is_read)
-		take_pixel(s, r, (enum segment_type)pixel);
-	else if (type >= 0 && method == EVHTTP_REQ_OPTIONS)
+	if (methods == 0)
+		problem(r, 404, "there is nothing at this path");
+	else if ((methods & method) == 0)
+		not_allowed(r, methods);
+	else if (method == EVHTTP_REQ_OPTIONS)
 		preflight(r);
 	else if (type >= 0)
-		not_allowed(r, "POST, OPTIONS");
-	else if (is_health(path) && is_read)
+		take_body(s, r, (enum segment_type)type);
+	else if (pixel >= 0)
+		take_pixel(s, r, (enum segment_type)pixel);
+	else if (is_health(path))
 		health(s, r, path);
-	else if (strcmp(path, "/metrics") == 0 && is_read)
+	else if (strcmp(path, "/metrics") == 0)
 		metrics(s, r);
 	else if (strncmp(path, "/u/", 3) == 0)
 		unsubscribe_request(s->worker, r, path + 3);
 	else if (strncmp(path, "/p/", 3) == 0)
 		preferences_request(s->worker, r, path + 3);
-	else if (is_operators(path, evhttp_uri_get_path(uri)))
-		route_operator(s, r, path, is_read);
 	else
-		problem(r, 404, "there is nothing at this path");
+		route_operator(s, r, path);
 }
 
 /*
@@ -538,9 +589,10 @@ server_start(struct worker *w, struct event_base *base,
 	s->discards = discards_new();
 	s->connections = connections_new(w, base, s->http);
 	set_limits(s->http, settings);
-	evhttp_set_allowed_methods(s->http,
-	    EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-		EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
+	evhttp_set_allowed_methods(
+	    s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+			 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PUT |
+			 EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH);
 	evhttp_set_gencb(s->http, on_request, s);
 	s->socket = evhttp_bind_socket_with_handle(
 	    s->http, host, (ev_uint16_t)atoi(colon + 1));
@@ -566,6 +618,7 @@ server_refuse_new(struct server *s)
 	if (s->socket != NULL)
 		evhttp_del_accept_socket(s->http, s->socket);
 	s->socket = NULL;
+	reply_ends_connections();
 }
 
 void
