@@ -58,9 +58,9 @@ option(const struct invocation *in, const char *name)
 static int
 unknown_option(const struct invocation *in, const char *name)
 {
-	const char *names[OPTIONS_MAX + 4] = {"json", "set", "help"};
+	const char *names[OPTIONS_MAX + 5] = {"json", "quiet", "set", "help"};
 	const char *near;
-	int n = 3;
+	int n = 4;
 
 	for (int i = 0; in->command->options[i].name != NULL; i++)
 		names[n++] = in->command->options[i].name;
@@ -119,6 +119,10 @@ read_option(
 	}
 	if (strcmp(word, "--json") == 0) {
 		in->json = true;
+		return 0;
+	}
+	if (strcmp(word, "-q") == 0 || strcmp(word, "--quiet") == 0) {
+		in->is_quiet = true;
 		return 0;
 	}
 	if (strcmp(word, "-C") == 0) {
@@ -206,5 +210,7 @@ main(int argc, char **argv)
 	rc = read_arguments(&in, argc - first - 1, argv + first + 1);
 	if (rc != 0)
 		return rc < 0 ? finish(EX_OK) : rc;
+	if (in.is_quiet && freopen("/dev/null", "w", stdout) == NULL)
+		return fail(EX_OSERR, "/dev/null: %s", strerror(errno));
 	return finish(in.command->run(&in));
 }

@@ -1,13 +1,12 @@
 // What may change while it runs: definitions, the time of its end, and how much
 // of the past is kept; and a copy of it all.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import test from 'node:test'
-import { identify, keepSequence, mailing, nudge, program, readJson, smtpSink, track,
+import { atTerminal, identify, keepSequence, mailing, nudge, readJson, smtpSink, track,
 	until, Worker, workspace, writeJson } from './lib.mjs'
 
 const signUp = (id) => [identify(id, { email: `${id}@example.com`, plan: 'free' }),
@@ -323,9 +322,7 @@ test('a big backup shows on a terminal how far it is', async (t) => {
 	const worker = await Worker.start(t, dir)
 	for (let i = 0; i < 60; i++)
 		await worker.events(track(`user-${i}`, 'E', { x: 'x'.repeat(900000) }))
-	const shown = execFileSync('python3',
-		['-c', 'import pty, sys; pty.spawn(sys.argv[1:])',
-			program, 'backup', path.join(dir, 'copy.db'), '-C', dir]).toString()
+	const { shown } = atTerminal(['backup', path.join(dir, 'copy.db'), '-C', dir])
 	assert.match(shown, /copy\.db: \d+/)
 	assert.match(shown, /\r\[#+ *\] \d+ of \d+ MB/)
 })

@@ -1,10 +1,9 @@
 // The program at a prompt.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
-import { identify, mailing, nudge, program, track, until, Worker, workspace } from './lib.mjs'
+import { atTerminal, identify, mailing, nudge, track, until, Worker, workspace } from './lib.mjs'
 
 const commands = ['init', 'run', 'check', 'test', 'preview', 'person', 'account', 'metrics',
 	'queue', 'send', 'discarded', 'completion', 'help', 'version']
@@ -48,6 +47,22 @@ test('a wrong word is met with the right one', async () => {
 		assert.match(stderr, expected)
 	}
 	assert.equal((await nudge([])).code, 64)
+})
+
+test('-q: the exit code says it all; -- ends the options', async (t) => {
+	const dir = await workspace(t)
+	const shown = async (...args) => {
+		const { code, stdout, stderr } = await nudge([...args, '-C', dir])
+		return [code, stdout, stderr.replace(/^nudge: there is no .*\n$/, '-')]
+	}
+	assert.deepEqual(await shown('check', '-q'), [0, '', ''])
+	assert.deepEqual(await shown('queue', '--quiet', '--json'), [0, '', ''])
+	assert.deepEqual(await shown('test', '-q'), [0, '', ''])
+	assert.deepEqual(await shown('person', 'ada', '-q'), [67, '', '-'])
+	const odd = await nudge(['person', '-C', dir, '--', '--forget'])
+	assert.match(odd.stderr, /there is no user "--forget"/)
+	fs.writeFileSync(path.join(dir, 'metrics.json'), '{')
+	assert.deepEqual(await shown('check', '-q'), [1, '', ''])
 })
 
 test('init writes a workspace that has no faults, and never writes over one', async (t) => {
@@ -259,13 +274,6 @@ test('a message by hand reaches who is not unsubscribed, or by override', async 
 	assert.ok(decisions.some((d) => /override/.test(d.reason)))
 })
 
-// At a terminal: what it shows when `typed` is what somebody types there.
-const atTerminal = (typed, ...args) => spawnSync('python3', ['-c', `
-import os, pty, sys
-code = pty.spawn(sys.argv[1:])
-sys.exit(os.waitstatus_to_exitcode(code))`, program, ...args],
-{ input: `${typed}\n`, encoding: 'utf8', timeout: 15000 })
-
 test('to forget somebody must be meant: typed at a terminal, or --yes', async (t) => {
 	const dir = await workspace(t)
 	const worker = await Worker.start(t, dir)
@@ -277,14 +285,14 @@ test('to forget somebody must be meant: typed at a terminal, or --yes', async (t
 	assert.equal((await nudge(['person', 'ada', '--forget', '-C', dir],
 		{ input: 'ada\n' })).code, 64)
 	for (const typed of ['', 'y', 'yes', 'ad', 'adaa']) {
-		const asked = atTerminal(typed, 'person', 'ada', '--forget', '-C', dir)
-		assert.equal(asked.status, 1, asked.stdout)
-		assert.match(asked.stdout, /Type ada to go on: .*nothing was done/s)
+		const asked = atTerminal(['person', 'ada', '--forget', '-C', dir], { typed })
+		assert.equal(asked.code, 1, asked.shown)
+		assert.match(asked.shown, /Type ada to go on: .*nothing was done/s)
 	}
 	assert.ok(await is('ada'))
-	const typed = atTerminal('ada', 'person', 'ada', '--forget', '-C', dir)
-	assert.equal(typed.status, 0, typed.stdout)
-	assert.match(typed.stdout, /ada is forgotten/)
+	const typed = atTerminal(['person', 'ada', '--forget', '-C', dir], { typed: 'ada' })
+	assert.equal(typed.code, 0, typed.shown)
+	assert.match(typed.shown, /ada is forgotten/)
 	assert.ok(!await is('ada'))
 	assert.ok(await is('bob'))
 	const meant = await nudge(['person', 'bob', '--forget', '--yes', '-C', dir])

@@ -1,6 +1,6 @@
 // What the end-to-end tests share: workspaces, the worker as a process, a clock
 // that stands still, and servers that take what it sends.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
@@ -61,6 +61,15 @@ export async function nudge(args, { cwd, env, input } = {}) {
 	const [code, signal] = await once(child, 'close')
 	clearTimeout(killer)
 	return { code, signal, stdout, stderr }
+}
+
+// ... at a terminal, where `typed` is typed.
+export function atTerminal(args, { typed = '', env } = {}) {
+	const { status, stdout } = spawnSync('python3', ['-c', `
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))`, program, ...args],
+	{ input: `${typed}\n`, encoding: 'utf8', timeout: PATIENCE_MS, env: environment(env) })
+	return { code: status, shown: stdout }
 }
 
 export const readJson = (file) => JSON.parse(fs.readFileSync(file, 'utf8'))

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
 import Ajv from 'ajv/dist/2020.js'
-import { nudge, readJson, root, workspace, writeJson } from './lib.mjs'
+import { atTerminal, nudge, readJson, root, workspace, writeJson } from './lib.mjs'
 
 const schema = new Ajv({ strict: true, strictRequired: false }).compile(
 	readJson(path.join(root, 'sequences/library/schema/scenario.json')))
@@ -99,6 +99,9 @@ test('a failure is one timeline, with the reasons', async (t) => {
 	const { code, stdout, stderr } = await run(dir)
 	assert.deepEqual([code, stderr], [1, ''])
 	assert.ok(!stdout.includes('\x1b'), 'no colours but on a terminal')
+	for (const [env, has] of [[{}, true], [{ NO_COLOR: '' }, true], [{ NO_COLOR: '1' }, false],
+		[{ TERM: 'dumb' }, false]])
+		assert.equal(atTerminal(['test', '-C', dir], { env }).shown.includes('\x1b['), has, JSON.stringify(env))
 	const lines = stdout.split('\n')
 	const at = (pattern) => {
 		const n = lines.findIndex((line) => pattern.test(line))

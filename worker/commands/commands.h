@@ -26,6 +26,7 @@ struct invocation {
 	const struct command *command;
 	const char *folder; /* -C; "." by default */
 	bool json;
+	bool is_quiet; /* nothing on standard output */
 	const char *values[OPTIONS_MAX]; /* by the command's options; or NULL */
 	const char *overrides[OVERRIDES_MAX + 1]; /* --set; NULL-terminated */
 	char **arguments;			  /* what is left */
@@ -61,6 +62,8 @@ const char *option(const struct invocation *, const char *name);
 /* Says which command was meant; EX_USAGE. */
 int unknown_command(const char *name);
 
+/* Standard output is a terminal that may show colours; no-color.org. */
+bool shows_colours(void);
 /* printf() that lets no stranger's text act on the terminal. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same on standard error: what is for whoever sits there. */

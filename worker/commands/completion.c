@@ -79,7 +79,7 @@ print_bash(void)
 		for (const struct option_spec *o = (*c)->options;
 		     o->name != NULL; o++)
 			printf(" --%s", o->name);
-		printf(" -C --json --set --help\" ;;\n");
+		printf(" -C --json --quiet --set --help\" ;;\n");
 	}
 	printf("\tesac\n"
 	       "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
@@ -149,6 +149,7 @@ print_zsh(void)
 		printf("\t\t%s) _arguments \\\n"
 		       "\t\t\t'-C[the workspace]:folder:_directories' \\\n"
 		       "\t\t\t'--json[output for machines]' \\\n"
+		       "\t\t\t{-q,--quiet}'[no output]' \\\n"
 		       "\t\t\t'*--set=[a setting]:NAME=VALUE:' "
 		       "'--help[how it is used]'",
 		    (*c)->name);

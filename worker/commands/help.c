@@ -22,11 +22,12 @@ command_usage(const struct command *c)
 		    o->argument != NULL ? o->argument : "");
 		printf("  %-24s %s\n", left, o->help);
 	}
-	printf("\n  %-24s %s\n  %-24s %s\n  %-24s %s\n  %-24s %s\n", "-C DIR",
-	    "the workspace; the current folder by default", "--json",
-	    "output for machines", "--set NAME=VALUE",
-	    "a setting in place of the one in nudge.json", "-h, --help",
-	    "this text");
+	printf("\n  %-24s %s\n  %-24s %s\n  %-24s %s\n  %-24s %s\n  %-24s %s\n",
+	    "-C DIR", "the workspace; the current folder by default", "--json",
+	    "output for machines", "-q, --quiet",
+	    "no output: errors and the exit code say it all",
+	    "--set NAME=VALUE", "a setting in place of the one in nudge.json",
+	    "-h, --help", "this text");
 }
 
 static void

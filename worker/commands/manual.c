@@ -48,6 +48,8 @@ static const char head_1[] =
     "The workspace; the current folder by default.\n"
     ".It Fl -json\n"
     "Output for machines.\n"
+    ".It Fl q , -quiet\n"
+    "No output: errors, and the exit code, say it all.\n"
     ".It Fl -set Ar name Ns = Ns Ar value\n"
     "A setting in place of the one in\n"
     ".Xr nudge.json 5 .\n"

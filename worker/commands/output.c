@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <string.h>
 
 #include "templates/buf.h"
 #include "worker/commands/commands.h"
@@ -47,6 +49,16 @@ write_safely(const char *text, FILE *to)
 			s += len - 1;
 		}
 	}
+}
+
+bool
+shows_colours(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) &&
+	       (no_color == NULL || no_color[0] == '\0') &&
+	       (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 static void __attribute__((format(printf, 2, 0)))

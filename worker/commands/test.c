@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "templates/date.h"
 #include "worker/commands/commands.h"
@@ -242,8 +241,7 @@ run_workspace(const struct invocation *in, struct workspace *w)
 {
 	struct report report = {
 	    .json = in->json,
-	    .has_colour = !in->json && isatty(STDOUT_FILENO) &&
-			  getenv("NO_COLOR") == NULL,
+	    .has_colour = !in->json && shows_colours(),
 	    .shows_all = option(in, "timeline") != NULL,
 	    .list = json_array(),
 	};
