@@ -247,7 +247,7 @@ function fill(disk) {
 async function onlyReads({ worker, dir, env }, id, reason) {
 	const before = await worker.person(id)
 	for (const where of [`/v1/people?q=${id}`, `/v1/people/${id}/timeline`,
-		`/v1/people/${id}/metrics`, '/v1/messages', '/v1/sequences', '/v1/discarded'])
+		`/v1/people/${id}/metrics`, '/v1/messages', '/v1/sequences', '/v1/channels', '/v1/discarded'])
 		assert.equal((await worker.call(where))[0], 200, where)
 	assert.equal((await worker.call('/v1/people/nobody'))[0], 404)
 	const refused = await worker.fetch(`/v1/people/${id}/suppress`,

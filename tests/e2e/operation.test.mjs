@@ -203,7 +203,7 @@ test('each path says which methods it has, and HEAD is GET without a body', asyn
 		['/v1/people/ada', 'GET, HEAD'], ['/v1/people/ada/timeline', 'GET, HEAD, POST'],
 		['/v1/people/ada/enter', 'POST'], ['/v1/accounts/acme', 'GET, HEAD'],
 		['/v1/messages', 'GET, HEAD'], ['/v1/messages/x/retry', 'POST'], ['/v1/send', 'POST'],
-		['/v1/sequences', 'GET, HEAD'], ['/u/x', 'GET, HEAD, POST']]) {
+		['/v1/sequences', 'GET, HEAD'], ['/v1/channels', 'GET, HEAD'], ['/u/x', 'GET, HEAD, POST']]) {
 		const is = allow.split(', ')
 		for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
 			if (is.includes(method)) continue
