@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * absence_test - ways in that watch what does not come, dates, and time that
- * passes while nobody looks.
+ * absence_test - ways in that watch what does not come (an event, a new best),
+ * dates, and time that passes while nobody looks.
  */
 #include "tests/unit/watch_world.h"
 
@@ -87,13 +87,13 @@ test_missing_out_of_order(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct world w = world_begin(MISSING(""), NULL);
 
-		tell(&w, "03-02 10:00", cases[i].first_at, cases[i].first, "{}",
-		    false);
+		tell(
+		    &w, "03-02 10:00", cases[i].first_at, cases[i].first, "{}");
 		tell(&w, "03-02 10:01", cases[i].second_at, cases[i].second,
-		    "{}", false);
+		    "{}");
 		if (cases[i].third != NULL)
 			tell(&w, "03-02 10:02", cases[i].third_at,
-			    cases[i].third, "{}", false);
+			    cases[i].third, "{}");
 		run_until(&w, "03-19 10:00");
 		expect(&w, cases[i].log);
 		world_end(&w);
@@ -113,8 +113,7 @@ tell_permuted(struct world *w, unsigned kinds, int k)
 		left[k % n] = left[n - 1];
 		snprintf(time, sizeof time, "03-02 0%d:00", hour);
 		tell(w, "03-02 10:00", time,
-		    kinds & (1U << hour) ? "Started" : "Signed Up", "{}",
-		    false);
+		    kinds & (1U << hour) ? "Started" : "Signed Up", "{}");
 	}
 }
 
@@ -150,10 +149,9 @@ test_any_order(void **state)
 			assert_int_equal(idle.user.wake_at_ms,
 			    came > 0 ? midnight + (7 * 24 + came) * hour : 0);
 			subject_free(&missing.user);
-			add_subject(
-			    &missing, &missing.user, SUBJECT_USER, NULL);
+			add_user(&missing, NULL);
 			subject_free(&idle.user);
-			add_subject(&idle, &idle.user, SUBJECT_USER, NULL);
+			add_user(&idle, NULL);
 		}
 	world_end(&missing);
 	world_end(&idle);
@@ -175,7 +173,7 @@ test_missing_again(void **state)
 	run_until(&w, "03-19 10:00");
 	expect(&w, "03-14 10:00 entered\n");
 	event(&w, "03-20 10:00", "Started");
-	tell(&w, "03-20 10:05", "03-20 09:00", "Signed Up", "{}", false);
+	tell(&w, "03-20 10:05", "03-20 09:00", "Signed Up", "{}");
 	run_until(&w, "03-29 10:00");
 	expect(&w, "");
 	world_end(&w);
@@ -190,16 +188,16 @@ test_missing_late_and_history(void **state)
 		NULL);
 
 	/* told after its deadline: at once, for when it was due */
-	tell(&w, "03-02 14:00", "03-02 10:00", "Signed Up", "{}", false);
+	tell(&w, "03-02 14:00", "03-02 10:00", "Signed Up", "{}");
 	expect(&w, "03-02 14:00 entered as of 03-02 11:00\n");
 	world_end(&w);
 
 	w = world_begin(MISSING(""), NULL);
-	tell(&w, "03-03 14:00", "03-02 10:00", "Signed Up", "{}", true);
+	tell_history(&w, "03-03 14:00", "03-02 10:00", "Signed Up", "{}");
 	run_until(&w, "03-09 10:00"); /* history starts nothing */
 	expect(&w, "");
 	event(&w, "03-10 10:00", "Signed Up");
-	tell(&w, "03-11 14:00", "03-10 11:00", "Started", "{}", true);
+	tell_history(&w, "03-11 14:00", "03-10 11:00", "Started", "{}");
 	run_until(&w, "03-19 10:00"); /* but it answers */
 	expect(&w, "");
 	world_end(&w);
@@ -228,7 +226,7 @@ test_missing_replayed(void **state)
 
 	event(&w, "03-02 10:00", "Signed Up");
 	world_load(&w, MISSING(""));
-	wake_at(&w, "03-03 10:00");
+	wake(&w, "03-03 10:00");
 	run_until(&w, "03-09 10:00");
 	expect(&w, "03-04 10:00 entered\n");
 	world_end(&w);
@@ -236,7 +234,7 @@ test_missing_replayed(void **state)
 	w = world_begin(NULL, NULL);
 	event(&w, "03-02 10:00", "Signed Up");
 	world_load(&w, MISSING(", 'reenter': 'after-exit'"));
-	wake_at(&w, "03-05 10:00");
+	wake(&w, "03-05 10:00");
 	run_until(&w, "03-09 10:00");
 	expect(&w, ""); /* was due before the rule was there */
 	event(&w, "03-10 10:00", "Signed Up");
@@ -269,12 +267,12 @@ test_idle(void **state)
 	assert_int_equal(w.user.wake_at_ms, 0); /* from the first on */
 	event(&w, "03-02 11:00", "Task Succeeded");
 	event(&w, "03-05 10:00", "Task Succeeded");
-	tell(&w, "03-05 11:00", "03-04 10:00", "Task Succeeded", "{}", false);
+	tell(&w, "03-05 11:00", "03-04 10:00", "Task Succeeded", "{}");
 	run_until(&w, "04-09 10:00");
 	expect_reason(&w, "no Task Succeeded for 7 days since "
 			  "2026-03-05T10:00:00+01:00");
 	expect(&w, "03-12 10:00 entered\n");
-	tell(&w, "04-09 11:00", "03-03 10:00", "Task Succeeded", "{}", false);
+	tell(&w, "04-09 11:00", "03-03 10:00", "Task Succeeded", "{}");
 	run_until(&w, "04-19 10:00");
 	expect(&w, ""); /* older than what has fired */
 	event(&w, "04-20 10:00", "Task Succeeded");
@@ -293,7 +291,7 @@ test_idle_since(void **state)
 	expect(&w, ""); /* nothing to count from yet */
 	event(&w, "03-21 10:00", "Seen");
 	assert_int_equal(w.user.wake_at_ms, at(&w, "03-28 10:00"));
-	tell(&w, "03-21 11:00", "03-21 09:00", "Seen", "{}", false);
+	tell(&w, "03-21 11:00", "03-21 09:00", "Seen", "{}");
 	assert_int_equal(w.user.wake_at_ms, at(&w, "03-28 09:00"));
 	event(&w, "03-22 10:00", "Task Succeeded");
 	run_until(&w, "04-20 10:00");
@@ -341,15 +339,15 @@ test_idle_late_and_history(void **state)
 	struct world w =
 	    world_begin(WITH("{'idle': '1h', 'of': 'Task Succeeded'}"), NULL);
 
-	tell(&w, "03-02 14:00", "03-02 10:00", "Task Succeeded", "{}", false);
+	tell(&w, "03-02 14:00", "03-02 10:00", "Task Succeeded", "{}");
 	expect(&w, "03-02 14:00 entered as of 03-02 11:00\n");
-	tell(&w, "03-12 14:00", "03-10 10:00", "Task Succeeded", "{}", true);
+	tell_history(&w, "03-12 14:00", "03-10 10:00", "Task Succeeded", "{}");
 	run_until(&w, "03-19 10:00");
 	expect(&w, ""); /* its hour is long over */
 	world_end(&w);
 
 	w = world_begin(IDLE, NULL); /* this week is not */
-	tell(&w, "03-12 14:00", "03-10 10:00", "Task Succeeded", "{}", true);
+	tell_history(&w, "03-12 14:00", "03-10 10:00", "Task Succeeded", "{}");
 	run_until(&w, "03-30 10:00");
 	expect(&w, "03-17 10:00 entered\n");
 	world_end(&w);
@@ -367,7 +365,7 @@ test_idle_replayed(void **state)
 		event(&w, "03-02 10:00", "Task Succeeded");
 		event(&w, "03-01 10:00", "Task Succeeded");
 		world_load(&w, rules[i]);
-		wake_at(&w, "03-05 10:00");
+		wake(&w, "03-05 10:00");
 		run_until(&w, "03-19 10:00");
 		expect(&w, "03-09 10:00 entered\n");
 		world_end(&w);
@@ -376,7 +374,7 @@ test_idle_replayed(void **state)
 		event(&w, "03-01 10:00", "Seen");
 		event(&w, "03-02 10:00", "Task Succeeded");
 		world_load(&w, rules[i]);
-		wake_at(&w, "03-10 10:00");
+		wake(&w, "03-10 10:00");
 		run_until(&w, "03-19 10:00");
 		expect(&w, "");
 		event(&w, "03-20 10:00", "Task Succeeded");
@@ -384,6 +382,81 @@ test_idle_replayed(void **state)
 		expect(&w, "03-27 10:00 entered\n");
 		world_end(&w);
 	}
+}
+
+/* --------------------------------------------------- stagnation */
+
+#define STAGNANT WITH("{'metric': 'score', 'stagnant': '14d', 'gain': 5}")
+
+static void
+test_stagnant(void **state)
+{
+	struct world w = world_begin(STAGNANT, NULL);
+
+	event(&w, "03-01 10:00", "Something");
+	assert_int_equal(w.user.n_watches, 0);
+	score(&w, "03-02 10:00", 60);
+	score(&w, "03-05 10:00", 64.9); /* not a new best */
+	score(&w, "03-09 10:00", 65);
+	score(&w, "03-20 10:00", 41);
+	expect(&w, "");
+	run_until(&w, "03-31 10:00");
+	expect_reason(&w, "metric.score is 41: since 2026-03-09T10:00:00+01:00 "
+			  "it has not risen by 5 in 14 days (best 65)");
+	expect(&w, "03-23 10:00 entered\n");
+	assert_int_equal(
+	    json_integer_value(json_object_get(w.event, "best")), 65);
+	assert_int_equal(
+	    json_integer_value(json_object_get(w.event, "value")), 41);
+	score(&w, "04-20 10:00", 69);
+	run_until(&w, "05-30 10:00");
+	expect(&w, ""); /* once, until there is a new best */
+	score(&w, "06-01 10:00", 70);
+	run_until(&w, "06-30 10:00");
+	expect(&w, "06-15 10:00 entered\n");
+	world_end(&w);
+}
+
+static void
+test_stagnant_without_gain(void **state)
+{
+	struct world w =
+	    world_begin(WITH("{'metric': 'level', 'stagnant': '1d'}"), NULL);
+
+	identify(&w, "03-02 10:00", "{'level': 0}");
+	identify(&w, "03-02 22:00", "{'level': 0.1}");
+	identify(&w, "03-03 12:00", "{'level': 0.1}"); /* is not more */
+	identify(&w, "03-03 13:00", "{'level': null}");
+	run_until(&w, "03-09 10:00");
+	expect_reason(&w, "metric.level is not set: since "
+			  "2026-03-02T22:00:00+01:00 it has not risen in 1 day "
+			  "(best 0.1)");
+	expect(&w, "03-03 22:00 entered\n");
+	world_end(&w);
+
+	w = world_begin(WITH("{'metric': 'level', 'stagnant': '1d',"
+			     " 'gain': 0.2}"),
+	    NULL);
+	identify(&w, "03-02 10:00", "{'level': 0.1}");
+	identify(&w, "03-02 22:00", "{'level': 0.3}"); /* 0.2 more */
+	run_until(&w, "03-09 10:00");
+	expect(&w, "03-03 22:00 entered\n");
+	world_end(&w);
+}
+
+static void
+test_stagnant_baseline_and_history(void **state)
+{
+	struct world w = world_begin(NULL, NULL);
+
+	score(&w, "03-02 10:00", 60);
+	world_load(&w, STAGNANT);
+	wake(&w, "03-20 10:00");
+	tell_history(
+	    &w, "03-25 10:00", "03-21 10:00", "Scored", "{'score': 70}");
+	run_until(&w, "05-01 10:00");
+	expect(&w, "04-08 11:00 entered\n"); /* summer time */
+	world_end(&w);
 }
 
 /* ------------------------------------------------------- dates */
@@ -402,7 +475,7 @@ test_date(void **state)
 			  "before");
 	expect(&w, "03-17 00:00 entered\n");
 	identify(&w, "03-19 10:00", "{'ends': '2026-03-20T00:00:00+01:00'}");
-	wake_at(&w, "03-19 11:00");
+	wake(&w, "03-19 11:00");
 	expect(&w, ""); /* the same moment */
 	assert_int_equal(w.user.wake_at_ms, 0);
 	world_end(&w);
@@ -502,7 +575,7 @@ test_date_of_a_metric(void **state)
 	    WITH("{'date': 'metric.first_task_at', 'offset': '2d'}"), NULL);
 
 	event(&w, "03-02 10:00", "Task Succeeded");
-	tell(&w, "03-02 12:00", "03-02 09:00", "Task Succeeded", "{}", false);
+	tell(&w, "03-02 12:00", "03-02 09:00", "Task Succeeded", "{}");
 	run_until(&w, "03-30 10:00");
 	expect_reason(&w, "metric.first_task_at is 2026-03-02T09:00:00+01:00, "
 			  "2 days after");
@@ -516,14 +589,14 @@ test_date_baseline(void **state)
 	struct world w = world_begin(NULL, "{'ends': '2026-03-20'}");
 
 	world_load(&w, DATE); /* 17th */
-	wake_at(&w, "03-17 10:00");
+	wake(&w, "03-17 10:00");
 	run_until(&w, "04-30 10:00");
 	expect(&w, ""); /* before the rule was there */
 	world_end(&w);
 
 	w = world_begin(NULL, "{'ends': '2026-03-20'}");
 	world_load(&w, DATE);
-	wake_at(&w, "03-16 10:00");
+	wake(&w, "03-16 10:00");
 	run_until(&w, "04-30 10:00");
 	expect(&w, "03-17 00:00 entered\n");
 	world_end(&w);
@@ -548,12 +621,12 @@ test_downtime(void **state)
 		    i < 4 ? "{'level': 1}" : "{'level': '2026-03-03 10:00'}");
 		event(&w, "03-02 10:00", "Signed Up");
 		assert_int_equal(w.user.wake_at_ms, at(&w, "03-04 10:00"));
-		wake_at(&w, "03-07 10:00");
+		wake(&w, "03-07 10:00");
 		expect_reason(&w, "late by 3 days");
 		expect(&w, "03-07 10:00 entered as of 03-04 10:00\n"
-			   "03-07 10:00 skipped\n");
+			   "03-07 10:00 skipped a\n");
 		assert_int_equal(w.user.wake_at_ms, 0);
-		wake_at(&w, "03-07 11:00");
+		wake(&w, "03-07 11:00");
 		expect(&w, "");
 		world_end(&w);
 	}
@@ -598,6 +671,9 @@ main(void)
 	    cmocka_unit_test(test_idle_since_moves),
 	    cmocka_unit_test(test_idle_late_and_history),
 	    cmocka_unit_test(test_idle_replayed),
+	    cmocka_unit_test(test_stagnant),
+	    cmocka_unit_test(test_stagnant_without_gain),
+	    cmocka_unit_test(test_stagnant_baseline_and_history),
 	    cmocka_unit_test(test_date),
 	    cmocka_unit_test(test_date_moves),
 	    cmocka_unit_test(test_date_in_the_past),

@@ -1,264 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * steps_test - what a step can be beside a message on a day: waits, splits,
- * dates, members, and definitions that are edited while people are inside. A
- * world is one sequence, one person in one account, and a clock; what is
- * decided becomes lines, "MM-DD HH:MM what step template". Between any two
- * calls both are saved and loaded again.
+ * dates, members, and definitions that are edited while people are inside.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <sys/stat.h>
+#include "tests/unit/engine_world.h"
 
-#include <cmocka.h>
+#define METRICS                                              \
+	"{'metrics': {'tasks': {'count': 'Task Succeeded'}," \
+	"'meeting': {'latest': 'Meeting Planned', 'of': 'at'}}}"
 
-#include "sequences/engine.h"
-#include "templates/mem.h"
-
-struct world {
-	const struct zone *zone;
-	struct rules *rules;
-	struct buf definitions; /* what the store keeps of the rules */
-	struct subject user, account;
-	struct decisions decisions;
-	struct buf log, reasons;
-};
-
-/* JSON with ' for ", but not within ". */
-static void
-write_json(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-	bool in_double = false;
-
-	assert_non_null(f);
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
-			in_double = !in_double;
-		fputc(*text == '\'' && !in_double ? '"' : *text, f);
-	}
-	fclose(f);
-}
-
-static json_t *
-parse(const char *text)
-{
-	struct buf out = {0};
-	json_t *value;
-
-	for (; *text != '\0'; text++)
-		buf_addc(&out, *text == '\'' ? '"' : *text);
-	value = json_loads(buf_str(&out), 0, NULL);
-	assert_non_null(value);
-	buf_free(&out);
-	return value;
-}
-
-/* A workspace that is read once. No sequence: its file is not there. */
-static void
-world_edit(struct world *w, const char *sequence)
-{
-	static const char *const contacts[] = {"cs-lead", NULL};
-	struct rules_context context = {.contacts = contacts,
-	    .zone = w->zone,
-	    .known = w->definitions.len > 0 ? buf_str(&w->definitions) : NULL};
-	struct problems problems = {0};
-	char folder[] = "/tmp/steps_test.XXXXXX", sequences[60], file[100],
-	     metrics[60], text[800];
-
-	assert_non_null(mkdtemp(folder));
-	snprintf(sequences, sizeof sequences, "%s/sequences", folder);
-	snprintf(file, sizeof file, "%s/s.json", sequences);
-	snprintf(metrics, sizeof metrics, "%s/metrics.json", folder);
-	assert_int_equal(mkdir(sequences, 0700), 0);
-	if (sequence != NULL)
-		write_json(file, sequence);
-	write_json(metrics,
-	    "{'metrics': {'tasks': {'count': 'Task Succeeded'},"
-	    "'meeting': {'latest': 'Meeting Planned', 'of': 'at'}}}");
-	rules_free(w->rules);
-	w->rules = rules_load(folder, &context, &problems);
-	unlink(file);
-	unlink(metrics);
-	rmdir(sequences);
-	rmdir(folder);
-	for (int i = 0; i < problems.count; i++)
-		fail_msg("%s",
-		    error_string(&problems.list[i].at, text, sizeof text));
-	problems_free(&problems);
-	buf_truncate(&w->definitions, 0);
-	rules_definitions(w->rules, &w->definitions);
-	rules_settle(w->rules);
-}
-
-static void
-new_subject(struct world *w, struct subject *s, enum subject_kind kind,
-    const char *name)
-{
-	struct error e;
-
-	assert_int_equal(subject_load(s, kind, name, NULL, NULL, &e), 0);
-	s->known = rules_newest(w->rules);
-}
-
+/* Somebody in an account. */
 static struct world
 world_begin(const char *sequence)
 {
-	struct world w = {.zone = zone_find("Europe/Berlin")};
+	struct world w = world_make("Europe/Berlin", METRICS, sequence, NULL);
 
-	assert_non_null(w.zone);
-	world_edit(&w, sequence);
-	new_subject(&w, &w.user, SUBJECT_USER, "ada");
-	new_subject(&w, &w.account, SUBJECT_ACCOUNT, "acme");
+	add_account(&w, NULL);
 	return w;
 }
-
-static void
-world_end(struct world *w)
-{
-	rules_free(w->rules);
-	subject_free(&w->user);
-	subject_free(&w->account);
-	decisions_free(&w->decisions);
-	buf_free(&w->definitions);
-	buf_free(&w->log);
-	buf_free(&w->reasons);
-}
-
-static void
-save_and_load(struct subject *s)
-{
-	struct buf state = {0}, traits = {0};
-	enum subject_kind kind = s->kind;
-	char *name = xstrdup(s->name);
-	struct error e;
-
-	subject_save_state(s, &state);
-	subject_save_traits(s, &traits);
-	subject_free(s);
-	if (subject_load(
-		s, kind, name, buf_str(&traits), buf_str(&state), &e) != 0)
-		fail_msg("%s in %s", e.text, buf_str(&state));
-	buf_free(&state);
-	buf_free(&traits);
-	free(name);
-}
-
-/* "03-27 10:00" of 2026 in the zone of the world. */
-static int64_t
-at(const struct world *w, const char *text)
-{
-	struct civil c = {.year = 2026};
-
-	assert_int_equal(
-	    sscanf(text, "%d-%d %d:%d", &c.month, &c.day, &c.hour, &c.minute),
-	    4);
-	return zone_unix(w->zone, &c) * 1000;
-}
-
-static void
-keep_decisions(struct world *w, int64_t now_ms)
-{
-	struct civil c = zone_civil(w->zone, now_ms / 1000);
-
-	for (int i = 0; i < w->decisions.count; i++) {
-		const struct decision *d = &w->decisions.list[i];
-
-		buf_addf(&w->log, "%02d-%02d %02d:%02d %s", c.month, c.day,
-		    c.hour, c.minute, decision_name(d->what));
-		if (d->step != NULL)
-			buf_addf(&w->log, " %s", d->step);
-		if (d->send != NULL)
-			buf_addf(&w->log, " %s", d->send->template_name);
-		if (d->send != NULL && strcmp(d->send->recipient, "user") != 0)
-			buf_addf(&w->log, " to %s", d->send->recipient);
-		buf_addc(&w->log, '\n');
-		buf_addf(&w->reasons, "%s\n", d->reason);
-	}
-	decisions_clear(&w->decisions);
-	save_and_load(&w->user);
-	save_and_load(&w->account);
-}
-
-/* One look at the person, as of a wake-up or after a reload. */
-static void
-wake(struct world *w, const char *time)
-{
-	engine_wake(
-	    w->rules, &w->user, &w->account, at(w, time), &w->decisions);
-	keep_decisions(w, at(w, time));
-}
-
-/* The person's wake-ups up to that time, each at its own. */
-static void
-run_until(struct world *w, const char *time)
-{
-	int64_t end = at(w, time);
-	int turns = 0;
-
-	while (w->user.wake_at_ms != 0 && w->user.wake_at_ms <= end) {
-		int64_t now = w->user.wake_at_ms;
-
-		assert_true(++turns < 100);
-		engine_wake(
-		    w->rules, &w->user, &w->account, now, &w->decisions);
-		keep_decisions(w, now);
-	}
-}
-
-/* Told at `now` what happened at `then`. */
-static void
-tell(struct world *w, const char *now, const char *then, const char *name,
-    const char *properties)
-{
-	struct event e = {.name = name,
-	    .at_ms = at(w, then),
-	    .properties = parse(properties)};
-
-	engine_apply(
-	    w->rules, &w->user, &w->account, &e, at(w, now), &w->decisions);
-	json_decref(e.properties);
-	keep_decisions(w, at(w, now));
-}
-
-/* It happens, after the wake-ups before it. */
-static void
-event(struct world *w, const char *time, const char *name)
-{
-	run_until(w, time);
-	tell(w, time, time, name, "{}");
-}
-
-static void
-identify(struct world *w, const char *time, const char *traits)
-{
-	json_t *object = parse(traits);
-
-	run_until(w, time);
-	subject_set_traits(&w->user, object, at(w, time));
-	json_decref(object);
-	tell(w, time, time, "", "{}");
-}
-
-/* The log so far, which is then emptied. */
-#define expect(w, text)                                        \
-	do {                                                   \
-		assert_string_equal(buf_str(&(w)->log), text); \
-		buf_truncate(&(w)->log, 0);                    \
-		buf_truncate(&(w)->reasons, 0);                \
-	} while (0)
-
-#define expect_reason(w, text)                                    \
-	do {                                                      \
-		if (strstr(buf_str(&(w)->reasons), text) == NULL) \
-			fail_msg("no \"%s\" in:\n%s", text,       \
-			    buf_str(&(w)->reasons));              \
-	} while (0)
 
 #define GO(steps) "{'enter': {'on': 'Go'}, 'steps': [" steps "]}"
 #define AGAIN(steps)                                       \
@@ -583,7 +342,7 @@ draw_everybody(struct world *w, char drawn[PEOPLE])
 		char name[20];
 
 		snprintf(name, sizeof name, "user-%d", i);
-		new_subject(w, &s, SUBJECT_USER, name);
+		add_subject(w, &s, SUBJECT_USER, name, NULL);
 		/* twice: in, out by the last step, and in again */
 		for (int k = 0; k < 2; k++) {
 			engine_apply(
