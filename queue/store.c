@@ -187,23 +187,6 @@ connect_worker(struct queue *q)
 	return q->db != NULL ? prepare_worker(q) : -1;
 }
 
-/*
- * A store at rest on a file system that is read-only: nobody can change it, so
- * it is read without the log's index, for which there is no place.
- */
-static sqlite3 *
-connect_frozen(const char *path, struct queue_error *error)
-{
-	char uri[3 * 4096], *p = uri;
-
-	p += sprintf(p, "file:");
-	for (; *path != '\0' && p < uri + sizeof uri - 32; path++)
-		p += sprintf(p, strchr("%?#", *path) ? "%%%02x" : "%c", *path);
-	sprintf(p, "?immutable=1");
-	return store_connect(
-	    uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, error);
-}
-
 static int
 connect_reader(struct queue *q)
 {
@@ -224,15 +207,36 @@ connect_reader(struct queue *q)
 		*slash = '\0';
 	if (access(slash != NULL ? folder : ".", W_OK) == 0)
 		return 0;
-	if (errno == EROFS && log_left_over(q->path) == 0) {
-		sqlite3_close(q->db);
-		q->db = connect_frozen(q->path, &q->error);
-		return q->db != NULL ? 0 : -1;
-	}
-	return error_say(&q->error, QUEUE_FAILED,
+	return error_say(&q->error,
+	    errno == EROFS ? QUEUE_READ_ONLY : QUEUE_FAILED,
 	    "cannot read %s: no worker has it open, and its folder is not "
 	    "writable for you; a copy in a folder of yours can be read",
 	    q->path);
+}
+
+/*
+ * A store at rest of which readers find no place for the index: it is read
+ * without one, as a file that nobody changes. On a disk on which nothing can be
+ * written nobody does.
+ */
+static int
+connect_frozen(struct queue *q)
+{
+	char uri[3 * 4096], *p = uri;
+
+	if ((q->error.what != QUEUE_FULL && q->error.what != QUEUE_READ_ONLY) ||
+	    log_left_over(q->path) > 0)
+		return -1;
+	p += sprintf(p, "file:");
+	for (const char *s = q->path; *s != '\0' && p < uri + sizeof uri - 32;
+	     s++)
+		p += sprintf(p, strchr("%?#", *s) ? "%%%02x" : "%c", *s);
+	sprintf(p, "?immutable=1");
+	sqlite3_close(q->db);
+	q->has_failed = false;
+	q->db = store_connect(
+	    uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &q->error);
+	return q->db != NULL ? 0 : -1;
 }
 
 static int
@@ -266,6 +270,9 @@ queue_open(const char *url, enum queue_mode mode, struct queue_error *error)
 		strcpy(q->path, url);
 	}
 	if (connect[mode](q) == 0 && schema_ready(q) == 0)
+		return q;
+	if (mode == QUEUE_READER && connect_frozen(q) == 0 &&
+	    schema_ready(q) == 0)
 		return q;
 	*error = q->error;
 	queue_close(q);
