@@ -11,12 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <sys/stat.h>
 
 #include "sequences/engine.h"
 #include "templates/buf.h"
 #include "templates/mem.h"
+#include "tests/unit/folder.h"
 
 #define AGE_MAX_MS ((int64_t)24 * 60 * 60 * 1000) /* older is history */
 #define WAKES_MAX  1000				  /* between two arrivals */
@@ -77,54 +76,19 @@ ms_of(json_t *object, const char *key)
 /* -------------------------------------------------- definitions */
 
 static void
-write_file(const char *folder, const char *name, const char *text)
-{
-	char path[300];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	f = fopen(path, "w");
-	if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0)
-		die("cannot write", path);
-}
-
-static void
-write_definitions(const char *folder, json_t *definitions)
+write_definitions(json_t *definitions)
 {
 	char path[300];
 	const char *name;
 	json_t *text;
 
-	snprintf(path, sizeof path, "%s/sequences", folder);
-	mkdir(path, 0700);
-	write_file(folder, "metrics.json", text_of(definitions, "metrics"));
+	write_file("metrics.json", text_of(definitions, "metrics"));
 	json_object_foreach(
 	    json_object_get(definitions, "sequences"), name, text)
 	{
 		snprintf(path, sizeof path, "sequences/%s.json", name);
-		write_file(folder, path, json_string_value(text));
+		write_file(path, json_string_value(text));
 	}
-}
-
-static void
-remove_definitions(const char *folder, json_t *definitions)
-{
-	char path[300];
-	const char *name;
-	json_t *text;
-
-	json_object_foreach(
-	    json_object_get(definitions, "sequences"), name, text)
-	{
-		snprintf(
-		    path, sizeof path, "%s/sequences/%s.json", folder, name);
-		unlink(path);
-	}
-	snprintf(path, sizeof path, "%s/sequences", folder);
-	rmdir(path);
-	snprintf(path, sizeof path, "%s/metrics.json", folder);
-	unlink(path);
-	rmdir(folder);
 }
 
 static struct rules *
@@ -134,17 +98,13 @@ load_rules(const struct world *w, json_t *definitions)
 	struct rules_context context = {
 	    .contacts = contacts, .zone = w->zone, .known = w->known};
 	struct problems problems = {0};
-	const char *tmp = getenv("TMPDIR");
-	char folder[200], text[800];
+	char text[800];
 	struct rules *rules;
 
-	snprintf(folder, sizeof folder, "%s/nudge-play.XXXXXX",
-	    tmp != NULL ? tmp : "/tmp");
-	if (mkdtemp(folder) == NULL)
-		die("cannot make a folder", folder);
-	write_definitions(folder, definitions);
+	folder_make();
+	write_definitions(definitions);
 	rules = rules_load(folder, &context, &problems);
-	remove_definitions(folder, definitions);
+	folder_drop();
 	for (int i = 0; i < problems.count; i++)
 		if (!problems.list[i].is_warning)
 			die("definitions", error_string(&problems.list[i].at,

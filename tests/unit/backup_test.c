@@ -22,7 +22,7 @@ copy_of(const struct fixture *f)
 {
 	static char path[100];
 
-	snprintf(path, sizeof path, "%s/copy.db", f->folder);
+	snprintf(path, sizeof path, "%s/copy.db", folder);
 	return path;
 }
 
@@ -126,8 +126,7 @@ test_a_store_that_was_removed_is_saved(void **state)
 	for (int i = 1; i <= 2; i++) {
 		fill(f->q, i * 10, 10);
 		snprintf(command, sizeof command,
-		    i == 1 ? "rm %s*" : "rm -r %s*",
-		    i == 1 ? f->path : f->folder);
+		    i == 1 ? "rm %s*" : "rm -r %s*", i == 1 ? f->path : folder);
 		assert_int_equal(system(command), 0);
 		assert_int_equal(queue_begin(f->q), -1);
 		assert_int_equal(queue_begin(f->q), -1);

@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <event2/event.h>
 
 #include "templates/json.h"
+#include "tests/unit/folder.h"
 #include "worker/delivery/compose.h"
 #include "worker/settings.h"
 
@@ -25,8 +25,7 @@
 static struct {
 	struct event_base *base;
 	struct transport *transport;
-	char folder[64];
-	char outbox[96];
+	char outbox[240];
 	struct channel channel;
 	bool in_offer;
 	int verdicts, notices, readies;
@@ -94,9 +93,8 @@ setup(void **state)
 	struct error e;
 
 	memset(&w, 0, sizeof w);
-	strcpy(w.folder, "/tmp/capture-XXXXXX");
-	assert_non_null(mkdtemp(w.folder));
-	snprintf(w.outbox, sizeof w.outbox, "%s/outbox", w.folder);
+	folder_make();
+	strcpy(w.outbox, path_of("outbox"));
 	w.base = host.base = event_base_new();
 	w.channel = (struct channel){.name = "outbox",
 	    .type = "capture",
@@ -112,15 +110,13 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	char command[128];
-
 	transport_capture.stop(w.transport, 0);
 	assert_int_equal(transport_capture.room(w.transport), 0);
 	assert_true(transport_capture.is_idle(w.transport));
 	transport_capture.free(w.transport);
 	event_base_free(w.base);
-	snprintf(command, sizeof command, "rm -r %s", w.folder);
-	return system(command);
+	folder_drop();
+	return 0;
 }
 
 static void
@@ -202,9 +198,8 @@ static void
 test_unwritable_folder(void **state)
 {
 	struct delivery d;
-	FILE *f = fopen(w.outbox, "w");
 
-	fclose(f);
+	write_file("outbox", "");
 	for (int i = 1; i <= 2; i++) {
 		offer(&d, "one");
 		event_base_loop(w.base, EVLOOP_NONBLOCK);

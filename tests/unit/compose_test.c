@@ -6,13 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tests/unit/folder.h"
 #include "worker/delivery/compose.h"
 
 #define MAIL                                                              \
@@ -43,25 +41,13 @@ static struct templates *set;
 static int
 setup(void **state)
 {
-	char root[] = "/tmp/compose_test.XXXXXX", path[128];
 	struct problems problems = {0};
 
-	assert_non_null(mkdtemp(root));
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		FILE *f;
-
-		snprintf(path, sizeof path, "%s/%s", root, files[i].name);
-		f = fopen(path, "w");
-		assert_non_null(f);
-		fputs(files[i].text, f);
-		fclose(f);
-	}
-	set = templates_load(root, &problems);
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		snprintf(path, sizeof path, "%s/%s", root, files[i].name);
-		unlink(path);
-	}
-	rmdir(root);
+	folder_make();
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		write_file(files[i].name, files[i].text);
+	set = templates_load(folder, &problems);
+	folder_drop();
 	if (problems.errors > 0)
 		assert_string_equal(problems.list[0].at.text, "");
 	problems_free(&problems);

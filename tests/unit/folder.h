@@ -61,6 +61,18 @@ write_file(const char *name, const char *text)
 	write_bytes(name, text, strlen(text));
 }
 
+/* JSON with ' for " and ` for '. */
+static inline void
+write_json(const char *name, const char *text)
+{
+	char *json = strdup(text);
+
+	for (char *p = json; *p != '\0'; p++)
+		*p = *p == '\'' ? '"' : *p == '`' ? '\'' : *p;
+	write_file(name, json);
+	free(json);
+}
+
 static inline void
 remove_file(const char *name)
 {

@@ -8,83 +8,32 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "sequences/rules/rules.h"
 #include "templates/buf.h"
-
-static char folder[64];
-
-static void
-path_of(const char *name, char out[200])
-{
-	snprintf(out, 200, "%s/%s", folder, name);
-}
-
-static void
-make_folder(const char *name)
-{
-	char path[200];
-
-	path_of(name, path);
-	assert_int_equal(mkdir(path, 0700), 0);
-}
-
-/* ' is written as ", and ` as '. */
-static void
-write_file(const char *name, const char *text)
-{
-	char path[200];
-	FILE *f;
-
-	path_of(name, path);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	for (; *text != '\0'; text++)
-		fputc(*text == '\'' ? '"' : *text == '`' ? '\'' : *text, f);
-	fclose(f);
-}
-
-static void
-remove_file(const char *name)
-{
-	char path[200];
-
-	path_of(name, path);
-	assert_int_equal(remove(path), 0);
-}
-
-static const char *const messages[] = {
-    "templates/offer.md", "templates/tip.md", "templates/note.json", NULL};
+#include "tests/unit/folder.h"
 
 static int
 make_workspace(void **state)
 {
-	strcpy(folder, "/tmp/lint_test.XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	make_folder("templates");
-	make_folder("sequences");
-	write_file(messages[0], "Subject: Buy\nTags: upsell\n\nMore!\n");
+	folder_make();
 	write_file(
-	    messages[1], "Subject: Tip\n\nTry it. {{ unsubscribe_url }}\n");
-	write_file(messages[2], "{'channel': 'in-app', 'body': 'Try it.'}");
+	    "templates/offer.md", "Subject: Buy\nTags: upsell\n\nMore!\n");
+	write_file("templates/tip.md",
+	    "Subject: Tip\n\nTry it. {{ unsubscribe_url }}\n");
+	write_json(
+	    "templates/note.json", "{'channel': 'in-app', 'body': 'Try it.'}");
 	return 0;
 }
 
 static int
-remove_workspace(void **state)
+drop_workspace(void **state)
 {
-	for (int i = 0; messages[i] != NULL; i++)
-		remove_file(messages[i]);
-	remove_file("templates");
-	remove_file("sequences");
-	return remove(folder);
+	folder_drop();
+	return 0;
 }
 
 /* Of every problem the rule, its pointer and what it says is missing. */
@@ -95,10 +44,8 @@ check(const char *expected)
 	struct rules_context context = {0};
 	struct templates *templates;
 	struct buf out = {0};
-	char path[200];
 
-	path_of("templates", path);
-	templates = templates_load(path, &problems);
+	templates = templates_load(path_of("templates"), &problems);
 	context.templates = templates;
 	rules_free(rules_load(folder, &context, &problems));
 	for (int i = 0; i < problems.count; i++) {
@@ -118,7 +65,7 @@ check(const char *expected)
 static void
 expect(const char *sequence, const char *expected)
 {
-	write_file("sequences/x.json", sequence);
+	write_json("sequences/x.json", sequence);
 	check(expected);
 	remove_file("sequences/x.json");
 }
@@ -257,7 +204,7 @@ test_way_out(void **state)
 static void
 review(const char *name, const char *text, const char *expected)
 {
-	write_file(name, text);
+	write_json(name, text);
 	check(expected);
 	remove_file(name);
 }
@@ -334,5 +281,5 @@ main(void)
 	    cmocka_unit_test(test_review_of_nobody),
 	};
 
-	return cmocka_run_group_tests(tests, make_workspace, remove_workspace);
+	return cmocka_run_group_tests(tests, make_workspace, drop_workspace);
 }

@@ -3,11 +3,10 @@
  * What happened to others, and does not happen here. Each test is named for the
  * report it comes from; each fails when the protection is taken away.
  */
-#include <sys/stat.h>
-
 #include "templates/buf.h"
 #include "templates/mime.h"
 #include "templates/templates.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/liquid_fixture.h"
 
 static const char *
@@ -328,30 +327,24 @@ partials_by_path(void **state)
 {
 	static const char *const names[] = {
 	    "../secret", "/etc/passwd", "./secret", "sub/../../secret"};
-	char dir[] = "/tmp/liquid_safety.XXXXXX", path[64], command[200];
+	char mail[100];
 
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/partials", dir);
-	assert_int_equal(mkdir(path, 0700), 0); /* so that .. leads out */
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct problems problems = {0};
-		FILE *f;
 
-		snprintf(path, sizeof path, "%s/secret.liquid", dir);
-		f = fopen(path, "w");
-		fputs("secret", f);
-		fclose(f);
-		snprintf(path, sizeof path, "%s/a.html", dir);
-		f = fopen(path, "w");
-		fprintf(f, "Subject: x\n\n{%% render \"%s\" %%}", names[i]);
-		fclose(f);
-		templates_free(templates_load(dir, &problems));
+		folder_make();
+		snprintf(mail, sizeof mail,
+		    "Subject: x\n\n{%% render \"%s\" %%}", names[i]);
+		write_file("a.html", mail);
+		write_file("secret.liquid", "secret");
+		/* so that .. leads out */
+		write_file("partials/x.liquid", "");
+		templates_free(templates_load(folder, &problems));
 		assert_int_equal(problems.errors, 1);
 		assert_non_null(strstr(problems.list[0].at.text, "no partial"));
 		problems_free(&problems);
+		folder_drop();
 	}
-	snprintf(command, sizeof command, "rm -r %s", dir);
-	assert_int_equal(system(command), 0);
 }
 
 /* CVE-2026-45618: from a value to the language underneath; data as template */

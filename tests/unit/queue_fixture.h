@@ -13,10 +13,10 @@
 #include <cmocka.h>
 
 #include "queue/sqlite.h"
+#include "tests/unit/folder.h"
 
 struct fixture {
-	char folder[64];
-	char path[80];
+	char path[240];
 	struct queue *q;
 	struct queue_error error;
 };
@@ -26,10 +26,8 @@ setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->folder, "/tmp/nudge-queue-XXXXXX");
-	if (mkdtemp(f->folder) == NULL)
-		return -1;
-	snprintf(f->path, sizeof f->path, "%s/nudge.db", f->folder);
+	folder_make();
+	strcpy(f->path, path_of("nudge.db"));
 	f->q = queue_open(f->path, QUEUE_WORKER, &f->error);
 	*state = f;
 	return f->q != NULL ? 0 : -1;
@@ -39,12 +37,11 @@ static inline int
 teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[100];
 
 	queue_close(f->q);
-	snprintf(command, sizeof command, "rm -rf %s", f->folder);
 	free(f);
-	return system(command);
+	folder_drop();
+	return 0;
 }
 
 static inline void

@@ -7,58 +7,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "sequences/rules/rules.h"
 #include "templates/buf.h"
-
-static char folder[64];
-
-static void
-path_of(const char *name, char out[200])
-{
-	snprintf(out, 200, "%s/%s", folder, name);
-}
-
-static void
-write_file(const char *name, const char *text)
-{
-	char path[200];
-	FILE *f;
-
-	path_of(name, path);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static void
-remove_file(const char *name)
-{
-	char path[200];
-
-	path_of(name, path);
-	assert_int_equal(remove(path), 0);
-}
+#include "tests/unit/folder.h"
 
 static int
 make_workspace(void **state)
 {
-	char path[200];
-
-	strcpy(folder, "/tmp/rules_test.XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	path_of("templates", path);
-	mkdir(path, 0700);
-	path_of("sequences", path);
-	mkdir(path, 0700);
+	folder_make();
 	write_file("templates/hello.md",
 	    "Subject: Hello\n\nHi!\n\n[Off]({{ unsubscribe_url }})\n");
 	write_file("templates/survey.md", "Subject: Well?\n\nWell?\n");
@@ -68,14 +28,10 @@ make_workspace(void **state)
 }
 
 static int
-remove_workspace(void **state)
+drop_workspace(void **state)
 {
-	remove_file("templates/hello.md");
-	remove_file("templates/survey.md");
-	remove_file("metrics.json");
-	remove_file("templates");
-	remove_file("sequences");
-	return remove(folder);
+	folder_drop();
+	return 0;
 }
 
 /* Loads the workspace; every problem becomes a line of `out`. */
@@ -87,10 +43,9 @@ load(struct buf *out)
 	struct rules_context context = {.contacts = contacts};
 	struct templates *templates;
 	struct rules *rules;
-	char path[200], text[800];
+	char text[800];
 
-	path_of("templates", path);
-	templates = templates_load(path, &templates_problems);
+	templates = templates_load(path_of("templates"), &templates_problems);
 	assert_int_equal(templates_problems.errors, 0);
 	problems_free(&templates_problems);
 	context.templates = templates;
@@ -111,22 +66,14 @@ static void
 expect(const char *sequence, const char *expected)
 {
 	struct buf out = {0};
-	char text[4096], *p = text;
 
-	assert_true(strlen(sequence) < sizeof text);
-	for (; *sequence != '\0'; sequence++)
-		*p++ = *sequence == '\''  ? '"'
-		       : *sequence == '`' ? '\''
-					  : *sequence;
-	*p = '\0';
-	write_file("sequences/x.json", text);
+	write_json("sequences/x.json", sequence);
 	rules_free(load(&out));
 	remove_file("sequences/x.json");
 	assert_string_equal(buf_str(&out), expected);
 	buf_free(&out);
 }
 
-/* JSON with ' for " and ` for '. */
 #define STEPS "'steps': [{'id': 'a', 'send': 'hello'}]"
 #define ENTER "'enter': {'on': 'Go'},"
 
@@ -467,5 +414,5 @@ main(void)
 	    cmocka_unit_test(test_conditions),
 	};
 
-	return cmocka_run_group_tests(tests, make_workspace, remove_workspace);
+	return cmocka_run_group_tests(tests, make_workspace, drop_workspace);
 }

@@ -6,53 +6,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tests/unit/folder.h"
 #include "worker/delivery/webhook_plan.h"
 #include "worker/settings.h"
 
-static char folder[64];
 static struct problems problems;
 
 static int
 make_folder(void **state)
 {
-	strcpy(folder, "/tmp/nudge-settings-XXXXXX");
-	return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static void
-remove_file(const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	unlink(path);
+	folder_make();
+	return 0;
 }
 
 static int
 drop_folder(void **state)
 {
 	problems_free(&problems);
-	remove_file("nudge.json");
-	remove_file(".env");
-	remove_file("secret");
-	return rmdir(folder);
-}
-
-static void
-write_file(const char *name, const char *text)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	folder_drop();
+	return 0;
 }
 
 static struct settings *

@@ -88,8 +88,8 @@ test_closed_it_is_one_file(void **state)
 	add_subject(f->q, "ada", 0);
 	queue_close(f->q);
 	f->q = NULL;
-	snprintf(pattern, sizeof pattern, "test \"$(ls -A %s)\" = nudge.db",
-	    f->folder);
+	snprintf(
+	    pattern, sizeof pattern, "test \"$(ls -A %s)\" = nudge.db", folder);
 	assert_int_equal(system(pattern), 0);
 	struct stat st;
 	assert_int_equal(stat(f->path, &st), 0);
@@ -158,11 +158,11 @@ test_a_reader_of_a_closed_folder_is_told(void **state)
 	queue_close(f->q);
 	f->q = NULL;
 	assert_int_equal(chmod(f->path, 0444), 0);
-	assert_int_equal(chmod(f->folder, 0555), 0);
+	assert_int_equal(chmod(folder, 0555), 0);
 	if ((pid = fork()) == 0)
 		read_as_nobody(f);
 	wait_for(pid, 0, 0);
-	assert_int_equal(chmod(f->folder, 0755), 0);
+	assert_int_equal(chmod(folder, 0755), 0);
 }
 
 static void

@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
+#include "tests/unit/folder.h"
 #include "worker/sweep.h"
 
 #define NOW    1774602000000 /* Friday 2026-03-27 09:00 UTC */
@@ -21,7 +21,6 @@
 #define HOUR   (60 * MINUTE)
 
 struct bench {
-	char folder[64];
 	struct queue *queue;
 	struct workspace *workspace;
 	struct turn turn;
@@ -31,19 +30,6 @@ struct bench {
 };
 
 static struct bench b;
-
-static inline void
-write_file(const char *name, const char *text)
-{
-	char path[160];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", b.folder, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
 
 static const char sequence[] =
     "{\"for\":\"user\",\"topic\":\"onboarding\","
@@ -66,7 +52,7 @@ load_workspace(const char *more_settings)
 	    more_settings);
 	write_file("nudge.json", json);
 	assert_int_equal(sweep_known(b.queue, &known), 0);
-	b.workspace = workspace_load(b.folder, NULL, known, &problems, false);
+	b.workspace = workspace_load(folder, NULL, known, &problems, false);
 	if (b.workspace == NULL)
 		fail_msg("%s",
 		    error_string(&problems.list[0].at, text, sizeof text));
@@ -90,14 +76,8 @@ static inline void
 start_with(const char *more_settings)
 {
 	struct queue_error error;
-	char path[160];
 
-	strcpy(b.folder, "/tmp/nudge-turn-XXXXXX");
-	assert_non_null(mkdtemp(b.folder));
-	snprintf(path, sizeof path, "%s/sequences", b.folder);
-	mkdir(path, 0700);
-	snprintf(path, sizeof path, "%s/templates", b.folder);
-	mkdir(path, 0700);
+	folder_make();
 	write_file("sequences/onboarding.json", sequence);
 	write_file("metrics.json", "{\"metrics\":{\"a\":{\"count\":\"A\"}}}");
 	write_file("templates/welcome.md",
@@ -120,14 +100,12 @@ start(void **state)
 static inline int
 stop(void **state)
 {
-	char command[100];
-
 	sweep_free(&b.sweep);
 	turn_free(&b.turn);
 	queue_close(b.queue);
 	workspace_release(b.workspace);
-	snprintf(command, sizeof command, "rm -r %s", b.folder);
-	return system(command);
+	folder_drop();
+	return 0;
 }
 
 /* One turn that takes in a batch, as a client posts it. */

@@ -11,15 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "templates/buf.h"
 #include "templates/zone.h"
-
-static char folder[] = "/tmp/zone_test.XXXXXX";
+#include "tests/unit/folder.h"
 
 static void
 add_number(struct buf *b, int64_t n, int size)
@@ -59,14 +56,7 @@ make(struct buf *b, const char *footer)
 static void
 save(struct buf *b, const char *name)
 {
-	char path[100];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_int_equal(fwrite(buf_str(b), 1, b->len, f), b->len);
-	fclose(f);
+	write_bytes(name, buf_str(b), b->len);
 	buf_free(b);
 }
 
@@ -394,25 +384,15 @@ agrees_with_zoneinfo(void **state)
 static int
 make_folder(void **state)
 {
-	static const char *const inside[] = {"Made", "Cut", "Bad"};
-	char path[100];
-
-	if (mkdtemp(folder) == NULL)
-		return -1;
-	for (int i = 0; i < 3; i++) {
-		snprintf(path, sizeof path, "%s/%s", folder, inside[i]);
-		mkdir(path, 0700);
-	}
+	folder_make();
 	return setenv("TZDIR", folder, 1);
 }
 
 static int
-remove_folder(void **state)
+drop_folder(void **state)
 {
-	char command[100];
-
-	snprintf(command, sizeof command, "rm -rf %s", folder);
-	return system(command);
+	folder_drop();
+	return 0;
 }
 
 /* More names that are no zone's than are remembered. */
@@ -448,5 +428,5 @@ main(void)
 	    cmocka_unit_test(unknown_names_are_no_zones),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
