@@ -47,6 +47,7 @@ read_lane(const struct gauges *g, struct lane *l)
 		stats_count(
 		    STAT_VERDICTS, name, verdict_name((enum verdict_what)i), 0);
 	stats_count(STAT_QUEUED, name, "", 0);
+	stats_count(STAT_SENDING, name, "", 0);
 	stats_count(STAT_POLICY, name, "", 0);
 	stats_count(STAT_PAUSES, name, "", 0);
 	stats_count(STAT_DEAD, name, "", 0);

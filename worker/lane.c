@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "worker/clock.h"
 #include "worker/lane.h"
 #include "worker/log.h"
 #include "worker/stats.h"
@@ -20,6 +21,8 @@ on_verdict(void *arg, struct delivery *d)
 	    l->verdicts, l->n_verdicts, &l->cap_verdicts, sizeof *l->verdicts);
 	l->verdicts[l->n_verdicts++] = d;
 	l->in_flight--;
+	stats_count(STAT_SENDING, l->channel->name, "",
+	    (double)(clock_monotonic_us() - d->offered_us) / 1e6);
 	l->wake(l->arg);
 }
 
@@ -289,6 +292,7 @@ lane_committed(struct lane *l, int64_t now)
 		l->claimed = d->next;
 		d->next = NULL;
 		l->in_flight++;
+		d->offered_us = clock_monotonic_us();
 		l->type->offer(l->transport, d);
 	}
 	if (settled > 0)

@@ -48,6 +48,9 @@ static const struct family {
     [STAT_VERDICTS] = {"nudge_message_verdicts_total", COUNTER,
 	{"channel", "verdict"}, NULL,
 	"What became of attempts to send a message."},
+    [STAT_SENDING] = {"nudge_message_sending_seconds_total", COUNTER,
+	{"channel"}, NULL,
+	"How long attempts took; by verdicts: the other side's latency."},
     [STAT_POLICY] = {"nudge_policy_refusals_total", COUNTER, {"channel"}, NULL,
 	"Refusals for what we are or say (reputation, authentication, spam): "
 	"alarm on any growth."},
@@ -143,16 +146,16 @@ find(enum stats_what stat, const char *label, const char *label2)
 
 void
 stats_count(
-    enum stats_what stat, const char *label, const char *label2, int64_t n)
+    enum stats_what stat, const char *label, const char *label2, double n)
 {
-	find(stat, label, label2)->value += (double)n;
+	find(stat, label, label2)->value += n;
 }
 
 void
 stats_count_later(
-    enum stats_what stat, const char *label, const char *label2, int64_t n)
+    enum stats_what stat, const char *label, const char *label2, double n)
 {
-	find(stat, label, label2)->later += (double)n;
+	find(stat, label, label2)->later += n;
 }
 
 void

@@ -26,6 +26,7 @@ enum stats_what {
 	STAT_DECISIONS,	     /* by kind */
 	STAT_QUEUED,	     /* messages that were made, by channel */
 	STAT_VERDICTS,	     /* by channel and verdict */
+	STAT_SENDING,	     /* seconds that attempts took, by channel */
 	STAT_POLICY,	     /* refusals that are about us, by channel */
 	STAT_CHANNEL_UP,     /* by channel */
 	STAT_PAUSES,	     /* the other side wanted less, by channel */
@@ -53,7 +54,7 @@ enum stat_time { STAT_TURN, STAT_COMMIT, STAT_TIMES };
 
 /* Labels are "" where a statistic has fewer than two. */
 void stats_count(
-    enum stats_what, const char *label, const char *label2, int64_t n);
+    enum stats_what, const char *label, const char *label2, double n);
 void stats_set(
     enum stats_what, const char *label, const char *label2, double value);
 void stats_clear(enum stats_what); /* forgets its labels */
@@ -64,7 +65,7 @@ void stats_observe(enum stat_time, double seconds);
  * all.
  */
 void stats_count_later(
-    enum stats_what, const char *label, const char *label2, int64_t n);
+    enum stats_what, const char *label, const char *label2, double n);
 void stats_commit(void);
 void stats_rollback(void);
 

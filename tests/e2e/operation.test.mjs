@@ -438,6 +438,8 @@ test('/metrics: what was counted on the way of a message', async (t) => {
 		['nudge_config_last_reload_successful', {}, 1],
 		['nudge_build_info', {}, 1]])
 		assert.equal(value(name, labels), expected, `${name} ${JSON.stringify(labels)}`)
+	const seconds = value('nudge_message_sending_seconds_total', { channel: 'email' })
+	assert.ok(seconds > 0 && seconds < 60, String(seconds))
 	assert.ok(value('nudge_store_size_bytes') + value('nudge_store_log_size_bytes') > 4096)
 	assert.ok(value('process_resident_memory_bytes') > 1e6)
 	assert.ok(value('process_open_fds') > 5)
