@@ -1,307 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * subject - loading and saving. The state is one JSON text:
- *
- *	{"places": [{"sequence": "onboarding", "entry": 1, "entered": MS,
- *	    "step": "day-7", "due": MS, "previous": MS, "paused_until": MS,
- *	    "goal": MS, "done": true, "decided": ["welcome", "day-3"],
- *	    "event": {"plan": "free"}}],
- *	 "past": [{"sequence": "trial", "entries": 2, "entered": MS,
- *	    "exited": MS, "finished": true}],
- *	 "candidates": [{"sequence": "trial", "on": "Signed Up", "at": MS,
- *	    "noted": MS, "event": {}}],
- *	 "watches": [{"number": 3, "state": 1, "value": 62.0, "at": MS,
- *	    "due": MS}],
- *	 "known": 7,
- *	 "traits_at": MS,
- *	 "metrics": {"tasks": ...}}
- *
- * MS is ms since the epoch. What is empty, zero or false is left out, and
- * nothing else: a save of what was loaded gives the same text. A member that is
- * not known was written by a newer program and must not be dropped: an error.
- */
 #include <stdlib.h>
 #include <string.h>
 
 #include "sequences/subject.h"
 #include "templates/json_text.h"
 #include "templates/mem.h"
-
-enum field_type {
-	FIELD_TEXT,
-	FIELD_INT,
-	FIELD_MS,
-	FIELD_REAL,
-	FIELD_BOOL,
-	FIELD_JSON
-};
-
-struct field {
-	const char *name;
-	enum field_type type;
-	json_type json; /* of FIELD_JSON */
-	size_t offset;
-};
-
-#define PLACE(name, type, member)                                             \
-	{                                                                     \
-		name, FIELD_##type, JSON_NULL, offsetof(struct place, member) \
-	}
-#define PAST(name, type, member)                                             \
-	{                                                                    \
-		name, FIELD_##type, JSON_NULL, offsetof(struct past, member) \
-	}
-#define CANDIDATE(name, type, member)                  \
-	{                                              \
-		name, FIELD_##type, JSON_NULL,         \
-		    offsetof(struct candidate, member) \
-	}
-
-#define WATCH(name, type, member)                                             \
-	{                                                                     \
-		name, FIELD_##type, JSON_NULL, offsetof(struct watch, member) \
-	}
-
-static const struct field place_fields[] = {
-    PLACE("sequence", TEXT, sequence),
-    PLACE("entry", INT, entry),
-    PLACE("version", INT, version),
-    PLACE("entered", MS, entered_ms),
-    PLACE("step", TEXT, step),
-    PLACE("due", MS, due_ms),
-    PLACE("previous", MS, previous_ms),
-    PLACE("paused_until", MS, paused_until_ms),
-    PLACE("goal", MS, goal_ms),
-    PLACE("done", BOOL, is_done),
-    {"decided", FIELD_JSON, JSON_ARRAY, offsetof(struct place, decided)},
-    {"event", FIELD_JSON, JSON_OBJECT, offsetof(struct place, event)},
-    {0},
-};
-
-static const struct field past_fields[] = {
-    PAST("sequence", TEXT, sequence),
-    PAST("entries", INT, entries),
-    PAST("entered", MS, entered_ms),
-    PAST("exited", MS, exited_ms),
-    PAST("finished", BOOL, is_finished),
-    {0},
-};
-
-static const struct field candidate_fields[] = {
-    CANDIDATE("sequence", TEXT, sequence),
-    CANDIDATE("on", TEXT, on),
-    CANDIDATE("at", MS, at_ms),
-    CANDIDATE("noted", MS, noted_ms),
-    {"event", FIELD_JSON, JSON_OBJECT, offsetof(struct candidate, event)},
-    {0},
-};
-
-static const struct field watch_fields[] = {
-    WATCH("number", INT, number),
-    WATCH("state", INT, state),
-    WATCH("value", REAL, value),
-    WATCH("at", MS, at_ms),
-    WATCH("due", MS, due_ms),
-    {0},
-};
-
-/* Returns false when the value is of another type than the field. */
-static bool
-field_load(const struct field *f, json_t *value, void *record)
-{
-	void *at = (char *)record + f->offset;
-
-	switch (f->type) {
-	case FIELD_TEXT:
-		if (json_is_string(value))
-			*(char **)at = xstrdup(json_string_value(value));
-		return json_is_string(value);
-	case FIELD_INT:
-		*(int *)at = (int)json_integer_value(value);
-		return json_is_integer(value);
-	case FIELD_MS:
-		*(int64_t *)at = json_integer_value(value);
-		return json_is_integer(value);
-	case FIELD_REAL:
-		*(double *)at = json_number_value(value);
-		return json_is_number(value);
-	case FIELD_BOOL:
-		*(bool *)at = json_is_true(value);
-		return json_is_boolean(value);
-	case FIELD_JSON:
-		if (json_typeof(value) == f->json)
-			*(json_t **)at = json_incref(value);
-		return json_typeof(value) == f->json;
-	}
-	return false;
-}
-
-static bool
-field_is_empty(const struct field *f, const void *at)
-{
-	switch (f->type) {
-	case FIELD_TEXT:
-		return *(char *const *)at == NULL;
-	case FIELD_INT:
-		return *(const int *)at == 0;
-	case FIELD_MS:
-		return *(const int64_t *)at == 0;
-	case FIELD_REAL:
-		return *(const double *)at == 0;
-	case FIELD_BOOL:
-		return !*(const bool *)at;
-	case FIELD_JSON:
-		return *(json_t *const *)at == NULL;
-	}
-	return true;
-}
-
-static int
-record_load(
-    const struct field *fields, json_t *object, void *record, struct error *e)
-{
-	const char *key;
-	json_t *value;
-
-	if (!json_is_object(object)) {
-		error_set(e, "the state is damaged: an object is expected");
-		return -1;
-	}
-	json_object_foreach(object, key, value)
-	{
-		const struct field *f = fields;
-
-		while (f->name != NULL && strcmp(f->name, key) != 0)
-			f++;
-		if (f->name == NULL) {
-			error_set(e,
-			    "the state has \"%s\", which this version does not "
-			    "know: a newer one wrote it",
-			    key);
-			return -1;
-		}
-		if (!field_load(f, value, record)) {
-			error_set(e, "the state is damaged: \"%s\"", key);
-			return -1;
-		}
-	}
-	if (field_is_empty(fields, (char *)record + fields->offset)) {
-		error_set(e, "the state is damaged: no \"%s\"", fields->name);
-		return -1;
-	}
-	return 0;
-}
-
-/* The list as an array of records; *count grows with what must be freed. */
-static int
-records_load(const struct field *fields, size_t size, json_t *list,
-    void *records, int *count, struct error *e)
-{
-	size_t n = json_array_size(list);
-	char *all = n > 0 ? xcalloc(n, size) : NULL;
-
-	*(char **)records = all;
-	if (!json_is_array(list)) {
-		error_set(e, "the state is damaged: a list is expected");
-		return -1;
-	}
-	for (size_t i = 0; i < n; i++) {
-		*count = (int)i + 1;
-		if (record_load(fields, json_array_get(list, i), all + i * size,
-			e) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-state_load(struct subject *s, json_t *state, struct error *e)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(state, key, value)
-	{
-		int rc = 0;
-
-		if (strcmp(key, "places") == 0) {
-			rc = records_load(place_fields, sizeof *s->places,
-			    value, &s->places, &s->n_places, e);
-		} else if (strcmp(key, "past") == 0) {
-			rc = records_load(past_fields, sizeof *s->past, value,
-			    &s->past, &s->n_past, e);
-		} else if (strcmp(key, "candidates") == 0) {
-			rc = records_load(candidate_fields,
-			    sizeof *s->candidates, value, &s->candidates,
-			    &s->n_candidates, e);
-		} else if (strcmp(key, "watches") == 0) {
-			rc = records_load(watch_fields, sizeof *s->watches,
-			    value, &s->watches, &s->n_watches, e);
-		} else if (strcmp(key, "known") == 0 &&
-			   json_is_integer(value)) {
-			s->known = (int)json_integer_value(value);
-		} else if (strcmp(key, "traits_at") == 0 &&
-			   json_is_integer(value)) {
-			s->traits_at_ms = json_integer_value(value);
-		} else if (strcmp(key, "metrics") == 0 &&
-			   json_is_object(value)) {
-			s->metrics = json_incref(value);
-		} else {
-			error_set(e,
-			    "the state has \"%s\", which this version does not "
-			    "know: a newer one wrote it",
-			    key);
-			rc = -1;
-		}
-		if (rc != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* A new reference to the object in `text`, or NULL with the error set. */
-static json_t *
-object_parse(const char *what, const char *text, struct error *e)
-{
-	json_t *object;
-
-	if (text == NULL || text[0] == '\0')
-		return json_object();
-	object = json_text_read(text, strlen(text));
-	if (!json_is_object(object)) {
-		error_set(e, "the %s of a subject cannot be read", what);
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
-int
-subject_load(struct subject *s, enum subject_kind kind, const char *name,
-    const char *traits, const char *state, struct error *e)
-{
-	json_t *kept = object_parse("state", state, e);
-	const char *id;
-	int rc = -1;
-
-	*s = (struct subject){.kind = kind, .name = xstrdup(name)};
-	s->traits = object_parse("traits", traits, e);
-	if (kept != NULL && s->traits != NULL)
-		rc = state_load(s, kept, e);
-	json_decref(kept);
-	if (rc != 0) {
-		subject_free(s);
-		return -1;
-	}
-	id = json_string_value(json_object_get(s->traits, "id"));
-	if (id == NULL || strcmp(id, name) != 0)
-		json_object_set_new(s->traits, "id", json_string(name));
-	if (s->metrics == NULL)
-		s->metrics = json_object();
-	subject_set_wake(s, 0);
-	s->state_changed = false;
-	return 0;
-}
 
 static void
 place_clear(struct place *p)
@@ -320,6 +23,13 @@ candidate_clear(struct candidate *c)
 	json_decref(c->event);
 }
 
+static void
+kept_clear(struct kept *k)
+{
+	free(k->key);
+	json_decref(k->value);
+}
+
 void
 subject_free(struct subject *s)
 {
@@ -329,117 +39,17 @@ subject_free(struct subject *s)
 		free(s->past[i].sequence);
 	for (int i = 0; i < s->n_candidates; i++)
 		candidate_clear(&s->candidates[i]);
+	for (int i = 0; i < s->n_kept; i++)
+		kept_clear(&s->kept[i]);
+	free(s->kept);
+	free(s->kept_text);
 	free(s->candidates);
 	free(s->watches);
 	free(s->places);
 	free(s->past);
 	free(s->name);
 	json_decref(s->traits);
-	json_decref(s->metrics);
 	*s = (struct subject){0};
-}
-
-static void
-field_save(const struct field *f, const void *at, struct buf *out)
-{
-	const char *text;
-	json_t *real;
-
-	buf_addc(out, '"');
-	buf_adds(out, f->name);
-	buf_add(out, "\":", 2);
-	switch (f->type) {
-	case FIELD_TEXT:
-		text = *(char *const *)at;
-		json_text_write_string(text, strlen(text), out);
-		break;
-	case FIELD_INT:
-		json_text_write_integer(*(const int *)at, out);
-		break;
-	case FIELD_MS:
-		json_text_write_integer(*(const int64_t *)at, out);
-		break;
-	case FIELD_REAL:
-		real = json_real(*(const double *)at);
-		json_text_write(real, out);
-		json_decref(real);
-		break;
-	case FIELD_BOOL:
-		buf_adds(out, "true");
-		break;
-	case FIELD_JSON:
-		json_text_write(*(json_t *const *)at, out);
-		break;
-	}
-}
-
-static void
-member_save(const char *name, struct buf *out)
-{
-	if (out->data[out->len - 1] != '{')
-		buf_addc(out, ',');
-	buf_addc(out, '"');
-	buf_adds(out, name);
-	buf_add(out, "\":", 2);
-}
-
-static void
-records_save(const char *name, const struct field *fields, size_t size,
-    const void *records, int count, struct buf *out)
-{
-	const char *record = records;
-
-	member_save(name, out);
-	buf_addc(out, '[');
-	for (int i = 0; i < count; i++, record += size) {
-		buf_adds(out, i > 0 ? ",{" : "{");
-		for (const struct field *f = fields; f->name != NULL; f++) {
-			if (field_is_empty(f, record + f->offset))
-				continue;
-			if (f != fields)
-				buf_addc(out, ',');
-			field_save(f, record + f->offset, out);
-		}
-		buf_addc(out, '}');
-	}
-	buf_addc(out, ']');
-}
-
-void
-subject_save_state(const struct subject *s, struct buf *out)
-{
-	buf_addc(out, '{');
-	if (s->n_places > 0)
-		records_save("places", place_fields, sizeof *s->places,
-		    s->places, s->n_places, out);
-	if (s->n_past > 0)
-		records_save("past", past_fields, sizeof *s->past, s->past,
-		    s->n_past, out);
-	if (s->n_candidates > 0)
-		records_save("candidates", candidate_fields,
-		    sizeof *s->candidates, s->candidates, s->n_candidates, out);
-	if (s->n_watches > 0)
-		records_save("watches", watch_fields, sizeof *s->watches,
-		    s->watches, s->n_watches, out);
-	if (s->known != 0) {
-		member_save("known", out);
-		json_text_write_integer(s->known, out);
-	}
-	if (s->traits_at_ms != 0) {
-		member_save("traits_at", out);
-		json_text_write_integer(s->traits_at_ms, out);
-	}
-	if (json_object_size(s->metrics) > 0) {
-		member_save("metrics", out);
-		json_text_write(s->metrics, out);
-	}
-	buf_addc(out, '}');
-}
-
-void
-subject_save_traits(const struct subject *s, struct buf *out)
-{
-	json_text_write(s->traits, out);
 }
 
 void
@@ -660,6 +270,54 @@ subject_watch_remove(struct subject *s, struct watch *w)
 
 	memmove(w, w + 1, (size_t)(end - w - 1) * sizeof *w);
 	s->n_watches--;
+	s->state_changed = true;
+}
+
+static struct kept *
+find_kept(const struct subject *s, const char *key)
+{
+	for (int i = 0; i < s->n_kept; i++)
+		if (strcmp(s->kept[i].key, key) == 0)
+			return &s->kept[i];
+	return NULL;
+}
+
+json_t *
+subject_kept(const struct subject *s, const char *key)
+{
+	struct kept *k = find_kept(s, key);
+
+	if (k != NULL && k->value == NULL)
+		k->value = json_text_read(k->text.text, k->text.len);
+	return k != NULL ? k->value : NULL;
+}
+
+void
+subject_keep(struct subject *s, const char *key, json_t *value)
+{
+	struct kept *k = find_kept(s, key);
+
+	s->state_changed = true;
+	if (k == NULL) {
+		s->kept = xrealloc(
+		    s->kept, (size_t)(s->n_kept + 1) * sizeof *s->kept);
+		k = &s->kept[s->n_kept++];
+		*k = (struct kept){.key = xstrdup(key)};
+	}
+	json_decref(k->value);
+	k->value = value;
+}
+
+void
+subject_drop(struct subject *s, const char *key)
+{
+	struct kept *k = find_kept(s, key), *end = s->kept + s->n_kept;
+
+	if (k == NULL)
+		return;
+	kept_clear(k);
+	memmove(k, k + 1, (size_t)(end - k - 1) * sizeof *k);
+	s->n_kept--;
 	s->state_changed = true;
 }
 

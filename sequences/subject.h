@@ -9,6 +9,7 @@
 
 #include "templates/buf.h"
 #include "templates/error.h"
+#include "templates/json_text.h"
 
 /*
  * subject - a user or an account as the engine sees it: traits, metrics and
@@ -65,13 +66,19 @@ struct watch {
 	int64_t due_ms; /* when it fires if nothing changes; 0: never */
 };
 
+/* What a metric keeps (metrics.c). */
+struct kept {
+	char *key;
+	struct json_span text; /* of the value; read when it is asked for */
+	json_t *value;	       /* NULL: not read yet */
+};
+
 enum subject_kind { SUBJECT_USER = 1, SUBJECT_ACCOUNT = 2 };
 
 struct subject {
 	enum subject_kind kind;
-	char *name;	 /* userId (or anonymousId), groupId */
-	json_t *traits;	 /* its "id" is always the name */
-	json_t *metrics; /* by name: what each metric keeps */
+	char *name;	/* userId (or anonymousId), groupId */
+	json_t *traits; /* its "id" is always the name */
 	struct place *places;
 	int n_places;
 	struct past *past;
@@ -80,7 +87,10 @@ struct subject {
 	int n_candidates;
 	struct watch *watches; /* at most one a number */
 	int n_watches;
-	int known; /* newest definition it is up to date with (rules.h) */
+	struct kept *kept; /* at most one a key */
+	int n_kept;
+	char *kept_text; /* that they were loaded from */
+	int known;	 /* newest definition it is up to date with (rules.h) */
 	int64_t traits_at_ms; /* when the newest identify happened */
 	int64_t wake_at_ms;   /* earliest moment to look again; 0: none */
 	bool traits_changed, state_changed; /* since the load */
@@ -133,6 +143,14 @@ struct watch *subject_watch(const struct subject *, int number);
 /* The record of that number, zeroed if it is new. */
 struct watch *subject_watch_add(struct subject *, int number);
 void subject_watch_remove(struct subject *, struct watch *);
+
+/*
+ * What is kept under the key, or NULL; borrowed. Whoever changes it in place
+ * sets state_changed.
+ */
+json_t *subject_kept(const struct subject *, const char *key);
+void subject_keep(struct subject *, const char *key, json_t *); /* takes it */
+void subject_drop(struct subject *, const char *key);
 
 /* wake_at_ms: the first of places, watches and another moment (0: none). */
 void subject_set_wake(struct subject *, int64_t other_ms);

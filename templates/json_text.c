@@ -222,6 +222,124 @@ json_text_read(const char *text, size_t len)
 	return json_loadb(text, len, JSON_DECODE_ANY, NULL);
 }
 
+/* ------------------------------------------------------------------ walking */
+
+/* Past the bracket that closes the one at hand; false when there is none. */
+static bool
+skip_container(struct cursor *c)
+{
+	enum plainness plainness;
+	int depth = 0;
+
+	while (c->p < c->end) {
+		if (*c->p == '"') {
+			if (!scan_string(c, &plainness))
+				return false;
+			continue;
+		}
+		depth += *c->p == '{' || *c->p == '[';
+		depth -= *c->p == '}' || *c->p == ']';
+		c->p++;
+		if (depth == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+skip_value(struct cursor *c)
+{
+	const char *start = c->p;
+	enum plainness plainness;
+
+	if (c->p == c->end)
+		return false;
+	if (*c->p == '"')
+		return scan_string(c, &plainness);
+	if (*c->p == '{' || *c->p == '[')
+		return skip_container(c);
+	while (c->p < c->end && *c->p != ',' && *c->p != ']' && *c->p != '}' &&
+	       (unsigned char)*c->p > ' ')
+		c->p++;
+	return c->p > start;
+}
+
+struct json_walk
+json_walk_begin(const char *text, size_t len)
+{
+	return (struct json_walk){.at = text, .end = text + len};
+}
+
+/* The walk goes on from where the cursor is, if all was well. */
+static bool
+walk_on(struct json_walk *w, const struct cursor *c, bool is_good)
+{
+	w->at = c->p;
+	w->is_broken |= !is_good;
+	return !w->is_broken;
+}
+
+bool
+json_walk_enter(struct json_walk *w, char open)
+{
+	struct cursor c = {.p = w->at, .end = w->end};
+
+	w->is_first = true;
+	return walk_on(w, &c, take(&c, open));
+}
+
+static bool
+take_key(struct cursor *c, struct json_span *key)
+{
+	enum plainness plainness;
+
+	skip_space(c);
+	key->text = c->p + 1;
+	if (c->p == c->end || *c->p != '"' || !scan_string(c, &plainness))
+		return false;
+	key->len = (size_t)(c->p - key->text) - 1;
+	return take(c, ':');
+}
+
+bool
+json_walk_next(struct json_walk *w, char close, struct json_span *key)
+{
+	struct cursor c = {.p = w->at, .end = w->end};
+	bool is_over = take(&c, close), is_good = true;
+
+	if (!is_over && !w->is_first)
+		is_good = take(&c, ',');
+	if (!is_over && is_good && close == '}')
+		is_good = take_key(&c, key);
+	w->is_first = false;
+	return walk_on(w, &c, is_good) && !is_over;
+}
+
+struct json_span
+json_walk_value(struct json_walk *w)
+{
+	struct cursor c = {.p = w->at, .end = w->end};
+	struct json_span value;
+
+	skip_space(&c);
+	value.text = c.p;
+	if (!walk_on(w, &c, skip_value(&c)))
+		return (struct json_span){"", 0};
+	value.len = (size_t)(c.p - value.text);
+	return value;
+}
+
+bool
+json_walk_end(struct json_walk *w)
+{
+	struct cursor c = {.p = w->at, .end = w->end};
+
+	skip_space(&c);
+	return walk_on(w, &c, c.p == c.end);
+}
+
+/* ------------------------------------------------------------------ writing */
+
 static int
 add_to_buf(const char *data, size_t len, void *out)
 {

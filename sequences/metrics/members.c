@@ -238,11 +238,11 @@ put(const struct metric *m, struct subject *account, double part, int sign)
 
 	if (state == NULL) {
 		state = json_array();
-		json_object_set_new(account->metrics, m->key, state);
+		subject_keep(account, m->key, state);
 	}
 	m->kind->put(m, state, part, sign);
 	if (is_empty(state))
-		json_object_del(account->metrics, m->key);
+		subject_drop(account, m->key);
 	account->state_changed = true;
 }
 
@@ -258,10 +258,10 @@ change_part(const struct metric *m, struct subject *member,
 		return false;
 	if (now.is_there) { /* first: it may be the new minimum */
 		put(m, account, now.value, 1);
-		json_object_set_new(member->metrics, m->key,
+		subject_keep(member, m->key,
 		    json_pack("[o]", metric_number_json(now.value)));
 	} else {
-		json_object_del(member->metrics, m->key);
+		subject_drop(member, m->key);
 	}
 	if (kept.is_there)
 		put(m, account, kept.value, -1);
@@ -316,8 +316,7 @@ metrics_recount_begin(const struct metrics *all, struct subject *account)
 {
 	for (int i = 0; i < all->n_of_members; i++)
 		if (is_extreme(all->of_members[i]))
-			json_object_del(
-			    account->metrics, all->of_members[i]->key);
+			subject_drop(account, all->of_members[i]->key);
 	account->state_changed = true;
 }
 

@@ -2,7 +2,7 @@
 /*
  * metrics - events put into the state of metrics, and values worked out of it.
  *
- * subject->metrics has one array a metric that leaves something behind, under
+ * subject->kept has one array a metric that leaves something behind, under
  * its name and number, so that what another definition left is never taken for
  * this one's: {"tasks 3": [0, 5, 0], "tasks_7d 4": [..]}. What is in it is the
  * kind's own affair: metrics_value.c, members.c.
@@ -37,8 +37,7 @@ metric_is_of(const struct metric *m, const struct subject *s)
 json_t *
 metric_state(const struct metric *m, const struct subject *s)
 {
-	json_t *state =
-	    m->key != NULL ? json_object_get(s->metrics, m->key) : NULL;
+	json_t *state = m->key != NULL ? subject_kept(s, m->key) : NULL;
 
 	return json_is_array(state) ? state : NULL;
 }
@@ -140,17 +139,9 @@ is_known_key(
 void
 metrics_drop_unknown(const struct metrics *all, struct subject *s)
 {
-	const char *key;
-	json_t *state;
-	void *next;
-
-	json_object_foreach_safe(s->metrics, next, key, state)
-	{
-		if (is_known_key(all, s, key))
-			continue;
-		json_object_del(s->metrics, key);
-		s->state_changed = true;
-	}
+	for (int i = s->n_kept; i-- > 0;)
+		if (!is_known_key(all, s, s->kept[i].key))
+			subject_drop(s, s->kept[i].key);
 }
 
 /* ------------------------------------------------------ events */
@@ -184,7 +175,7 @@ metric_apply(
 	if (m->kind->keep(m, state, sample)) {
 		s->state_changed = true;
 		if (is_new)
-			json_object_set(s->metrics, m->key, state);
+			subject_keep(s, m->key, json_incref(state));
 	}
 	if (is_new)
 		json_decref(state);

@@ -16,7 +16,7 @@
 /*
  * metrics - the numbers that sequences decide on (metrics.json, design 6.1),
  * kept up to date as events arrive, in constant space a subject. What a metric
- * must remember is in subject->metrics, one member a metric.
+ * must remember is in subject->kept.
  */
 struct metrics;
 struct rules_context; /* rules.h */

@@ -131,8 +131,8 @@ test_metric_of_metrics(void **state)
 
 	add_account(&w, NULL);
 	event(&w, "03-02 10:00", "Task Succeeded");
-	json_object_set_new(w.account.metrics, "all_tasks 1",
-	    json_pack("[i, i, i]", 0, 2, 0));
+	subject_keep(
+	    &w.account, "all_tasks 1", json_pack("[i, i, i]", 0, 2, 0));
 	event(&w, "03-02 10:01", "Go");
 	expect_reason(&w, "metric.share is 50");
 	expect(&w, "03-02 10:01 entered\n03-02 10:01 send a hello\n"

@@ -88,12 +88,71 @@ test_deep(void **state)
 	compare(text, 6000);
 }
 
+/* Each member as KEY=VALUE, deeper ones in brackets. */
+static void
+walk_through(struct json_walk *w, struct buf *out)
+{
+	struct json_span key, value;
+
+	if (!json_walk_enter(w, '{'))
+		return;
+	while (json_walk_next(w, '}', &key)) {
+		buf_addf(out, "%.*s=", (int)key.len, key.text);
+		if (key.text[0] == 'o') {
+			buf_addc(out, '(');
+			walk_through(w, out);
+			buf_addc(out, ')');
+			continue;
+		}
+		value = json_walk_value(w);
+		buf_addf(out, "%.*s ", (int)value.len, value.text);
+	}
+}
+
+static void
+test_walk(void **state)
+{
+	static const struct {
+		const char *text, *seen;
+		bool is_whole;
+	} rows[] = {
+	    {"{}", "", true},
+	    {" { \"a\" : 1 , \"b\":\"x,\\\"}\"} ", "a=1 b=\"x,\\\"}\" ", true},
+	    {"{\"a\":[1,{\"b\":\"]\"}],\"c\":null}",
+		"a=[1,{\"b\":\"]\"}] c=null ", true},
+	    {"{\"o\":{\"a\":1,\"o\":{}},\"b\":{}}", "o=(a=1 o=())b={} ", true},
+	    {"{\"a\":1,}", "a=1 ", false},
+	    {"{\"a\":}", "a= ", false},
+	    {"{\"a\" 1}", "", false},
+	    {"{\"a\":1", "a=1 ", false},
+	    {"{\"a\":\"1}", "a= ", false},
+	    {"{\"a\":[1}", "a=[1} ", false},
+	    {"{\"a\":1}}", "a=1 ", false},
+	    {"{\"o\":[]}", "o=()", false},
+	    {"[1]", "", false},
+	    {"", "", false},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct json_walk w =
+		    json_walk_begin(rows[i].text, strlen(rows[i].text));
+		struct buf out = {0};
+
+		walk_through(&w, &out);
+		assert_string_equal(buf_str(&out), rows[i].seen);
+		if (json_walk_end(&w) != rows[i].is_whole)
+			fail_msg("%s", rows[i].text);
+		buf_free(&out);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_like_jansson),
 	    cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_walk),
 	    cmocka_unit_test(test_deep),
 	};
 

@@ -29,17 +29,8 @@ struct world {
 static void
 subject_open(struct subject *s, enum subject_kind kind)
 {
-	*s = (struct subject){.kind = kind,
-	    .known = INT_MAX,
-	    .traits = json_object(),
-	    .metrics = json_object()};
-}
-
-static void
-subject_close(struct subject *s)
-{
-	json_decref(s->traits);
-	json_decref(s->metrics);
+	*s = (struct subject){
+	    .kind = kind, .known = INT_MAX, .traits = json_object()};
 }
 
 static struct world *
@@ -59,9 +50,9 @@ static void
 world_close(struct world *w)
 {
 	for (int i = 0; i < N_MEMBERS; i++)
-		subject_close(&w->members[i]);
+		subject_free(&w->members[i]);
 	for (int i = 0; i < 2; i++)
-		subject_close(&w->accounts[i]);
+		subject_free(&w->accounts[i]);
 	metrics_free(w->metrics);
 	free(w);
 }
@@ -453,23 +444,22 @@ a_hundred_thousand_members(void **state)
 {
 	enum { N = 100000 };
 	struct world *w = world_open(all_kinds);
-	json_t **kept = xcalloc(N, sizeof(json_t *));
-	struct subject *one = &w->members[0];
-	json_t *own = one->metrics;
+	struct subject *all = xcalloc(N, sizeof *all);
+	struct subject *one = &w->members[0], fresh;
 	int changes = 0;
 
 	has(w, 0, "{\"seed\": true}");
+	fresh = *one; /* they share its traits */
 	for (int i = 0; i < 2 * N; i++) {
 		bool first = i < N;
 
-		if (first)
-			kept[i] = json_object();
-		one->metrics = kept[i % N];
+		*one = first ? fresh : all[i % N];
 		if (!first)
 			does_a_task(w, 0);
 		json_object_set_new(one->traits, "score",
 		    json_real(i % 100 + (first ? 0 : 0.25)));
 		changes += joins(w, 0, 0);
+		all[i % N] = *one;
 		if (i % 20000 == 0 || i == 2 * N - 1) {
 			char *text = state_text(&w->accounts[0]);
 
@@ -486,10 +476,12 @@ a_hundred_thousand_members(void **state)
 	shows(w, 0,
 	    "{\"active\":100000,\"avg\":null,\"max\":99.25,\"min\":0.25,"
 	    "\"share\":1,\"sum\":4975000}");
-	for (int i = 0; i < N; i++)
-		json_decref(kept[i]);
-	free(kept);
-	one->metrics = own;
+	for (int i = 0; i < N; i++) {
+		all[i].traits = NULL;
+		subject_free(&all[i]);
+	}
+	free(all);
+	*one = fresh;
 	world_close(w);
 }
 
@@ -519,7 +511,7 @@ ask_all(struct world *w, int account)
 	for (int i = 0; i < N_MEMBERS; i++) {
 		const struct subject *s = &w->members[i];
 		json_t *score = json_object_get(s->traits, "score");
-		bool is_active = json_object_get(s->metrics, "tasks 1") != NULL;
+		bool is_active = subject_kept(s, "tasks 1") != NULL;
 		bool is_seed = json_is_true(json_object_get(s->traits, "seed"));
 		double n = json_number_value(score);
 
@@ -632,7 +624,7 @@ a_damaged_state_does_no_harm(void **state)
 		struct liquid_scope scope = {.now_ms = NOW};
 
 		for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-			json_object_set_new(s->metrics, keys[k],
+			subject_keep(s, keys[k],
 			    json_loads(states[i / 2], JSON_DECODE_ANY, NULL));
 		for (int score = 0; score < 5; score++) {
 			char traits[40];

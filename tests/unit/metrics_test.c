@@ -28,15 +28,14 @@ world_open(struct world *w, const char *definitions, const char *roots)
 	w->scope.arg = w;
 	w->subject.kind = SUBJECT_USER;
 	w->subject.known = INT_MAX;
-	w->subject.metrics = json_object();
-	w->subject.traits = json_object_get(w->roots, "user");
+	w->subject.traits = json_incref(json_object_get(w->roots, "user"));
 }
 
 static void
 world_close(struct world *w)
 {
 	metrics_free(w->metrics);
-	json_decref(w->subject.metrics);
+	subject_free(&w->subject);
 	json_decref(w->roots);
 }
 
@@ -87,7 +86,7 @@ nothing_has_come_yet(void **state)
 
 	world_open(&w, all_kinds, "{}");
 	assert_false(happens(&w, "F", NOW, "{\"n\": 1}"));
-	assert_int_equal(json_object_size(w.subject.metrics), 0);
+	assert_int_equal(w.subject.n_kept, 0);
 	shows(&w,
 	    "{\"avg\":null,\"count\":0,\"count_2d\":0,\"distinct\":0,"
 	    "\"distinct_2d\":0,\"first\":null,\"last\":null,\"latest\":null,"
@@ -400,7 +399,7 @@ a_changed_definition_starts_from_nothing(void **state)
 {
 	struct numbers first, second;
 	struct metrics *week, *day;
-	struct subject s = {.kind = SUBJECT_USER, .metrics = json_object()};
+	struct subject s = {.kind = SUBJECT_USER};
 	struct liquid_scope scope = {.now_ms = NOW};
 	struct event e = {.name = "E", .at_ms = NOW};
 	json_t *saved;
@@ -425,7 +424,7 @@ a_changed_definition_starts_from_nothing(void **state)
 	assert_string_equal(text, "{\"a 1\":[0,1,0],\"m 3\":[492946,1,0]}");
 	free(text);
 	json_decref(saved);
-	json_decref(s.metrics);
+	subject_free(&s);
 	numbers_free(&first);
 	numbers_free(&second);
 	metrics_free(week);
@@ -622,11 +621,11 @@ a_damaged_state_does_no_harm(void **state)
 		for (int n = 0; metrics_names(w.metrics)[n] != NULL; n++) {
 			snprintf(key, sizeof key, "%s %d",
 			    metrics_names(w.metrics)[n], n + 1);
-			json_object_set_new(w.subject.metrics, key,
+			subject_keep(&w.subject, key,
 			    json_loads(states[i], JSON_DECODE_ANY, NULL));
 		}
 		metrics_drop_unknown(w.metrics, &w.subject);
-		assert_int_equal(json_object_size(w.subject.metrics), 12);
+		assert_int_equal(w.subject.n_kept, 12);
 		json_decref(metrics_values(w.metrics, &w.subject, &w.scope));
 		metrics_next_change(w.metrics, &w.subject,
 		    metrics_names(w.metrics), w.scope.now_ms);

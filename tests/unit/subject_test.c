@@ -77,18 +77,22 @@ test_bad_texts(void **unused)
 	} cases[] = {
 	    {"[]", "{}", "the traits of a subject cannot be read"},
 	    {"{", "{}", "the traits of a subject cannot be read"},
-	    {"{}", "{\"places\"", "the state of a subject cannot be read"},
+	    {"{}", "{\"places\"", "damaged: it has no end"},
+	    {"{}", "{\"places\": [1, ]}", "an object is expected"},
+	    {"{}", "[]", "damaged: it is no object"},
+	    {"{}", "{} {}", "damaged: it has no end"},
 	    {"{}", "{\"future\": 1}",
 		"\"future\", which this version does not"},
 	    {"{}", "{\"places\": {}}", "a list is expected"},
 	    {"{}", "{\"places\": [1]}", "an object is expected"},
-	    {"{}", "{\"places\": [{}]}", "no \"sequence\""},
+	    {"{}", "{\"places\": [{}]}", "what a record is of is missing"},
 	    {"{}", "{\"past\": [{\"sequence\": \"a\", \"x\": 1}]}", "\"x\""},
 	    {"{}",
 		"{\"places\": [{\"sequence\": \"a\"},"
 		" {\"sequence\": \"b\", \"step\": \"s\", \"due\": \"now\"}]}",
-		"damaged: \"due\""},
-	    {"{}", "{\"metrics\": []}", "\"metrics\""},
+		"damaged: due"},
+	    {"{}", "{\"metrics\": []}", "damaged: metrics"},
+	    {"{}", "{\"metrics\": {\"a\": [1, 2}}", "damaged: it has no end"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
