@@ -78,6 +78,8 @@ test('init writes a workspace that has no faults, and never writes over one', as
 	assert.equal(fs.statSync(path.join(dir, '.env')).mode & 0o777, 0o600)
 	const again = await nudge(['init', dir])
 	assert.equal(again.code, 73)
+	const odd = path.join(path.dirname(dir), 'with "quotes"')
+	assert.equal(json(await nudge(['init', odd, '--json'])).workspace, odd)
 	assert.equal(fs.readFileSync(path.join(dir, '.env'), 'utf8'), keys[0])
 	for (const name of ['metrics.json', 'sequences/self-serve-onboarding.json',
 		'templates/layouts/default.html', 'scenarios/upgrades.json', 'schema/settings.json'])

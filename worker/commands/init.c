@@ -174,15 +174,20 @@ run(const struct invocation *in)
 	    write_settings_schema(folder) < 0 || write_shipped(folder) < 0)
 		return fail(EX_CANTCREAT, "%s cannot be written: %s", folder,
 		    strerror(errno));
-	if (in->json)
-		printf("{\"workspace\":\"%s\"}\n", folder);
-	else
+	if (in->json) {
+		json_t *made =
+		    json_pack("{s:o*}", "workspace", json_string(folder));
+
+		print_json(made);
+		json_decref(made);
+	} else {
 		printf("%s is a workspace now. It captures mail in "
 		       "data/outbox; nobody is mailed.\n\n"
 		       "  nudge check -C %s     find mistakes\n"
 		       "  nudge run -C %s       start the worker\n\n"
 		       "Keys for your clients are in %s/.env.\n",
 		    folder, folder, folder, folder);
+	}
 	return EX_OK;
 }
 
