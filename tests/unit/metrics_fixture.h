@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "sequences/metrics/metrics.h"
 #include "templates/buf.h"
 #include "templates/mem.h"
+#include "tests/unit/folder.h"
 
 /* Definitions from a text, a subject, what its conditions see. */
 
@@ -25,19 +25,12 @@
 static inline struct metrics *
 load(const char *text, struct problems *problems)
 {
-	char folder[] = "/tmp/metrics_test.XXXXXX", path[60];
 	struct metrics *m;
-	FILE *f;
 
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof path, "%s/metrics.json", folder);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	m = metrics_load(path, NULL, problems);
-	unlink(path);
-	rmdir(folder);
+	folder_make();
+	write_file("metrics.json", text);
+	m = metrics_load(path_of("metrics.json"), NULL, problems);
+	folder_drop();
 	return m;
 }
 

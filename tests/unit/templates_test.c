@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A folder of messages: what loads, what is refused, what comes out. */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,18 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "templates/templates.h"
+#include "tests/unit/folder.h"
 
-/* A folder of its own for each test, as `templates` in a temporary one. */
+/* Of each test, beside its folder; the messages are in `templates` there. */
 struct workspace {
-	char root[64], dir[80];
-	char files[20][160];
-	int n;
 	struct problems problems;
 	struct templates *set;
 	json_t *scope;
@@ -29,16 +24,9 @@ static int
 setup(void **state)
 {
 	static struct workspace w;
-	static const char *const folders[] = {"", "/layouts", "/partials"};
-	char path[128];
 
-	w = (struct workspace){.root = "/tmp/templates_test.XXXXXX"};
-	assert_non_null(mkdtemp(w.root));
-	snprintf(w.dir, sizeof w.dir, "%s/templates", w.root);
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(path, sizeof path, "%s%s", w.dir, folders[i]);
-		assert_int_equal(mkdir(path, 0700), 0);
-	}
+	w = (struct workspace){0};
+	folder_make();
 	w.scope =
 	    json_loads("{\"user\": {\"first_name\": \"Ada\", \"evil\": "
 		       "\"<b>*x* & [y](z)\","
@@ -56,39 +44,28 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	static const char *const folders[] = {"/layouts", "/partials", ""};
 	struct workspace *w = *state;
-	char path[128];
 
 	templates_free(w->set);
 	problems_free(&w->problems);
 	json_decref(w->scope);
-	for (int i = 0; i < w->n; i++)
-		unlink(w->files[i]);
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(path, sizeof path, "%s%s", w->dir, folders[i]);
-		rmdir(path);
-	}
-	return rmdir(w->root);
+	folder_drop();
+	return 0;
 }
 
 static void
-put(struct workspace *w, const char *name, const char *text)
+put(const char *name, const char *text)
 {
-	char *path = w->files[w->n++];
-	FILE *f;
+	char path[100];
 
-	snprintf(path, sizeof w->files[0], "%s/%s", w->dir, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	snprintf(path, sizeof path, "templates/%s", name);
+	write_file(path, text);
 }
 
 static void
 load(struct workspace *w)
 {
-	w->set = templates_load(w->dir, &w->problems);
+	w->set = templates_load(path_of("templates"), &w->problems);
 }
 
 static void
@@ -160,11 +137,11 @@ a_mail_with_everything(void **state)
 	const struct template_info *info;
 	struct email m;
 
-	put(w, "layouts/default.html",
+	put("layouts/default.html",
 	    "<title>{{ subject }}</title><i>{{ preheader }}</i>\n"
 	    "{{ content }}<a href=\"{{ unsubscribe_url }}\">Stop</a>\n");
-	put(w, "partials/bye.liquid", "Bye, {{ from }}");
-	put(w, "welcome.md",
+	put("partials/bye.liquid", "Bye, {{ from }}");
+	put("welcome.md",
 	    "Subject: Hi {{ user.first_name | default: \"there\" }},\n"
 	    "  welcome\n"
 	    "Preheader: R&D takes two minutes\n"
@@ -213,7 +190,7 @@ html_mails_escape_for_html(void **state)
 	struct workspace *w = *state;
 	struct email m;
 
-	put(w, "note.html",
+	put("note.html",
 	    "Subject: Note\n\n<h1>Hi {{ user.evil }}</h1>\n<p>x</p>\n");
 	load_clean(w);
 	m = render(w, "note", NULL);
@@ -233,9 +210,8 @@ the_footer_adds_what_is_missing(void **state)
 	struct workspace *w = *state;
 	struct email m;
 
-	put(w, "own.md",
-	    "Subject: x\nTopic: t\n\n"
-	    "[Stop]({{ unsubscribe_url }})\n");
+	put("own.md", "Subject: x\nTopic: t\n\n"
+		      "[Stop]({{ unsubscribe_url }})\n");
 	load_clean(w);
 	m = render(w, "own", NULL);
 	assert_string_equal(buf_str(&m.text),
@@ -254,11 +230,11 @@ layouts_are_chosen(void **state)
 	struct workspace *w = *state;
 	struct email m;
 
-	put(w, "layouts/default.html", "D{{ content }}");
-	put(w, "layouts/plain.html", "P{{ content }}");
-	put(w, "a.md", "Subject: x\n\na");
-	put(w, "b.md", "Subject: x\nLayout: plain\n\nb");
-	put(w, "c.md", "Subject: x\nLayout: none\nPreheader: <now>\n\nc");
+	put("layouts/default.html", "D{{ content }}");
+	put("layouts/plain.html", "P{{ content }}");
+	put("a.md", "Subject: x\n\na");
+	put("b.md", "Subject: x\nLayout: plain\n\nb");
+	put("c.md", "Subject: x\nLayout: none\nPreheader: <now>\n\nc");
 	load_clean(w);
 	m = render(w, "a", NULL);
 	assert_string_equal(buf_str(&m.html), "D<p>a</p>\n");
@@ -284,11 +260,11 @@ locales_fall_back(void **state)
 	    {"fr-CA", ""}, {"zh-Hant-TW", "zh-Hant"}, {"zh", ""}, {"-", ""},
 	    {"a-very-long-locale-that-nobody-ever-had-anywhere", ""}};
 
-	put(w, "a.md", "Subject: x\n\na");
-	put(w, "a.de.md", "Subject: x\n\na");
-	put(w, "a.de_AT.html", "Subject: x\n\na");
-	put(w, "a.zh-Hant.md", "Subject: x\n\na");
-	put(w, "b.json", "{\"body\": {}}");
+	put("a.md", "Subject: x\n\na");
+	put("a.de.md", "Subject: x\n\na");
+	put("a.de_AT.html", "Subject: x\n\na");
+	put("a.zh-Hant.md", "Subject: x\n\na");
+	put("b.json", "{\"body\": {}}");
 	load_clean(w);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_string_equal(
@@ -312,11 +288,11 @@ dates_are_in_the_templates_language(void **state)
 	    {"de", NULL, "März 1.000"}, {"xx", NULL, "March 1,000"},
 	    {NULL, "de", "März 1.000"}, {"den", "de", "März 1.000"}};
 
-	put(w, "a.md", "Subject: {{ '2026-03-01' | date: '%B' }}\n\nx");
-	put(w, "a.de.md",
+	put("a.md", "Subject: {{ '2026-03-01' | date: '%B' }}\n\nx");
+	put("a.de.md",
 	    "Subject: {{ '2026-03-01' | date: '%B' }} {{ 1000 | number }}\n\n"
 	    "x");
-	put(w, "b.md",
+	put("b.md",
 	    "Subject: {{ '2026-03-01' | date: '%B' }} {{ 1000 | number }}\n\n"
 	    "x");
 	load_clean(w);
@@ -340,13 +316,12 @@ header_mistakes_are_named(void **state)
 {
 	struct workspace *w = *state;
 
-	put(w, "a.md",
-	    "Subjekt: x\nTags: a\ntags: b\nUnsure: maybe\n"
-	    "Layout: defautl\n\nbody");
-	put(w, "b.md", "Subject: x\nno header\n");
-	put(w, "c.md", "Subject: \xff\n\nx");
-	put(w, "layouts/default.html", "{{ content }}");
-	put(w, "layouts/empty.html", "nothing");
+	put("a.md", "Subjekt: x\nTags: a\ntags: b\nUnsure: maybe\n"
+		    "Layout: defautl\n\nbody");
+	put("b.md", "Subject: x\nno header\n");
+	put("c.md", "Subject: \xff\n\nx");
+	put("layouts/default.html", "{{ content }}");
+	put("layouts/empty.html", "nothing");
 	load(w);
 	assert_problem(w, 0,
 	    "templates/layouts/empty.html: a layout must write {{ content }}");
@@ -377,13 +352,13 @@ names_must_be_one_template_each(void **state)
 {
 	struct workspace *w = *state;
 
-	put(w, "a.md", "Subject: x\n\nx");
-	put(w, "a.html", "Subject: x\n\nx");
-	put(w, "b.de.md", "Subject: x\n\nx");
-	put(w, "c.md", "Subject: x\n\nx");
-	put(w, "c.final.md", "Subject: x\n\nx");
-	put(w, "notes.txt", "not a template");
-	put(w, ".hidden.md", "nor this");
+	put("a.md", "Subject: x\n\nx");
+	put("a.html", "Subject: x\n\nx");
+	put("b.de.md", "Subject: x\n\nx");
+	put("c.md", "Subject: x\n\nx");
+	put("c.final.md", "Subject: x\n\nx");
+	put("notes.txt", "not a template");
+	put(".hidden.md", "nor this");
 	load(w);
 	assert_problem(w, 0,
 	    "templates/c.final.md: \"final\" is not a locale "
@@ -404,8 +379,8 @@ lines_are_those_of_the_file(void **state)
 	struct email m;
 	struct error e;
 
-	put(w, "a.md", "Subject: x\n\none\ntwo {{ user.nothing }}\n");
-	put(w, "b.md", "Tags: t\nSubject: {{ | }}\n\nx");
+	put("a.md", "Subject: x\n\none\ntwo {{ user.nothing }}\n");
+	put("b.md", "Tags: t\nSubject: {{ | }}\n\nx");
 	load(w);
 	assert_int_equal(w->problems.errors, 1);
 	assert_string_equal(w->problems.list[0].at.file, "templates/b.md");
@@ -437,15 +412,15 @@ places_are_those_of_the_files(void **state)
 	struct workspace *w = *state;
 	struct liquid_scope scope = scope_of(w);
 
-	put(w, "partials/p.liquid", "\n{{ nothing }}");
-	put(w, "layouts/l.html", "{{ content }}{{ nothing }}");
-	put(w, "a.md", "Tags: t\nSubject:  Hello {{ nothing }}\n\nx");
-	put(w, "b.md", "Subject: x\n\n{% render 'p' %}");
-	put(w, "c.md", "Subject: x\nLayout: l\n\nx");
-	put(w, "d.json",
+	put("partials/p.liquid", "\n{{ nothing }}");
+	put("layouts/l.html", "{{ content }}{{ nothing }}");
+	put("a.md", "Tags: t\nSubject:  Hello {{ nothing }}\n\nx");
+	put("b.md", "Subject: x\n\n{% render 'p' %}");
+	put("c.md", "Subject: x\nLayout: l\n\nx");
+	put("d.json",
 	    "{ \"body\":\n [ \"x\", { \"y\\n\": \"\\n{{ nothing }}\" } ] }");
-	put(w, "e.json", "{ \"body\": \"{% render 'p' %}\" }");
-	put(w, "f.md", "Subject: x\n\n{% if 'a' < 1 %}{% endif %}");
+	put("e.json", "{ \"body\": \"{% render 'p' %}\" }");
+	put("f.md", "Subject: x\n\n{% if 'a' < 1 %}{% endif %}");
 	load_clean(w);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const struct template *t =
@@ -473,7 +448,7 @@ raw_values(void **state)
 	const struct templates_options options = {.forbids_raw = true};
 	struct workspace *w = *state;
 
-	put(w, "a.md",
+	put("a.md",
 	    "Subject: x\n\n{{ product_name | raw }}\n"
 	    "Hi {{ event.note | raw }}{{ user.x | upcase | raw | size }}");
 	load(w);
@@ -487,7 +462,8 @@ raw_values(void **state)
 	problems_free(&w->problems);
 	w->problems = (struct problems){0};
 	templates_free(w->set);
-	w->set = templates_load_with(w->dir, &options, &w->problems);
+	w->set =
+	    templates_load_with(path_of("templates"), &options, &w->problems);
 	assert_int_equal(w->problems.errors, 1);
 	assert_problem(w, 0,
 	    "templates/a.md:3:19: raw is not allowed in this workspace "
@@ -499,11 +475,10 @@ lint_warns(void **state)
 {
 	struct workspace *w = *state;
 
-	put(w, "layouts/default.html", "{{ content }}");
-	put(w, "a.md", "Subject: x\nTopic: t\n\nHi {{ user.first_name }}");
-	put(w, "b.md",
-	    "Subject: x\n\nHi {{ user.first_name | default: '' }}"
-	    "{{ user.plan | default: '' }}{{ metric.tasks }}");
+	put("layouts/default.html", "{{ content }}");
+	put("a.md", "Subject: x\nTopic: t\n\nHi {{ user.first_name }}");
+	put("b.md", "Subject: x\n\nHi {{ user.first_name | default: '' }}"
+		    "{{ user.plan | default: '' }}{{ metric.tasks }}");
 	load(w);
 	assert_int_equal(w->problems.errors, 0);
 	assert_int_equal(w->problems.count, 2);
@@ -523,7 +498,7 @@ aborting_skips(void **state)
 	struct email m;
 	struct error e;
 
-	put(w, "a.md",
+	put("a.md",
 	    "Subject: x\n\n{% abort_message \"has finished already\" %}");
 	load_clean(w);
 	assert_int_equal(template_render_email(
@@ -544,9 +519,9 @@ paths_cover_all_parts(void **state)
 	struct workspace *w = *state;
 	struct buf paths = {0};
 
-	put(w, "layouts/default.html", "{{ subject }}{{ content }}{{ site }}");
-	put(w, "a.md", "Subject: {{ metric.tasks }}\n\n{{ app_url }}");
-	put(w, "b.json", "{\"body\": [\"{{ metric.seats }}\"]}");
+	put("layouts/default.html", "{{ subject }}{{ content }}{{ site }}");
+	put("a.md", "Subject: {{ metric.tasks }}\n\n{{ app_url }}");
+	put("b.json", "{\"body\": [\"{{ metric.seats }}\"]}");
 	load_clean(w);
 	template_paths(templates_find(w->set, "a", NULL), note_path, &paths);
 	template_paths(templates_find(w->set, "b", NULL), note_path, &paths);
@@ -564,7 +539,7 @@ documents_keep_their_shape(void **state)
 
 	json_object_set_new(w->scope, "quote",
 	    json_string("\", \"admin\": true, \"x\": \"\n{{ app_url }}"));
-	put(w, "a.json",
+	put("a.json",
 	    "{\"channel\": \"in-app\", \"topic\": \"tips\", \"tags\": "
 	    "[\"t\"],\n"
 	    " \"unsure\": \"hold\",\n"
@@ -596,11 +571,12 @@ slack_values_cannot_mention_or_link(void **state)
 
 	json_object_set_new(
 	    w->scope, "who", json_string("<!channel> & \"co\""));
-	put(w, "a.json",
+	put("a.json",
 	    "{\"escape\": \"slack\", \"body\": {\"text\":"
 	    " \"<https://a.example|Open> *{{ who }}* {{- metric.tasks -}} \","
 	    " \"lone\": \"{{ who }}\", \"n\": \"{{ metric.tasks }}\","
-	    " \"own\": \"{% capture l %}<#C1|{{ who }}>{% endcapture %}{{ l }}\"}}");
+	    " \"own\": \"{% capture l %}<#C1|{{ who }}>{% endcapture %}{{ l "
+	    "}}\"}}");
 	load_clean(w);
 	assert_document(w, "a",
 	    "{\"text\":\"<https://a.example|Open> *&lt;!channel&gt; &amp; "
@@ -613,11 +589,10 @@ document_mistakes_are_named(void **state)
 {
 	struct workspace *w = *state;
 
-	put(w, "a.json",
-	    "{ \"chanel\": \"x\",\n  \"unsure\": \"no\",\n"
-	    "  \"tags\": \"t\",\n  \"escape\": \"html\" }");
-	put(w, "b.json", "{ \"body\": { \"a/b\": [ 1,\n \"{{ | }}\" ] } }");
-	put(w, "c.json", "[]");
+	put("a.json", "{ \"chanel\": \"x\",\n  \"unsure\": \"no\",\n"
+		      "  \"tags\": \"t\",\n  \"escape\": \"html\" }");
+	put("b.json", "{ \"body\": { \"a/b\": [ 1,\n \"{{ | }}\" ] } }");
+	put("c.json", "[]");
 	load(w);
 	assert_problem(w, 0,
 	    "templates/a.json:1:13: there is no \"chanel\" in "
@@ -650,7 +625,7 @@ undefined_values_hold_a_document(void **state)
 	struct buf json = {0};
 	struct error e;
 
-	put(w, "a.json", "{\"body\":\n{\"a\": [\"{{ user.nothing }}\"]}}");
+	put("a.json", "{\"body\":\n{\"a\": [\"{{ user.nothing }}\"]}}");
 	load_clean(w);
 	assert_int_equal(
 	    template_render_document(
