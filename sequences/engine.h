@@ -188,6 +188,7 @@ struct engine_scope {
 	bool is_lean;		   /* account without its metric */
 	const char *const *metrics; /* that `metric` must have; NULL: all */
 	json_t *made[4]; /* built on demand; freed by engine_scope_free() */
+	const char *const *made_for; /* `metrics` that `metric` has by now */
 };
 json_t *engine_scope_lookup(void *scope, const char *name);
 /* The value of one metric of the subject, or NULL; borrowed from the scope. */

@@ -87,9 +87,13 @@ look_up_metrics(struct engine_scope *scope, const char *const *names)
 	return scope->made[MADE_METRIC];
 }
 
+/* Conditions ask for the same names again and again. */
 static json_t *
 look_up_metric(struct engine_scope *scope)
 {
+	if (scope->metrics != NULL && scope->metrics == scope->made_for)
+		return scope->made[MADE_METRIC];
+	scope->made_for = scope->metrics;
 	return look_up_metrics(scope, scope->metrics);
 }
 
@@ -224,4 +228,5 @@ engine_scope_free(struct engine_scope *scope)
 		json_decref(scope->made[i]);
 		scope->made[i] = NULL;
 	}
+	scope->made_for = NULL;
 }

@@ -53,6 +53,14 @@ subject_free(struct subject *s)
 }
 
 void
+subject_trait_changed(struct subject *s)
+{
+	s->traits_changed = true;
+	s->state_changed |= s->joined != 0;
+	s->joined = 0;
+}
+
+void
 subject_set_traits(struct subject *s, json_t *traits, int64_t at_ms)
 {
 	bool is_old = at_ms < s->traits_at_ms || at_ms == 0;
@@ -72,10 +80,10 @@ subject_set_traits(struct subject *s, json_t *traits, int64_t at_ms)
 			continue;
 		if (json_is_null(value)) {
 			if (json_object_del(s->traits, key) == 0)
-				s->traits_changed = true;
+				subject_trait_changed(s);
 		} else if (old == NULL || !json_equal(old, value)) {
 			json_object_set(s->traits, key, value);
-			s->traits_changed = true;
+			subject_trait_changed(s);
 		}
 	}
 }
@@ -153,7 +161,7 @@ subject_merge(struct subject *into, const struct subject *from)
 			*subject_watch_add(into, from->watches[i].number) =
 			    from->watches[i];
 	if (merge_missing(into->traits, from->traits))
-		into->traits_changed = true;
+		subject_trait_changed(into);
 	subject_set_wake(into, into->wake_at_ms);
 }
 
@@ -306,6 +314,7 @@ subject_keep(struct subject *s, const char *key, json_t *value)
 	}
 	json_decref(k->value);
 	k->value = value;
+	k->is_changed = true;
 }
 
 void

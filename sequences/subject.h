@@ -71,6 +71,7 @@ struct kept {
 	char *key;
 	struct json_span text; /* of the value; read when it is asked for */
 	json_t *value;	       /* NULL: not read yet */
+	bool is_changed;       /* since its parts were put into the account */
 };
 
 enum subject_kind { SUBJECT_USER = 1, SUBJECT_ACCOUNT = 2 };
@@ -90,7 +91,12 @@ struct subject {
 	struct kept *kept; /* at most one a key */
 	int n_kept;
 	char *kept_text; /* that they were loaded from */
-	int known;	 /* newest definition it is up to date with (rules.h) */
+	/*
+	 * `known` when its parts of the account's metrics (members.c) were last
+	 * worked out; 0: a trait has changed since, or they never were.
+	 */
+	int joined;
+	int known; /* newest definition it is up to date with (rules.h) */
 	int64_t traits_at_ms; /* when the newest identify happened */
 	int64_t wake_at_ms;   /* earliest moment to look again; 0: none */
 	bool traits_changed, state_changed; /* since the load */
@@ -113,6 +119,8 @@ void subject_save_traits(const struct subject *, struct buf *out);
  * does one without a time (0).
  */
 void subject_set_traits(struct subject *, json_t *traits, int64_t at_ms);
+
+void subject_trait_changed(struct subject *); /* in another way */
 
 /*
  * What an anonymous visitor did becomes the known user's: traits the user does

@@ -13,6 +13,7 @@
  *	 "watches": [{"number": 3, "state": 1, "value": 62.0, "at": MS,
  *	    "due": MS}],
  *	 "known": 7,
+ *	 "joined": 7,
  *	 "traits_at": MS,
  *	 "metrics": {"tasks": ...}}
  *
@@ -321,6 +322,11 @@ member_load(struct subject *s, struct json_span key, struct json_walk *w,
 		s->known = (int)number;
 		return 0;
 	}
+	if (span_is(key, "joined") &&
+	    read_integer(json_walk_value(w), &number)) {
+		s->joined = (int)number;
+		return 0;
+	}
 	if (span_is(key, "traits_at") &&
 	    read_integer(json_walk_value(w), &s->traits_at_ms))
 		return 0;
@@ -462,6 +468,16 @@ kept_save(const struct subject *s, struct buf *out)
 	buf_addc(out, '}');
 }
 
+/* Some that are not in the account's metrics yet. */
+static bool
+has_changes(const struct subject *s)
+{
+	for (int i = 0; i < s->n_kept; i++)
+		if (s->kept[i].is_changed)
+			return true;
+	return false;
+}
+
 void
 subject_save_state(const struct subject *s, struct buf *out)
 {
@@ -481,6 +497,10 @@ subject_save_state(const struct subject *s, struct buf *out)
 	if (s->known != 0) {
 		member_save("known", out);
 		json_text_write_integer(s->known, out);
+	}
+	if (s->joined != 0 && !has_changes(s)) {
+		member_save("joined", out);
+		json_text_write_integer(s->joined, out);
 	}
 	if (s->traits_at_ms != 0) {
 		member_save("traits_at", out);

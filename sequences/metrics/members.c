@@ -23,6 +23,7 @@
  *	- whoever has a value beyond 2^53 has no part.
  */
 #include <math.h>
+#include <string.h>
 
 #include "sequences/metrics/metrics_private.h"
 
@@ -269,15 +270,55 @@ change_part(const struct metric *m, struct subject *member,
 	return true;
 }
 
+static bool
+has_changed(const struct subject *s, const char *key)
+{
+	for (int i = 0; i < s->n_kept; i++)
+		if (s->kept[i].is_changed && strcmp(s->kept[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+/* By something that it keeps, by the account, or by the passing of time. */
+static bool
+may_have_changed(
+    const struct metrics *all, const struct metric *m, const struct subject *s)
+{
+	for (int i = 0; i < m->n_sources; i++) {
+		const struct metric *source = &all->list[m->sources[i]];
+
+		if (source->reads_now || source->reads_account ||
+		    (source->window_ms > 0 && metric_state(source, s)) ||
+		    (source->key != NULL && has_changed(s, source->key)))
+			return true;
+	}
+	return false;
+}
+
+static void
+have_joined(struct subject *s)
+{
+	for (int i = 0; i < s->n_kept; i++)
+		s->kept[i].is_changed = false;
+	if (s->joined != s->known)
+		s->state_changed = true;
+	s->joined = s->known;
+}
+
 bool
 metrics_join(const struct metrics *all, struct subject *user,
     struct subject *account, const struct liquid_scope *scope)
 {
-	bool changed = false;
+	bool is_fresh = user->joined == user->known, changed = false;
 
-	for (int i = 0; i < all->n_of_members; i++)
-		changed |= change_part(all->of_members[i], user, account,
-		    part_now(all->of_members[i], scope));
+	for (int i = 0; i < all->n_of_members; i++) {
+		const struct metric *m = all->of_members[i];
+
+		if (!is_fresh || may_have_changed(all, m, user))
+			changed |=
+			    change_part(m, user, account, part_now(m, scope));
+	}
+	have_joined(user);
 	return changed;
 }
 
@@ -290,6 +331,7 @@ metrics_leave(
 	for (int i = 0; i < all->n_of_members; i++)
 		changed |= change_part(all->of_members[i], user, account,
 		    (struct part){.is_there = false});
+	user->joined = 0;
 	return changed;
 }
 

@@ -172,11 +172,8 @@ metric_apply(
 
 	if (is_new)
 		state = json_array();
-	if (m->kind->keep(m, state, sample)) {
-		s->state_changed = true;
-		if (is_new)
-			subject_keep(s, m->key, json_incref(state));
-	}
+	if (m->kind->keep(m, state, sample))
+		subject_keep(s, m->key, json_incref(state));
 	if (is_new)
 		json_decref(state);
 }

@@ -43,7 +43,7 @@ struct metric {
 	int n_milestones;
 	struct condition *among; /* of members: which are looked at */
 
-	bool reads_now;
+	bool reads_now, reads_account;
 	struct operand *operands; /* of expr, that it cannot do without */
 	int n_operands;
 	int *needs; /* metrics that it reads, as indices */

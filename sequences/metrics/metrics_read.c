@@ -139,6 +139,7 @@ check_path(struct reader *r, const char *path)
 	const char *const *roots = roots_of(m);
 	char *root = xstrndup(path, strcspn(path, "."));
 
+	m->reads_account |= strcmp(root, "account") == 0;
 	if (!name_is_among(root, roots))
 		reader_unknown(r, "value", root, roots);
 	else if (strcmp(root, "metric") == 0)

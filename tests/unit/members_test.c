@@ -109,7 +109,7 @@ has(struct world *w, int member, const char *traits)
 	json_t *value = json_loads(traits, 0, NULL);
 
 	assert_non_null(value);
-	json_object_update(w->members[member].traits, value);
+	subject_set_traits(&w->members[member], value, NOW);
 	json_decref(value);
 }
 
@@ -264,6 +264,39 @@ without_such_metrics_nobody_is_asked(void **state)
 	assert_false(leaves(w, 0));
 	assert_int_equal(w->asked, 0);
 	assert_null(metrics_of_members(w->metrics)[0]);
+	world_close(w);
+}
+
+/* By what it keeps, a trait, its account, or what time takes out of a window.
+ */
+static void
+only_a_member_who_may_have_changed_is_asked(void **state)
+{
+	struct world *w =
+	    world_open("\"tasks\": {\"count\": \"Task\"},"
+		       "\"logins\": {\"count\": \"Login\"},"
+		       "\"week\": {\"count\": \"Task\", \"window\": \"7d\"},"
+		       "\"logged\": {\"for\": \"account\", \"count\": "
+		       "\"metric.logins > 0\"},"
+		       "\"weekly\": {\"for\": \"account\", \"count\": "
+		       "\"metric.week > 0\"}");
+
+	joins(w, 0, 0);
+	assert_int_equal(w->asked, 2);
+	joins(w, 0, 0);
+	assert_int_equal(w->asked, 2);
+	does_a_task(w, 0);
+	joins(w, 0, 0);
+	assert_int_equal(w->asked, 3); /* the week, not the logins */
+	joins(w, 0, 0);
+	assert_int_equal(w->asked, 4); /* it may have left the week */
+	has(w, 0, "{\"a\": 1}");
+	joins(w, 0, 0);
+	assert_int_equal(w->asked, 6);
+	leaves(w, 0);
+	joins(w, 0, 1);
+	assert_int_equal(w->asked, 8);
+	shows(w, 1, "{\"logged\":0,\"weekly\":1}");
 	world_close(w);
 }
 
@@ -458,6 +491,7 @@ a_hundred_thousand_members(void **state)
 			does_a_task(w, 0);
 		json_object_set_new(one->traits, "score",
 		    json_real(i % 100 + (first ? 0 : 0.25)));
+		subject_trait_changed(one);
 		changes += joins(w, 0, 0);
 		all[i % N] = *one;
 		if (i % 20000 == 0 || i == 2 * N - 1) {
@@ -651,6 +685,7 @@ main(void)
 	    cmocka_unit_test(a_member_who_leaves_takes_everything_along),
 	    cmocka_unit_test(nothing_is_written_when_nothing_changed),
 	    cmocka_unit_test(without_such_metrics_nobody_is_asked),
+	    cmocka_unit_test(only_a_member_who_may_have_changed_is_asked),
 	    cmocka_unit_test(sums_of_fractions_leave_no_trace),
 	    cmocka_unit_test(what_is_no_number_has_no_part),
 	    cmocka_unit_test(a_condition_may_be_broken),

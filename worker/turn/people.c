@@ -306,7 +306,7 @@ people_bind(struct people *p, enum queue_name_kind kind, const char *text,
 	person->is_known = true; /* an anonymous visitor says who they are */
 	free(person->subject.name);
 	person->subject.name = xstrdup(text);
-	person->subject.traits_changed = true;
+	subject_trait_changed(&person->subject);
 }
 
 void
