@@ -3,6 +3,7 @@
  * What expressions, filter chains and conditions give. A name is looked for in
  * loops and arguments, among assigned variables, counters, and then the scope.
  */
+#include <math.h>
 #include <string.h>
 
 #include "templates/liquid/number.h"
@@ -156,7 +157,7 @@ range_end(struct render *r, const struct expr *e)
 
 	if (v.type == VALUE_INT)
 		return v.number;
-	return v.real > -9e18 && v.real < 9e18 ? (int64_t)v.real : 0;
+	return fabs(value_real(v)) < 9e18 ? (int64_t)v.real : 0;
 }
 
 struct value

@@ -58,7 +58,9 @@ filter_abs(struct render *r, struct value v, const struct value *args, int n)
 	v = number_of(v);
 	if (v.type == VALUE_FLOAT)
 		return value_float(fabs(v.real));
-	return v.number >= 0 ? v : apply(r, '-', value_int(0), v);
+	return value_compare(v, value_int(0)) >= 0
+		   ? v
+		   : apply(r, '-', value_int(0), v);
 }
 
 struct value
@@ -107,8 +109,7 @@ struct value
 filter_round(struct render *r, struct value v, const struct value *args, int n)
 {
 	struct value digits = n > 0 ? number_of(args[0]) : value_int(0);
-	double to = digits.type == VALUE_INT ? (double)digits.number
-					     : trunc(digits.real);
+	double to = trunc(value_real(digits));
 
 	if (!(to <= 15))
 		return number_of(v);
@@ -134,7 +135,7 @@ real_number(struct render *r, struct value v, const char *filter)
 		end += strspn(end, " \t\r\n");
 		if (end == copy || *end != '\0')
 			number.type = VALUE_NIL;
-	} else if (v.type != VALUE_INT && v.type != VALUE_FLOAT) {
+	} else if (!value_is_whole(v) && v.type != VALUE_FLOAT) {
 		number.type = VALUE_NIL;
 	}
 	if (number.type == VALUE_NIL)
@@ -173,8 +174,8 @@ filter_number(struct render *r, struct value v, const struct value *args, int n)
 	if (v.type == VALUE_NIL)
 		return v;
 	v = real_number(r, v, "number");
-	if (v.type == VALUE_INT)
-		snprintf(text, sizeof text, "%lld", (long long)v.number);
+	if (value_is_whole(v))
+		number_print_whole(value_number(v), text);
 	else
 		number_print(v.real, text);
 	if (v.type == VALUE_FLOAT && strcmp(text + strlen(text) - 2, ".0") == 0)
@@ -221,11 +222,10 @@ filter_currency(
 	if (v.type == VALUE_NIL)
 		return v;
 	v = real_number(r, v, "currency");
-	if (v.type == VALUE_FLOAT && !(fabs(v.real) < 1e15))
+	if (!(fabs(value_real(v)) < 1e15))
 		render_fail(r, "the amount is too large");
 	v = number_round(v, '~', money.digits);
-	snprintf(text, sizeof text, "%.*f", money.digits,
-	    v.type == VALUE_INT ? (double)v.number : v.real);
+	snprintf(text, sizeof text, "%.*f", money.digits, value_real(v));
 	if (l->money_first && money.symbol[0] == money.code[0] && *gap == '\0')
 		gap = "\xc2\xa0"; /* "CHF 5.00", but "$5.00" */
 	mark = render_mark(r);

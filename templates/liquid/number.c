@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arithmetic on whole numbers with a check for overflow, and on decimals as 128
- * bit integers with a power of ten. What does not fit there is done in double.
+ * Arithmetic on whole numbers with a check for overflow, and on decimals, as
+ * 128 bit integers with a power of ten. What does not fit there is done in
+ * double.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +11,27 @@
 
 #include "templates/liquid/number.h"
 
-#define TINY 1e-18 /* smaller ones are no decimals */
+#define TINY	  1e-18	 /* smaller ones are no decimals */
+#define WHOLE_MAX 3.9e28 /* 2^95 and a little less */
 
 struct decimal {
 	__int128 units; /* the value is units / 10^scale */
 	int scale;
 };
+
+struct value
+number_read_whole(const char *digits)
+{
+	bool negative = *digits == '-';
+	__int128 n = 0;
+
+	digits += *digits == '-' || *digits == '+';
+	for (; *digits >= '0' && *digits <= '9'; digits++)
+		if (__builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, *digits - '0', &n))
+			return value_nil();
+	return value_whole(negative ? -n : n);
+}
 
 static struct value
 number_of_text(struct value v)
@@ -24,7 +39,7 @@ number_of_text(struct value v)
 	char digits[64];
 	size_t i = 0, n = 0;
 	bool fraction = false;
-	long long whole;
+	struct value whole;
 
 	while (i < v.len && is_space(v.text[i]))
 		i++;
@@ -42,17 +57,17 @@ number_of_text(struct value v)
 	digits[n] = '\0';
 	while (i < v.len && is_space(v.text[i]))
 		i++;
-	errno = 0;
-	whole = strtoll(digits, NULL, 10);
-	if (errno == ERANGE || (fraction && i == v.len && digits[n - 1] != '.'))
+	whole = number_read_whole(digits);
+	if (whole.type == VALUE_NIL ||
+	    (fraction && i == v.len && digits[n - 1] != '.'))
 		return value_float(strtod(digits, NULL));
-	return value_int(whole);
+	return whole;
 }
 
 struct value
 number_of(struct value v)
 {
-	if (v.type == VALUE_INT || v.type == VALUE_FLOAT)
+	if (value_is_whole(v) || v.type == VALUE_FLOAT)
 		return v;
 	return v.type == VALUE_STRING ? number_of_text(v) : value_int(0);
 }
@@ -120,8 +135,8 @@ decimal_of(struct value v, struct decimal *d)
 	char digits[NUMBER_SIZE];
 	int e;
 
-	if (v.type == VALUE_INT) {
-		*d = (struct decimal){v.number, 0};
+	if (value_is_whole(v)) {
+		*d = (struct decimal){value_number(v), 0};
 		return true;
 	}
 	if (!isfinite(v.real) || fabs(v.real) >= 1e17 ||
@@ -137,22 +152,34 @@ decimal_of(struct value v, struct decimal *d)
 	return true;
 }
 
-static struct value
-decimal_value(struct decimal d)
+size_t
+number_print_whole(__int128 n, char out[NUMBER_SIZE])
 {
-	char text[64], *p = text + sizeof text;
-	unsigned __int128 left = d.units < 0 ? -(unsigned __int128)d.units
-					     : (unsigned __int128)d.units;
+	unsigned __int128 left =
+	    n < 0 ? -(unsigned __int128)n : (unsigned __int128)n;
+	char digits[NUMBER_SIZE], *p = digits + sizeof digits;
+	size_t len;
 
-	p -= snprintf(NULL, 0, "e-%d", d.scale) + 1;
-	sprintf(p, "e-%d", d.scale);
+	*--p = '\0';
 	do {
 		*--p = (char)('0' + (int)(left % 10));
 		left /= 10;
 	} while (left != 0);
-	if (d.units < 0)
+	if (n < 0)
 		*--p = '-';
-	return value_float(strtod(p, NULL));
+	len = strlen(p);
+	memcpy(out, p, len + 1);
+	return len;
+}
+
+static struct value
+decimal_value(struct decimal d)
+{
+	char text[NUMBER_SIZE + 16];
+	size_t len = number_print_whole(d.units, text);
+
+	snprintf(text + len, sizeof text - len, "e-%d", d.scale);
+	return value_float(strtod(text, NULL));
 }
 
 static bool
@@ -206,10 +233,10 @@ apply_decimal(char op, struct decimal a, struct decimal b, struct value *out)
 		d.units = a.units % b.units;
 		if (d.units != 0 && (d.units < 0) != (b.units < 0))
 			d.units += b.units;
-	} else if (op == '+') {
-		d.units += b.units;
-	} else {
-		d.units -= b.units;
+	} else if (op == '+'
+		       ? __builtin_add_overflow(a.units, b.units, &d.units)
+		       : __builtin_sub_overflow(a.units, b.units, &d.units)) {
+		return false;
 	}
 	*out = decimal_value(d);
 	return true;
@@ -238,9 +265,9 @@ apply_real(char op, double a, double b)
 }
 
 static const char *
-apply_whole(char op, int64_t a, int64_t b, struct value *out)
+apply_whole(char op, __int128 a, __int128 b, struct value *out)
 {
-	int64_t n = 0;
+	__int128 n = 0;
 	bool over = false;
 
 	if ((op == '/' || op == '%') && b == 0)
@@ -251,14 +278,14 @@ apply_whole(char op, int64_t a, int64_t b, struct value *out)
 		over = __builtin_sub_overflow(a, b, &n);
 	else if (op == '*')
 		over = __builtin_mul_overflow(a, b, &n);
-	else if (b == -1)
-		over = op == '/' && __builtin_sub_overflow(0, a, &n);
 	else if (op == '/')
 		n = a / b - (a % b != 0 && (a < 0) != (b < 0));
 	else
 		n = a % b + (a % b != 0 && (a < 0) != (b < 0) ? b : 0);
-	*out = value_int(n);
-	return over ? "the result is too large a number" : NULL;
+	*out = value_whole(n);
+	return over || out->type == VALUE_NIL
+		   ? "the result is too large a number"
+		   : NULL;
 }
 
 const char *
@@ -268,16 +295,14 @@ number_apply(char op, struct value a, struct value b, struct value *out)
 
 	a = number_of(a);
 	b = number_of(b);
-	if (a.type == VALUE_INT && b.type == VALUE_INT)
-		return apply_whole(op, a.number, b.number, out);
+	if (value_is_whole(a) && value_is_whole(b))
+		return apply_whole(op, value_number(a), value_number(b), out);
 	if (op == '%' && value_compare(b, value_int(0)) == 0)
 		return "divided by 0"; /* `/` gives Infinity */
 	if (decimal_of(a, &x) && decimal_of(b, &y) &&
 	    apply_decimal(op, x, y, out))
 		return NULL;
-	*out = value_float(
-	    apply_real(op, a.type == VALUE_INT ? (double)a.number : a.real,
-		b.type == VALUE_INT ? (double)b.number : b.real));
+	*out = value_float(apply_real(op, value_real(a), value_real(b)));
 	return NULL;
 }
 
@@ -306,7 +331,7 @@ number_round(struct value v, char mode, int digits)
 	struct decimal d;
 
 	v = number_of(v);
-	if (v.type == VALUE_INT && digits >= 0)
+	if (value_is_whole(v) && digits >= 0)
 		return v;
 	if (!decimal_of(v, &d)) {
 		double whole = mode == '+'   ? ceil(v.real)
@@ -315,9 +340,9 @@ number_round(struct value v, char mode, int digits)
 
 		if (digits > 0 && fabs(v.real) < TINY)
 			return value_float(copysign(0, v.real));
-		if (digits > 0 || !(fabs(whole) < 9.2e18))
+		if (digits > 0 || !(fabs(whole) < WHOLE_MAX))
 			return v;
-		return value_int((int64_t)whole);
+		return value_whole((__int128)whole);
 	}
 	d = decimal_round(d, mode, digits);
 	if (digits > 0 && d.units == 0)
@@ -326,5 +351,5 @@ number_round(struct value v, char mode, int digits)
 		return decimal_value(d);
 	for (; d.scale > 0; d.scale--)
 		d.units /= 10;
-	return value_int((int64_t)d.units);
+	return value_whole(d.units);
 }

@@ -7,7 +7,7 @@
 #include "templates/liquid/value.h"
 
 /*
- * number - Liquid's arithmetic. Whole numbers are 64 bits wide; others behave
+ * number - Liquid's arithmetic. Whole numbers have up to 96 bits; others behave
  * as decimals of their shortest digits: 0.1 + 0.2 is 0.3.
  */
 
@@ -24,7 +24,10 @@ const char *number_apply(
 struct value number_round(struct value, char mode, int digits);
 
 /* As Ruby prints a float: 5.0, 1.0e+17. Returns the length. */
-#define NUMBER_SIZE 40
+#define NUMBER_SIZE 48 /* 128 bits are 39 digits */
 size_t number_print(double, char out[NUMBER_SIZE]);
+size_t number_print_whole(__int128, char out[NUMBER_SIZE]);
+/* The digits of a whole number; NIL when there are too many of them. */
+struct value number_read_whole(const char *digits);
 
 #endif

@@ -3,11 +3,11 @@
  * Expressions, filter chains and conditions by recursive descent. Two entry
  * points: what has a value (no operators) and what has a truth (no filters).
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "templates/liquid/number.h"
 #include "templates/liquid/parse.h"
 #include "templates/name.h"
 
@@ -273,7 +273,7 @@ static struct value
 number_literal(struct parser *p)
 {
 	char digits[64];
-	long long n;
+	struct value n;
 
 	if (p->lex.len >= sizeof digits)
 		parse_fail(p, p->lex.text, "the number is too long");
@@ -281,11 +281,10 @@ number_literal(struct parser *p)
 	digits[p->lex.len] = '\0';
 	if (p->lex.type == TOKEN_FLOAT)
 		return value_float(strtod(digits, NULL));
-	errno = 0;
-	n = strtoll(digits, NULL, 10);
-	if (errno == ERANGE)
+	n = number_read_whole(digits);
+	if (n.type == VALUE_NIL)
 		parse_fail(p, p->lex.text, "the number is too large");
-	return value_int(n);
+	return n;
 }
 
 /* What an author wrote is safe, but in JSON a quote must be escaped anyway. */

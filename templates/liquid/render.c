@@ -243,6 +243,10 @@ render_print(struct render *r, struct value v)
 	case VALUE_INT:
 		print_int(r, v.number);
 		break;
+	case VALUE_WIDE:
+		render_write(
+		    r, text, number_print_whole(value_number(v), text));
+		break;
 	case VALUE_FLOAT:
 		render_write(r, text, number_print(v.real, text));
 		break;

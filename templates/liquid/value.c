@@ -42,8 +42,9 @@ value_to_json(struct value v)
 		return json_boolean(v.truth);
 	case VALUE_INT:
 		return json_integer(v.number);
+	case VALUE_WIDE:
 	case VALUE_FLOAT:
-		json = json_real(v.real); /* NULL for infinity */
+		json = json_real(value_real(v)); /* NULL for infinity */
 		return json != NULL ? json : json_null();
 	case VALUE_STRING:
 		json = json_stringn(v.text, v.len); /* NULL if not UTF-8 */
@@ -168,16 +169,16 @@ equal_hashes(json_t *a, json_t *b, size_t *looked)
 	return true;
 }
 
-static double
-as_real(struct value v)
+double
+value_real(struct value v)
 {
-	return v.type == VALUE_INT ? (double)v.number : v.real;
+	return value_is_whole(v) ? (double)value_number(v) : v.real;
 }
 
 static bool
 is_number(struct value v)
 {
-	return v.type == VALUE_INT || v.type == VALUE_FLOAT;
+	return value_is_whole(v) || v.type == VALUE_FLOAT;
 }
 
 bool
@@ -196,8 +197,10 @@ value_equal(struct value a, struct value b, size_t *looked)
 		return a.type != VALUE_EMPTY && is_blank(a);
 	if (a.type == VALUE_INT && b.type == VALUE_INT)
 		return a.number == b.number;
+	if (value_is_whole(a) && value_is_whole(b))
+		return value_number(a) == value_number(b);
 	if (is_number(a) && is_number(b))
-		return as_real(a) == as_real(b);
+		return value_real(a) == value_real(b);
 	if (value_is_array(a) && value_is_array(b))
 		return equal_arrays(a, b, looked);
 	if (a.type != b.type)
@@ -223,8 +226,12 @@ value_compare(struct value a, struct value b)
 {
 	if (a.type == VALUE_INT && b.type == VALUE_INT)
 		return (a.number > b.number) - (a.number < b.number);
+	if (value_is_whole(a) && value_is_whole(b))
+		return (value_number(a) > value_number(b)) -
+		       (value_number(a) < value_number(b));
 	if (is_number(a) && is_number(b))
-		return (as_real(a) > as_real(b)) - (as_real(a) < as_real(b));
+		return (value_real(a) > value_real(b)) -
+		       (value_real(a) < value_real(b));
 	if (a.type == VALUE_STRING && b.type == VALUE_STRING) {
 		uint32_t n = a.len < b.len ? a.len : b.len;
 		int order = memcmp(a.text, b.text, n);
@@ -333,6 +340,8 @@ size_of(struct value v)
 		return value_int((int64_t)json_object_size(v.json));
 	case VALUE_INT:
 		return value_int(8); /* bytes, as Ruby's Integer#size */
+	case VALUE_WIDE:
+		return value_int(v.len + 1 <= 1 ? 8 : 16);
 	default:
 		return value_is_array(v) ? value_int((int64_t)value_count(v))
 					 : value_undefined();

@@ -18,6 +18,7 @@ enum value_type {
 	VALUE_NIL,
 	VALUE_BOOL,
 	VALUE_INT,
+	VALUE_WIDE, /* a whole number that needs more than 64 bits */
 	VALUE_FLOAT,
 	VALUE_STRING,
 	VALUE_ARRAY, /* made by a filter: items */
@@ -52,7 +53,8 @@ struct group;
 struct value {
 	uint8_t type;
 	uint8_t flags;
-	uint32_t len; /* of a string (bytes) or an array (items) */
+	uint32_t len; /* of a string (bytes) or an array (items); of a wide
+		       * number the upper 32 of its 96 bits */
 	union {
 		bool truth;
 		int64_t number;
@@ -94,6 +96,33 @@ value_int(int64_t number)
 	return (struct value){.type = VALUE_INT, .number = number};
 }
 
+/* NIL when 96 bits are not enough. */
+static inline struct value
+value_whole(__int128 n)
+{
+	if (n >= INT64_MIN && n <= INT64_MAX)
+		return value_int((int64_t)n);
+	if (n >> 95 != 0 && n >> 95 != -1)
+		return value_nil();
+	return (struct value){.type = VALUE_WIDE,
+	    .len = (uint32_t)(n >> 64),
+	    .number = (int64_t)n};
+}
+
+static inline bool
+value_is_whole(struct value v)
+{
+	return v.type == VALUE_INT || v.type == VALUE_WIDE;
+}
+
+static inline __int128
+value_number(struct value v) /* of one that is whole */
+{
+	return v.type == VALUE_INT
+		   ? v.number
+		   : (__int128)(int32_t)v.len << 64 | (uint64_t)v.number;
+}
+
 static inline struct value
 value_float(double real)
 {
@@ -130,6 +159,7 @@ struct value value_of_json(json_t *); /* borrowed; NULL is undefined */
 json_t *value_to_json(struct value);  /* new reference */
 
 bool value_is(struct value, const char *text); /* this string? */
+double value_real(struct value);	       /* of a number */
 /* Both add the number of values that they looked at to *looked. */
 bool value_equal(struct value, struct value, size_t *looked);
 bool value_contains(struct value, struct value needle, size_t *looked);
