@@ -120,7 +120,8 @@ value_number(struct value v) /* of one that is whole */
 {
 	return v.type == VALUE_INT
 		   ? v.number
-		   : (__int128)(int32_t)v.len << 64 | (uint64_t)v.number;
+		   : (__int128)(int32_t)v.len * ((__int128)1 << 64) +
+			 (uint64_t)v.number;
 }
 
 static inline struct value
