@@ -60,8 +60,8 @@ may_enter_by_hand(struct look *l, const struct sequence *q, struct error *e)
 
 int
 engine_enter(const struct rules *rules, struct subject *s,
-    struct subject *account, const char *sequence, int64_t now_ms,
-    struct decisions *out, struct error *e)
+    struct subject *account, const char *sequence, const char *why,
+    int64_t now_ms, struct decisions *out, struct error *e)
 {
 	const struct sequence *q =
 	    known(rules_sequence(rules, sequence), sequence, e);
@@ -74,7 +74,7 @@ engine_enter(const struct rules *rules, struct subject *s,
 		if (p != NULL)
 			place_leave(&l, p, p->previous_ms, true);
 		p = place_enter(&l, q, now_ms, NULL);
-		look_decide(&l, DECISION_ENTERED, q, p->entry, NULL, "by hand");
+		look_decide(&l, DECISION_ENTERED, q, p->entry, NULL, "%s", why);
 		place_advance(&l, q, p);
 	}
 	look_end(&l);
@@ -83,7 +83,7 @@ engine_enter(const struct rules *rules, struct subject *s,
 
 int
 engine_exit(const struct rules *rules, struct subject *s, const char *sequence,
-    const char *reason, int64_t now_ms, struct decisions *out, struct error *e)
+    const char *why, int64_t now_ms, struct decisions *out, struct error *e)
 {
 	const struct sequence *q;
 	struct place *p = find_place(rules, s, sequence, &q, e);
@@ -92,7 +92,7 @@ engine_exit(const struct rules *rules, struct subject *s, const char *sequence,
 	if (p == NULL)
 		return -1;
 	l = look_begin(rules, s, NULL, now_ms, out);
-	look_decide(&l, DECISION_EXITED, q, p->entry, NULL, "%s", reason);
+	look_decide(&l, DECISION_EXITED, q, p->entry, NULL, "%s", why);
 	place_leave(&l, p, now_ms, false);
 	look_end(&l);
 	return 0;
@@ -100,7 +100,8 @@ engine_exit(const struct rules *rules, struct subject *s, const char *sequence,
 
 int
 engine_pause(const struct rules *rules, struct subject *s, const char *sequence,
-    int64_t until_ms, int64_t now_ms, struct decisions *out, struct error *e)
+    const char *why, int64_t until_ms, int64_t now_ms, struct decisions *out,
+    struct error *e)
 {
 	const struct sequence *q;
 	struct place *p = find_place(rules, s, sequence, &q, e);
@@ -113,7 +114,7 @@ engine_pause(const struct rules *rules, struct subject *s, const char *sequence,
 		return -1;
 	}
 	l = look_begin(rules, s, NULL, now_ms, out);
-	place_pause(&l, q, p, until_ms, "by hand");
+	place_pause(&l, q, p, until_ms, why);
 	look_end(&l);
 	return 0;
 }
@@ -138,8 +139,8 @@ look_again(struct look *l, const struct sequence *q, struct place *p)
 
 int
 engine_resume(const struct rules *rules, struct subject *s,
-    const char *sequence, int64_t now_ms, struct decisions *out,
-    struct error *e)
+    const char *sequence, const char *why, int64_t now_ms,
+    struct decisions *out, struct error *e)
 {
 	const struct sequence *q;
 	struct place *p = find_place(rules, s, sequence, &q, e);
@@ -152,7 +153,7 @@ engine_resume(const struct rules *rules, struct subject *s,
 		return -1;
 	}
 	l = look_begin(rules, s, NULL, now_ms, out);
-	place_resume(&l, q, p, "by hand");
+	place_resume(&l, q, p, why);
 	look_again(&l, q, p);
 	look_end(&l);
 	return 0;
@@ -160,7 +161,7 @@ engine_resume(const struct rules *rules, struct subject *s,
 
 int
 engine_skip(const struct rules *rules, struct subject *s, const char *sequence,
-    int64_t now_ms, struct decisions *out, struct error *e)
+    const char *why, int64_t now_ms, struct decisions *out, struct error *e)
 {
 	const struct sequence *q;
 	struct place *p = find_place(rules, s, sequence, &q, e);
@@ -174,7 +175,7 @@ engine_skip(const struct rules *rules, struct subject *s, const char *sequence,
 		return -1;
 	}
 	l = look_begin(rules, s, NULL, now_ms, out);
-	look_decide(&l, DECISION_SKIPPED, q, p->entry, step, "by hand");
+	look_decide(&l, DECISION_SKIPPED, q, p->entry, step, "%s", why);
 	place_pass(&l, p, step);
 	look_again(&l, q, p);
 	look_end(&l);

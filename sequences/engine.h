@@ -21,6 +21,9 @@
  * The worker, simulate, backtest and test all call these functions.
  */
 
+/* In words. Of what is longer so much is kept; an operator's note fits. */
+#define ENGINE_REASON_SIZE 400
+
 enum decision_what {
 	DECISION_ENTERED,
 	DECISION_REFUSED, /* did not enter although the event came */
@@ -58,7 +61,7 @@ struct decision {
 	const char *sequence; /* lives as long as the rules */
 	int entry;
 	const char *step; /* id, or NULL; lives as long as the rules */
-	char reason[200]; /* in words, with the values that made it */
+	char reason[ENGINE_REASON_SIZE]; /* with the values that made it */
 	struct outgoing *send;
 };
 
@@ -137,21 +140,23 @@ int engine_is_meant(const struct rules *, const char *sequence, int version,
     const struct subject *account, int64_t now_ms);
 
 /*
- * By hand. Each returns 0, or -1 with the reason as the error: no such
- * sequence, not manual, already inside, not inside. After a resume or a skip
- * the subject's wake-up is now: what is due then is decided by engine_wake().
+ * By hand; `why` says whose, and goes into the decision. Each returns 0, or -1
+ * with the reason as the error: no such sequence, not manual, already inside,
+ * not inside. After a resume or a skip the subject's wake-up is now: what is
+ * due then is decided by engine_wake().
  */
 int engine_enter(const struct rules *, struct subject *,
-    struct subject *account, const char *sequence, int64_t now_ms,
-    struct decisions *out, struct error *);
+    struct subject *account, const char *sequence, const char *why,
+    int64_t now_ms, struct decisions *out, struct error *);
 int engine_exit(const struct rules *, struct subject *, const char *sequence,
-    const char *reason, int64_t now_ms, struct decisions *out, struct error *);
+    const char *why, int64_t now_ms, struct decisions *out, struct error *);
 int engine_pause(const struct rules *, struct subject *, const char *sequence,
-    int64_t until_ms, int64_t now_ms, struct decisions *out, struct error *);
+    const char *why, int64_t until_ms, int64_t now_ms, struct decisions *out,
+    struct error *);
 int engine_resume(const struct rules *, struct subject *, const char *sequence,
-    int64_t now_ms, struct decisions *out, struct error *);
+    const char *why, int64_t now_ms, struct decisions *out, struct error *);
 int engine_skip(const struct rules *, struct subject *, const char *sequence,
-    int64_t now_ms, struct decisions *out, struct error *);
+    const char *why, int64_t now_ms, struct decisions *out, struct error *);
 
 /*
  * A message of a sequence is about to be sent: is it still wanted? Looks at
@@ -166,7 +171,7 @@ struct engine_message {
 struct engine_answer {
 	enum engine_gate gate;
 	int64_t until_ms; /* ENGINE_WAIT: not before */
-	char reason[200];
+	char reason[ENGINE_REASON_SIZE];
 };
 struct engine_answer engine_gate(const struct rules *, const struct subject *,
     const struct subject *account, const struct engine_message *,

@@ -36,7 +36,7 @@ void engine_scope_look_at(
 int engine_scope_day(struct engine_scope *);
 
 /* As much of the words as fits, cut between characters. */
-#define REASON_SIZE sizeof(((struct decision *)0)->reason)
+#define REASON_SIZE ENGINE_REASON_SIZE
 void reason_set(char reason[REASON_SIZE], const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

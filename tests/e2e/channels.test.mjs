@@ -74,7 +74,7 @@ test('a channel that is off says so, and goes on when an operator says so', asyn
 	await sent(worker, key)
 	assert.equal((await channel(worker)).state, 'working')
 	assert.equal(await up(worker), 1)
-	const { decisions: [{ what, channel: name, reason }] } = await worker.get('/v1/channels')
+	const { decisions: [{ what, channel: name, reason }] } = await worker.get('/v1/decisions')
 	assert.deepEqual([what, name, reason], ['resumed', 'app', 'by jane: they are back'])
 })
 
@@ -103,7 +103,7 @@ test('what is paused waits, over a restart, and is sent once it goes on', async 
 test('without a worker a channel is paused for the next one', async (t) => {
 	const { sink, dir, worker } = await calling(t)
 	await worker.stop()
-	assert.equal((await nudge(['channels', 'pause', 'app', '-C', dir])).code, 0)
+	assert.equal((await nudge(['channels', 'pause', 'app', '--actor', 'jane', '-C', dir])).code, 0)
 	const { channels: [{ state, in_flight }] } = JSON.parse(
 		(await nudge(['channels', '--json', '-C', dir])).stdout)
 	assert.deepEqual([state, in_flight], [null, null]) // that of the first: not known
@@ -112,9 +112,9 @@ test('without a worker a channel is paused for the next one', async (t) => {
 	assert.equal((await channel(again)).state, 'paused')
 	await again.get('/v1/channels/app/resume', { note: 'done' })
 	await sent(again, key)
-	assert.deepEqual((await again.get('/v1/channels')).decisions
+	assert.deepEqual((await again.get('/v1/decisions')).decisions
 		.map(({ what, reason }) => [what, reason]),
-	[['resumed', 'by an operator: done'], ['paused', 'by an operator']])
+	[['resumed', 'by an operator: done'], ['paused', 'by jane']])
 	assert.equal(sink.requests.length, 1)
 })
 

@@ -197,18 +197,20 @@ test_pause_by_hand(void **state)
 	struct world w = world_begin("UTC", "{'plan': 'free'}", ONBOARDING);
 	struct error e;
 
-	assert_int_equal(engine_pause(w.rules, &w.user, "s", INT64_MAX,
-			     at(&w, "03-02 09:00"), &w.decisions, &e),
+	assert_int_equal(
+	    engine_pause(w.rules, &w.user, "s", "by hand", INT64_MAX,
+		at(&w, "03-02 09:00"), &w.decisions, &e),
 	    -1);
 	assert_string_equal(e.text, "ada is not in the sequence \"s\"");
 	event(&w, "03-02 10:00", "Signed Up");
-	assert_int_equal(engine_pause(w.rules, &w.user, "s", INT64_MAX,
-			     at(&w, "03-02 11:00"), &w.decisions, &e),
+	assert_int_equal(
+	    engine_pause(w.rules, &w.user, "s", "by hand", INT64_MAX,
+		at(&w, "03-02 11:00"), &w.decisions, &e),
 	    0);
 	keep_decisions(&w, at(&w, "03-02 11:00"));
 	assert_int_equal(w.user.wake_at_ms, 0);
 	event(&w, "03-20 09:30", "Something");
-	assert_int_equal(engine_resume(w.rules, &w.user, "s",
+	assert_int_equal(engine_resume(w.rules, &w.user, "s", "by hand",
 			     at(&w, "03-20 10:00"), &w.decisions, &e),
 	    0);
 	keep_decisions(&w, at(&w, "03-20 10:00"));
@@ -219,7 +221,7 @@ test_pause_by_hand(void **state)
 		   "03-20 10:00 skipped first\n"
 		   "03-20 10:00 skipped day-7\n"
 		   "03-20 10:00 skipped day-14\n");
-	assert_int_equal(engine_resume(w.rules, &w.user, "s",
+	assert_int_equal(engine_resume(w.rules, &w.user, "s", "by hand",
 			     at(&w, "03-20 10:00"), &w.decisions, &e),
 	    -1);
 	world_end(&w);
@@ -592,20 +594,21 @@ test_by_hand(void **state)
 	int64_t now = at(&w, "03-02 10:00");
 	struct error e;
 
-	assert_int_equal(
-	    engine_enter(w.rules, &w.user, NULL, "t", now, &w.decisions, &e),
+	assert_int_equal(engine_enter(w.rules, &w.user, NULL, "t", "by hand",
+			     now, &w.decisions, &e),
 	    -1);
 	assert_string_equal(e.text, "there is no sequence \"t\"");
-	assert_int_equal(
-	    engine_enter(w.rules, &w.user, NULL, "s", now, &w.decisions, &e),
+	assert_int_equal(engine_enter(w.rules, &w.user, NULL, "s", "by hand",
+			     now, &w.decisions, &e),
 	    0);
 	keep_decisions(&w, now);
-	assert_int_equal(
-	    engine_enter(w.rules, &w.user, NULL, "s", now, &w.decisions, &e),
+	assert_int_equal(engine_enter(w.rules, &w.user, NULL, "s", "by hand",
+			     now, &w.decisions, &e),
 	    -1);
 	assert_string_equal(e.text, "ada is in the sequence \"s\" already");
-	assert_int_equal(
-	    engine_skip(w.rules, &w.user, "s", now, &w.decisions, &e), 0);
+	assert_int_equal(engine_skip(w.rules, &w.user, "s", "by hand", now,
+			     &w.decisions, &e),
+	    0);
 	keep_decisions(&w, now);
 	run_until(&w, "03-02 10:00");
 	assert_int_equal(w.user.wake_at_ms, at(&w, "03-03 10:00"));
@@ -617,8 +620,8 @@ test_by_hand(void **state)
 	expect(&w, "03-02 10:00 entered\n03-02 10:00 send a a\n"
 		   "03-02 10:00 skipped b\n03-02 10:00 exited\n");
 	identify(&w, "03-02 11:00", "{'gone': true}");
-	assert_int_equal(
-	    engine_enter(w.rules, &w.user, NULL, "s", now, &w.decisions, &e),
+	assert_int_equal(engine_enter(w.rules, &w.user, NULL, "s", "by hand",
+			     now, &w.decisions, &e),
 	    -1);
 	assert_string_equal(e.text,
 	    "would leave at once: user.gone is true: user.gone is true");

@@ -265,14 +265,16 @@ test_wait_by_hand(void **state)
 	struct error e;
 
 	event(&w, "03-02 10:00", "Go");
-	assert_int_equal(
-	    engine_skip(w.rules, &w.user, "s", now, &w.decisions, &e), 0);
+	assert_int_equal(engine_skip(w.rules, &w.user, "s", "by hand", now,
+			     &w.decisions, &e),
+	    0);
 	keep_decisions(&w, now);
 	run_until(&w, "03-02 11:00");
 	assert_string_equal(w.user.places[0].step, "w");
 	assert_int_equal(w.user.wake_at_ms, at(&w, "03-05 11:00"));
-	assert_int_equal(
-	    engine_skip(w.rules, &w.user, "s", now, &w.decisions, &e), 0);
+	assert_int_equal(engine_skip(w.rules, &w.user, "s", "by hand", now,
+			     &w.decisions, &e),
+	    0);
 	keep_decisions(&w, now);
 	expect(&w, "03-02 10:00 entered\n03-02 11:00 skipped a\n"
 		   "03-02 11:00 skipped v\n03-02 11:00 skipped w\n"
@@ -672,8 +674,8 @@ test_pin_without_a_file(void **state)
 	world_edit(&w, NULL);
 	world_edit(&w, NULL);
 	wake(&w, "03-02 11:00");
-	assert_int_equal(
-	    engine_pause(w.rules, &w.user, "s", now + 1, now, &w.decisions, &e),
+	assert_int_equal(engine_pause(w.rules, &w.user, "s", "by hand", now + 1,
+			     now, &w.decisions, &e),
 	    0);
 	keep_decisions(&w, now);
 	run_until(&w, "03-07 10:00");
@@ -689,8 +691,8 @@ test_pin_without_a_file(void **state)
 	assert_int_equal(
 	    engine_gate(w.rules, &w.user, NULL, &m, at(&w, "03-07 11:00")).gate,
 	    ENGINE_GO);
-	assert_int_equal(engine_pause(w.rules, &w.user, "s", INT64_MAX, now,
-			     &w.decisions, &e),
+	assert_int_equal(engine_pause(w.rules, &w.user, "s", "by hand",
+			     INT64_MAX, now, &w.decisions, &e),
 	    -1);
 	assert_string_equal(e.text, "there is no sequence \"s\"");
 	world_end(&w);

@@ -8,25 +8,39 @@
 #include "templates/buf.h"
 #include "worker/api/calls.h"
 
-static const struct {
+#define NAMES(...)                \
+	(const char *const[])     \
+	{                         \
+		__VA_ARGS__, NULL \
+	}
+
+static const struct call {
 	const char *method, *path; /* "*" stands for one segment */
 	api_fn *run;
+	/* parameters of a GET's query, members of a POST's body */
+	const char *const *takes;
 } calls[] = {
-    {"GET", "/v1/people", people_search},
-    {"GET", "/v1/people/*", people_show},
-    {"GET", "/v1/people/*/timeline", people_timeline},
-    {"GET", "/v1/people/*/metrics", people_metrics},
-    {"POST", "/v1/people/*/*", people_act},
-    {"GET", "/v1/accounts/*", accounts_show},
-    {"GET", "/v1/accounts/*/metrics", people_metrics},
-    {"POST", "/v1/accounts/*/*", people_act},
-    {"GET", "/v1/messages", messages_list},
-    {"GET", "/v1/messages/*", messages_show},
-    {"POST", "/v1/messages/*/*", messages_act},
-    {"POST", "/v1/send", messages_send},
-    {"GET", "/v1/sequences", sequences_list},
-    {"GET", "/v1/channels", channels_list},
-    {"POST", "/v1/channels/*/*", channels_act},
+    {"GET", "/v1/people", people_search, NAMES("q", "limit")},
+    {"GET", "/v1/people/*", people_show, NAMES(NULL)},
+    {"GET", "/v1/people/*/timeline", people_timeline, NAMES("limit", "cursor")},
+    {"GET", "/v1/people/*/metrics", people_metrics, NAMES(NULL)},
+    {"POST", "/v1/people/*/*", people_act,
+	NAMES("sequence", "for", "topic", "actor", "note")},
+    {"GET", "/v1/accounts/*", accounts_show, NAMES("limit", "cursor")},
+    {"GET", "/v1/accounts/*/metrics", people_metrics, NAMES(NULL)},
+    {"POST", "/v1/accounts/*/*", people_act,
+	NAMES("sequence", "for", "topic", "actor", "note")},
+    {"GET", "/v1/messages", messages_list,
+	NAMES("state", "sequence", "limit", "cursor")},
+    {"GET", "/v1/messages/*", messages_show, NAMES(NULL)},
+    {"POST", "/v1/messages/*/*", messages_act, NAMES("actor", "note")},
+    {"POST", "/v1/send", messages_send,
+	NAMES("user", "account", "template", "data", "at", "to", "override",
+	    "actor", "note")},
+    {"GET", "/v1/sequences", sequences_list, NAMES(NULL)},
+    {"GET", "/v1/channels", channels_list, NAMES(NULL)},
+    {"POST", "/v1/channels/*/*", channels_act, NAMES("actor", "note")},
+    {"GET", "/v1/decisions", decisions_list, NAMES("limit", "cursor")},
 };
 
 #define CALLS (sizeof calls / sizeof calls[0])
@@ -77,13 +91,13 @@ fits(const char *pattern, const char *path, struct api_match *m)
 }
 
 /* The call, or NULL; what its stars stand for. */
-static api_fn *
+static const struct call *
 find(const char *method, const char *path, struct api_match *m)
 {
 	for (size_t i = 0; i < CALLS; i++)
 		if (strcmp(calls[i].method, method) == 0 &&
 		    fits(calls[i].path, path, m))
-			return calls[i].run;
+			return &calls[i];
 	return NULL;
 }
 
@@ -95,15 +109,128 @@ api_has(const char *method, const char *path)
 	return find(method, path, &m) != NULL;
 }
 
+/* ------------------------------------------------ what a call is told */
+
+/* Is the name one of a list? If not, it is answered. */
+static bool
+is_known(struct api_call *call, const char *name, const char *const *known)
+{
+	const char *near = suggest(name, known);
+
+	for (const char *const *k = known; *k != NULL; k++)
+		if (strcmp(*k, name) == 0)
+			return true;
+	api_problem(call, 400, "\"%.100s\" is not known here%s%s%s", name,
+	    near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+	    near != NULL ? "\"?" : "");
+	return false;
+}
+
+static bool
+is_limit(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits > 0 && digits < 9 && text[digits] == '\0' &&
+	       atoi(text) >= 1 && atoi(text) <= API_PAGE_MAX;
+}
+
+/* The same of a value, wherever there is a parameter of that name. */
+static bool
+is_value(struct api_call *call, const char *name, const char *value)
+{
+	if (strcmp(name, "limit") == 0 && !is_limit(value))
+		api_problem(call, 400,
+		    "\"limit\" is a whole number from 1 to %d", API_PAGE_MAX);
+	else if (strcmp(name, "cursor") == 0 &&
+		 (value[0] == '\0' ||
+		     value[strspn(value, "0123456789-")] != '\0'))
+		api_problem(call, 400,
+		    "\"cursor\" is what an answer called next_cursor");
+	else
+		return true;
+	return false;
+}
+
+static bool
+takes_query(const struct call *found, struct api_call *call)
+{
+	static const char *const none[] = {NULL};
+	bool is_get = strcmp(found->method, "GET") == 0;
+	char name[API_VALUE_SIZE], value[API_VALUE_SIZE];
+
+	for (const char *p = call->query; *p != '\0';) {
+		size_t part = strcspn(p, "&"), len = strcspn(p, "=&");
+		size_t skip = len + (len < part);
+
+		snprintf(name, sizeof name, "%.*s", (int)len, p);
+		if (part > 0 &&
+		    !is_known(call, name, is_get ? found->takes : none))
+			return false;
+		if (!decode(p + skip, part - skip, true, value, sizeof value)) {
+			api_problem(call, 400, "\"%s\" is too long", name);
+			return false;
+		}
+		if (!is_value(call, name, value))
+			return false;
+		p += part + (p[part] == '&');
+	}
+	return true;
+}
+
+/* What a member of that name is, wherever there is one; NULL: it is that. */
+static const char *
+wrong_kind(const char *name, const json_t *value)
+{
+	if (json_is_null(value))
+		return NULL;
+	if (strcmp(name, "data") == 0)
+		return json_is_object(value) ? NULL : "an object";
+	if (strcmp(name, "override") == 0)
+		return json_is_boolean(value) ? NULL : "true or false";
+	return json_is_string(value) ? NULL : "a string";
+}
+
+/* Longer ones would not fit into a decision. */
+static bool
+fits_decision(struct api_call *call, const char *name, size_t most)
+{
+	if (strlen(api_text(call, name)) <= most)
+		return true;
+	api_problem(call, 400, "\"%s\" has %zu bytes at most", name, most);
+	return false;
+}
+
+static bool
+takes_body(const struct call *found, struct api_call *call)
+{
+	const char *name, *kind;
+	json_t *value;
+
+	json_object_foreach((json_t *)call->body, name, value)
+	{
+		if (!is_known(call, name, found->takes))
+			return false;
+		kind = wrong_kind(name, value);
+		if (kind != NULL) {
+			api_problem(call, 400, "\"%s\" is %s", name, kind);
+			return false;
+		}
+	}
+	return fits_decision(call, "actor", API_ACTOR_MAX) &&
+	       fits_decision(call, "note", API_NOTE_MAX);
+}
+
 int
 api_run(struct turn *t, struct api_call *call)
 {
 	struct api_match m = {0};
-	api_fn *run = find(call->method, call->path, &m);
+	const struct call *found = find(call->method, call->path, &m);
 
-	if (run != NULL)
-		return run(t, call, &m);
-	api_problem(call, 404, "there is nothing at %s", call->path);
+	if (found == NULL)
+		api_problem(call, 404, "there is nothing at %s", call->path);
+	else if (takes_query(found, call) && takes_body(found, call))
+		return found->run(t, call, &m);
 	return 0;
 }
 
@@ -156,7 +283,8 @@ api_answer(struct api_call *call, json_t *reply)
 }
 
 bool
-api_query(const struct api_call *call, const char *name, char *out, size_t size)
+api_query(
+    const struct api_call *call, const char *name, char out[API_VALUE_SIZE])
 {
 	size_t len = strlen(name);
 	const char *p = call->query;
@@ -165,8 +293,8 @@ api_query(const struct api_call *call, const char *name, char *out, size_t size)
 		size_t part = strcspn(p, "&");
 
 		if (part > len && strncmp(p, name, len) == 0 && p[len] == '=')
-			return decode(
-			    p + len + 1, part - len - 1, true, out, size);
+			return decode(p + len + 1, part - len - 1, true, out,
+			    API_VALUE_SIZE);
 		p += part + (p[part] == '&');
 	}
 	return false;
@@ -175,21 +303,17 @@ api_query(const struct api_call *call, const char *name, char *out, size_t size)
 int
 api_limit(const struct api_call *call)
 {
-	char text[16];
-	int limit;
+	char text[API_VALUE_SIZE];
 
-	if (!api_query(call, "limit", text, sizeof text))
-		return 50;
-	limit = atoi(text);
-	return limit < 1 ? 1 : limit > API_PAGE_MAX ? API_PAGE_MAX : limit;
+	return api_query(call, "limit", text) ? atoi(text) : 50;
 }
 
 int64_t
 api_cursor(const struct api_call *call)
 {
-	char text[24];
+	char text[API_VALUE_SIZE];
 
-	return api_query(call, "cursor", text, sizeof text) ? atoll(text) : 0;
+	return api_query(call, "cursor", text) ? atoll(text) : 0;
 }
 
 void
@@ -201,30 +325,6 @@ api_set_cursor(json_t *reply, int count, int limit, int64_t last)
 		return;
 	snprintf(text, sizeof text, "%lld", (long long)last);
 	json_object_set_new(reply, "next_cursor", json_string(text));
-}
-
-bool
-api_unknown_member(struct api_call *call, const char *const *known)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach((json_t *)call->body, name, value)
-	{
-		const char *const *k = known;
-		const char *near;
-
-		while (*k != NULL && strcmp(*k, name) != 0)
-			k++;
-		if (*k != NULL)
-			continue;
-		near = suggest(name, known);
-		api_problem(call, 400, "\"%s\" is not known here%s%s%s", name,
-		    near != NULL ? "; did you mean \"" : "",
-		    near != NULL ? near : "", near != NULL ? "\"?" : "");
-		return true;
-	}
-	return false;
 }
 
 const char *

@@ -15,7 +15,6 @@
 #include "worker/lanes.h"
 
 #define COUNT_MAX 100000 /* queued messages that are counted */
-#define ROWS	  100
 
 static json_t *
 host_value(const struct channel *c)
@@ -110,23 +109,6 @@ channel_value(
 	return NULL;
 }
 
-/* What operators said of channels, newest first. */
-static int
-add_decisions(struct turn *t, json_t *reply)
-{
-	static struct queue_decision rows[ROWS];
-	json_t *list = json_array();
-	int n = queue_decisions_of(t->queue, QUEUE_NOBODY, 0, rows, ROWS);
-
-	for (int i = 0; i < n; i++)
-		json_array_append_new(list,
-		    json_pack("{s:o,s:s,s:s,s:s}", "at",
-			time_value(rows[i].at_ms), "what", rows[i].what,
-			"channel", rows[i].step, "reason", rows[i].reason));
-	json_object_set_new(reply, "decisions", list);
-	return n < 0 ? -1 : 0;
-}
-
 int
 channels_list(struct turn *t, struct api_call *call, const struct api_match *m)
 {
@@ -140,7 +122,7 @@ channels_list(struct turn *t, struct api_call *call, const struct api_match *m)
 			return -1;
 		json_array_append_new(list, v);
 	}
-	return add_decisions(t, call->reply);
+	return 0;
 }
 
 static void
@@ -159,18 +141,6 @@ unknown_channel(const struct turn *t, struct api_call *call, const char *wanted)
 	free(names);
 }
 
-/* "by jane: the relay moves" */
-static void
-set_reason(const struct api_call *call, char *out, size_t size)
-{
-	const char *actor = api_text(call, "actor");
-	const char *note = api_text(call, "note");
-
-	snprintf(out, size, "by %s%s%s",
-	    actor[0] != '\0' ? actor : "an operator",
-	    note[0] != '\0' ? ": " : "", note);
-}
-
 /* The lane looks into the store again, in this turn. */
 static int
 stop_or_resume(struct turn *t, const struct api_call *call,
@@ -178,28 +148,24 @@ stop_or_resume(struct turn *t, const struct api_call *call,
 {
 	struct lane *lane =
 	    call->lanes != NULL ? lanes_find(call->lanes, c->name) : NULL;
-	char reason[300];
-	struct queue_decision row = {
+	const struct queue_decision row = {
 	    .subject = QUEUE_NOBODY,
-	    .at_ms = t->now_ms,
 	    .step = c->name,
 	    .what = is_stop ? "paused" : "resumed",
-	    .reason = reason,
 	};
+	char reason[API_REASON_SIZE];
 
-	set_reason(call, reason, sizeof reason);
 	if (lane != NULL)
 		lane_told(lane);
-	return lane_memory_put(
-		   t->queue, LANE_STOP, c->name, is_stop ? reason : NULL) != 0
-		   ? -1
-		   : queue_decisions_add(t->queue, &row, 1);
+	if (lane_memory_put(t->queue, LANE_STOP, c->name,
+		is_stop ? api_reason(call, reason) : NULL) != 0)
+		return -1;
+	return api_decide(t, call, &row);
 }
 
 int
 channels_act(struct turn *t, struct api_call *call, const struct api_match *m)
 {
-	static const char *const known[] = {"actor", "note", NULL};
 	const struct channel *c =
 	    settings_channel(t->workspace->settings, m->star[0]);
 	bool is_pause = strcmp(m->star[1], "pause") == 0;
@@ -215,8 +181,6 @@ channels_act(struct turn *t, struct api_call *call, const struct api_match *m)
 		unknown_channel(t, call, m->star[0]);
 		return 0;
 	}
-	if (api_unknown_member(call, known))
-		return 0;
 	if (stop_or_resume(t, call, c, is_pause) != 0 ||
 	    (v = channel_value(t, call, c)) == NULL)
 		return -1;

@@ -85,12 +85,12 @@ messages_list(struct turn *t, struct api_call *call, const struct api_match *m)
 	static struct queue_message rows[API_PAGE_MAX];
 	struct queue_message_filter filter = {
 	    .state = -1, .before = api_cursor(call)};
-	char state[20], sequence[128];
+	char state[API_VALUE_SIZE], sequence[API_VALUE_SIZE];
 	int limit = api_limit(call), n;
 	json_t *list = json_array(), *reply;
 
 	reply = json_pack("{s:o}", "messages", list);
-	if (api_query(call, "state", state, sizeof state)) {
+	if (api_query(call, "state", state)) {
 		filter.state = queue_state_parse(state);
 		if (filter.state < 0) {
 			json_decref(reply);
@@ -98,7 +98,7 @@ messages_list(struct turn *t, struct api_call *call, const struct api_match *m)
 			return 0;
 		}
 	}
-	if (api_query(call, "sequence", sequence, sizeof sequence))
+	if (api_query(call, "sequence", sequence))
 		filter.sequence = sequence;
 	n = queue_messages_find(t->queue, &filter, rows, limit);
 	for (int i = 0; i < n; i++)
@@ -142,6 +142,30 @@ may(const struct queue_message *row, bool is_retry)
 	       row->state == QUEUE_UNSURE;
 }
 
+/* The message tells its last one, the log of its person or account all. */
+static int
+act(struct turn *t, struct api_call *call, struct queue_message *row,
+    bool is_retry)
+{
+	const struct queue_decision decision = {
+	    .subject = row->subject,
+	    .sequence = row->sequence,
+	    .entry = row->entry,
+	    .step = row->step,
+	    .what = is_retry ? "retried" : "cancelled",
+	};
+	char reason[API_REASON_SIZE];
+
+	row->state = is_retry ? QUEUE_QUEUED : QUEUE_CANCELLED;
+	row->reason = api_reason(call, reason);
+	row->next_at_ms = t->now_ms;
+	row->settled_at_ms = is_retry ? 0 : t->now_ms;
+	api_answer(call, message_value(row));
+	return queue_messages_update(t->queue, row, 1) != 0
+		   ? -1
+		   : api_decide(t, call, &decision);
+}
+
 int
 messages_act(struct turn *t, struct api_call *call, const struct api_match *m)
 {
@@ -165,24 +189,14 @@ messages_act(struct turn *t, struct api_call *call, const struct api_match *m)
 		    is_retry ? "retried" : "cancelled");
 		return 0;
 	}
-	row.state = is_retry ? QUEUE_QUEUED : QUEUE_CANCELLED;
-	row.reason =
-	    is_retry ? "retried by an operator" : "cancelled by an operator";
-	row.next_at_ms = t->now_ms;
-	row.settled_at_ms = is_retry ? 0 : t->now_ms;
-	api_answer(call, message_value(&row));
-	return queue_messages_update(t->queue, &row, 1);
+	return act(t, call, &row, is_retry);
 }
 
 static bool
 read_send(struct turn *t, struct api_call *call, struct turn_send *s)
 {
-	static const char *const known[] = {"user", "account", "template",
-	    "data", "at", "to", "override", NULL};
 	const char *at = api_text(call, "at");
 
-	if (api_unknown_member(call, known))
-		return false;
 	*s = (struct turn_send){
 	    .template_name = api_text(call, "template"),
 	    .idempotency_key = call->idempotency_key,
@@ -202,6 +216,19 @@ read_send(struct turn *t, struct api_call *call, struct turn_send *s)
 		return false;
 	}
 	return true;
+}
+
+static void
+note_send(struct turn *t, const struct api_call *call, struct person *person,
+    const struct turn_send *s)
+{
+	char why[API_REASON_SIZE];
+	struct buf reason = {0};
+
+	buf_addf(&reason, "%s%s, %s", s->template_name,
+	    s->override ? ", with override" : "", api_reason(call, why));
+	turn_note(t, person, NULL, 0, NULL, "queued", reason.data);
+	buf_free(&reason);
 }
 
 int
@@ -240,9 +267,7 @@ messages_send(struct turn *t, struct api_call *call, const struct api_match *m)
 		return 0;
 	}
 	if (rc == 0)
-		turn_note(t, person, NULL, 0, NULL, "queued",
-		    send.override ? "sent by an operator, with override"
-				  : "sent by an operator");
+		note_send(t, call, person, &send);
 	api_answer(call, json_pack("{s:s,s:b}", "key", key, "duplicate", rc));
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* people - who somebody is, what happened to them, and what a hand may do. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,10 +41,10 @@ people_search(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	static struct queue_subject rows[API_PAGE_MAX];
 	json_t *list = json_array();
-	char text[256];
+	char text[API_VALUE_SIZE];
 	int n;
 
-	if (!api_query(call, "q", text, sizeof text) || text[0] == '\0') {
+	if (!api_query(call, "q", text) || text[0] == '\0') {
 		json_decref(list);
 		api_problem(call, 400, "say whom to look for: ?q=ada");
 		return 0;
@@ -78,14 +79,6 @@ places_value(const struct subject *s)
 			    : time_value(p->paused_until_ms)));
 	}
 	return list;
-}
-
-static json_t *
-decision_value(const struct queue_decision *d)
-{
-	return json_pack("{s:o,s:s,s:o,s:o,s:o}", "at", time_value(d->at_ms),
-	    "what", d->what, "sequence", text_value(d->sequence), "step",
-	    text_value(d->step), "reason", text_value(d->reason));
 }
 
 static json_t *
@@ -240,28 +233,75 @@ people_metrics(struct turn *t, struct api_call *call, const struct api_match *m)
 	return 0;
 }
 
-/* Events, newest first. */
+/* Events and decisions, newest first, and how far they have been shown. */
+struct timeline {
+	struct queue_event events[API_PAGE_MAX];
+	struct queue_decision decisions[API_PAGE_MAX];
+	int n_events, n_decisions;
+	long long event, decision; /* ids of the last ones shown; 0: none */
+};
+
+static int
+load_timeline(struct turn *t, const struct api_call *call, int64_t person,
+    struct timeline *l)
+{
+	char cursor[API_VALUE_SIZE] = "";
+	int limit = api_limit(call);
+
+	l->event = l->decision = 0;
+	if (api_query(call, "cursor", cursor))
+		sscanf(cursor, "%lld-%lld", &l->event, &l->decision);
+	l->n_events =
+	    queue_events_of(t->queue, person, l->event, l->events, limit);
+	l->n_decisions = queue_decisions_of(
+	    t->queue, person, l->decision, l->decisions, limit);
+	return l->n_events < 0 || l->n_decisions < 0 ? -1 : 0;
+}
+
+/* The newest of both together. What an event led to came after it. */
+static void
+answer_timeline(struct api_call *call, struct timeline *l)
+{
+	json_t *events = json_array(), *decisions = json_array();
+	int limit = api_limit(call), e = 0, d = 0;
+
+	while (e + d < limit && (e < l->n_events || d < l->n_decisions)) {
+		const struct queue_event *event = &l->events[e];
+		const struct queue_decision *decision = &l->decisions[d];
+
+		if (d == l->n_decisions ||
+		    (e < l->n_events && event->received_ms > decision->at_ms)) {
+			json_array_append_new(events, event_value(event));
+			l->event = event->id;
+			e++;
+		} else {
+			json_array_append_new(
+			    decisions, decision_value(decision));
+			l->decision = decision->id;
+			d++;
+		}
+	}
+	api_answer(call,
+	    json_pack("{s:o,s:o}", "events", events, "decisions", decisions));
+	if (e + d == limit)
+		json_object_set_new(call->reply, "next_cursor",
+		    json_sprintf("%lld-%lld", l->event, l->decision));
+}
+
 int
 people_timeline(
     struct turn *t, struct api_call *call, const struct api_match *m)
 {
-	static struct queue_event rows[API_PAGE_MAX];
-	int limit = api_limit(call);
+	static struct timeline timeline;
 	struct person *person;
-	json_t *list;
 	int n = find(t, call, SUBJECT_USER, m->star[0], &person);
 
 	if (n != 1)
 		return n;
-	n = queue_events_of(
-	    t->queue, person->id, api_cursor(call), rows, limit);
-	list = json_array();
-	for (int i = 0; i < n; i++)
-		json_array_append_new(list, event_value(&rows[i]));
-	api_answer(call, json_pack("{s:o}", "events", list));
-	if (n > 0)
-		api_set_cursor(call->reply, n, limit, rows[n - 1].id);
-	return n < 0 ? -1 : 0;
+	if (load_timeline(t, call, person->id, &timeline) != 0)
+		return -1;
+	answer_timeline(call, &timeline);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- by hand */
@@ -269,7 +309,8 @@ people_timeline(
 struct action {
 	struct turn *turn;
 	struct person *person;
-	const char *sequence, *note;
+	const char *sequence;
+	char why[API_REASON_SIZE]; /* and who */
 	struct api_call *call;
 	struct error error;
 };
@@ -280,7 +321,7 @@ enter(struct action *a)
 	struct person *account = person_now(a->person->account);
 
 	return engine_enter(a->turn->workspace->rules, &a->person->subject,
-	    account != NULL ? &account->subject : NULL, a->sequence,
+	    account != NULL ? &account->subject : NULL, a->sequence, a->why,
 	    a->turn->now_ms, &a->turn->decisions, &a->error);
 }
 
@@ -288,8 +329,8 @@ static int
 leave(struct action *a)
 {
 	return engine_exit(a->turn->workspace->rules, &a->person->subject,
-	    a->sequence, a->note[0] != '\0' ? a->note : "by an operator",
-	    a->turn->now_ms, &a->turn->decisions, &a->error);
+	    a->sequence, a->why, a->turn->now_ms, &a->turn->decisions,
+	    &a->error);
 }
 
 static int
@@ -303,7 +344,7 @@ pause_sequence(struct action *a)
 		return -1;
 	}
 	return engine_pause(a->turn->workspace->rules, &a->person->subject,
-	    a->sequence, ms == 0 ? INT64_MAX : a->turn->now_ms + ms,
+	    a->sequence, a->why, ms == 0 ? INT64_MAX : a->turn->now_ms + ms,
 	    a->turn->now_ms, &a->turn->decisions, &a->error);
 }
 
@@ -311,21 +352,23 @@ static int
 resume(struct action *a)
 {
 	return engine_resume(a->turn->workspace->rules, &a->person->subject,
-	    a->sequence, a->turn->now_ms, &a->turn->decisions, &a->error);
+	    a->sequence, a->why, a->turn->now_ms, &a->turn->decisions,
+	    &a->error);
 }
 
 static int
 skip(struct action *a)
 {
 	return engine_skip(a->turn->workspace->rules, &a->person->subject,
-	    a->sequence, a->turn->now_ms, &a->turn->decisions, &a->error);
+	    a->sequence, a->why, a->turn->now_ms, &a->turn->decisions,
+	    &a->error);
 }
 
 /* The address as it is when a message goes out: with its domain in ASCII. */
 static int
-set_suppressed(struct action *a, const char *email, bool is_on)
+set_suppressed(
+    struct action *a, const char *email, const char *topic, bool is_on)
 {
-	const char *topic = api_text(a->call, "topic");
 	struct queue *q = a->turn->queue;
 	struct buf ascii = {0};
 	struct error e;
@@ -347,16 +390,22 @@ suppression(struct action *a, bool is_on)
 {
 	const char *email = json_string_value(
 	    json_object_get(a->person->subject.traits, "email"));
+	const char *topic = api_text(a->call, "topic");
+	struct buf reason = {0};
 
 	if (email == NULL) {
 		error_set(&a->error, "there is no address to %s",
 		    is_on ? "suppress" : "allow again");
 		return -1;
 	}
+	if (set_suppressed(a, email, topic, is_on) != 0)
+		return -1;
+	buf_addf(
+	    &reason, "%s, %s", topic[0] != '\0' ? topic : "all topics", a->why);
 	turn_note(a->turn, a->person, NULL, 0, NULL,
-	    is_on ? "suppressed" : "unsuppressed",
-	    a->note[0] != '\0' ? a->note : "by an operator");
-	return set_suppressed(a, email, is_on);
+	    is_on ? "suppressed" : "unsuppressed", reason.data);
+	buf_free(&reason);
+	return 0;
 }
 
 static int
@@ -371,14 +420,19 @@ unsuppress(struct action *a)
 	return suppression(a, false);
 }
 
+/* Who it was is forgotten, too. */
 static int
 forget(struct action *a)
 {
+	static const struct queue_decision row = {
+	    .subject = QUEUE_NOBODY, .what = "forgotten"};
+
 	if (a->person->subject.kind != SUBJECT_USER) {
 		error_set(&a->error, "only people can be forgotten");
 		return -1;
 	}
-	if (turn_forget(a->turn, a->person) == 0)
+	if (turn_forget(a->turn, a->person) == 0 &&
+	    api_decide(a->turn, a->call, &row) == 0)
 		return 0;
 	error_set(&a->error, "%s", queue_error(a->turn->queue)->text);
 	return -1;
@@ -402,8 +456,6 @@ static const struct {
 int
 people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 {
-	static const char *const known[] = {
-	    "sequence", "for", "topic", "actor", "note", NULL};
 	bool is_user = is_about_users(call);
 	struct action a = {.turn = t, .call = call};
 	size_t i = 0, n = sizeof actions / sizeof actions[0];
@@ -416,14 +468,12 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 		    call, 404, "\"%s\" cannot be done to somebody", m->star[1]);
 		return 0;
 	}
-	if (api_unknown_member(call, known))
-		return 0;
 	found = find(t, call, is_user ? SUBJECT_USER : SUBJECT_ACCOUNT,
 	    m->star[0], &a.person);
 	if (found != 1)
 		return found;
 	a.sequence = api_text(call, "sequence");
-	a.note = api_text(call, "note");
+	api_reason(call, a.why);
 	if (actions[i].has_sequence && a.sequence[0] == '\0') {
 		api_problem(call, 400, "\"sequence\" is missing");
 		return 0;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
-#include "templates/buf.h"
 #include "worker/commands/commands.h"
 
 static void
@@ -22,23 +20,13 @@ print_members(const json_t *reply)
 static int
 run(const struct invocation *in)
 {
-	static const char *const names[] = {"limit", "cursor"};
+	static const char *const names[] = {"limit", "cursor", NULL};
 	char *path = path_segment("/v1/accounts/", in->arguments[0], "");
-	struct buf query = {0};
+	char *query = query_of(in, names);
 	json_t *reply;
-	int rc;
+	int rc = client_call(in, "GET", path, query, NULL, NULL, &reply);
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		const char *value = option(in, names[i]);
-		char *part = path_segment("", value != NULL ? value : "", "");
-
-		if (value != NULL)
-			buf_addf(&query, "%s%s=%s", query.len > 0 ? "&" : "",
-			    names[i], part);
-		free(part);
-	}
-	rc = client_call(in, "GET", path, buf_str(&query), NULL, NULL, &reply);
-	buf_free(&query);
+	free(query);
 	free(path);
 	if (rc != 0)
 		return rc;

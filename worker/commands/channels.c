@@ -69,33 +69,19 @@ static void
 print_all(const json_t *reply)
 {
 	const json_t *list = json_object_get(reply, "channels");
-	const json_t *decisions = json_object_get(reply, "decisions");
 
 	for (size_t i = 0; i < json_array_size(list); i++)
 		print_channel(json_array_get(list, i));
-	if (json_array_size(decisions) > 0)
-		say("\n");
-	for (size_t i = 0; i < json_array_size(decisions); i++) {
-		const json_t *d = json_array_get(decisions, i);
-
-		say("%s  %s %s %s\n", member_text(d, "at"),
-		    member_text(d, "channel"), member_text(d, "what"),
-		    member_text(d, "reason"));
-	}
 }
 
 static int
 act(const struct invocation *in, const char *what, json_t **reply)
 {
-	static const char *const names[] = {"actor", "note"};
 	json_t *body = json_object();
 	char suffix[16], *path;
 	int rc;
 
-	for (int i = 0; i < 2; i++)
-		if (option(in, names[i]) != NULL)
-			json_object_set_new(
-			    body, names[i], json_string(option(in, names[i])));
+	set_actor(in, body);
 	snprintf(suffix, sizeof suffix, "/%s", what);
 	path = path_segment("/v1/channels/", in->arguments[1], suffix);
 	rc = client_call(in, "POST", path, "", NULL, body, reply);
@@ -134,8 +120,7 @@ run(const struct invocation *in)
 }
 
 static const struct option_spec options[] = {
-    {"actor", "NAME", "who pauses or resumes; kept with it"},
-    {"note", "TEXT", "why; likewise"},
+    ACTOR_OPTIONS,
     {NULL, NULL, NULL},
 };
 

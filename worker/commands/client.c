@@ -31,6 +31,26 @@ path_segment(const char *prefix, const char *id, const char *suffix)
 	return buf_steal(&b);
 }
 
+char *
+query_of(const struct invocation *in, const char *const *names)
+{
+	struct buf query = {0};
+
+	for (; *names != NULL; names++) {
+		const char *value = option(in, *names);
+		char *escaped;
+
+		if (value == NULL)
+			continue;
+		escaped = curl_easy_escape(NULL, value, 0);
+		buf_addf(&query, "%s%s=%s", query.len > 0 ? "&" : "", *names,
+		    escaped);
+		curl_free(escaped);
+	}
+	buf_adds(&query, "");
+	return buf_steal(&query);
+}
+
 /* ------------------------------------------------------------ over HTTP */
 
 static size_t

@@ -46,8 +46,8 @@ struct command {
 extern const struct command command_init, command_run, command_check,
     command_test, command_preview, command_person, command_account,
     command_metrics, command_queue, command_channels, command_send,
-    command_backup, command_discarded, command_completion, command_help,
-    command_version;
+    command_backup, command_decisions, command_discarded,
+    command_completion, command_help, command_version;
 
 /* All of them, in the order of `nudge help`; ends with NULL. */
 extern const struct command *const commands[];
@@ -79,6 +79,16 @@ int confirm(const struct invocation *, const char *what, const char *name);
 
 /* The text of that name in an answer, or "". */
 const char *member_text(const json_t *object, const char *name);
+/* A member of what is asked for; NULL: none. */
+void set_text(json_t *object, const char *name, const char *text);
+/*
+ * Who asks and why, of --actor and --note; without the first, the login name.
+ * The command has both.
+ */
+void set_actor(const struct invocation *, json_t *body);
+#define ACTOR_OPTIONS                                                   \
+	{"actor", "NAME", "who does it; by default who is logged in"},  \
+	    {"note", "TEXT", "why; kept with it in the decisions"}
 
 /* What the operators' interface shows of a user or an account. */
 void print_subject(const json_t *);
@@ -99,6 +109,8 @@ int client_ask(const struct invocation *, const char *path, json_t **reply);
 
 /* Percent-encodes one segment of a path; caller frees. */
 char *path_segment(const char *prefix, const char *id, const char *suffix);
+/* "limit=10&cursor=5" of the options that were given; caller frees. */
+char *query_of(const struct invocation *, const char *const *names);
 
 /* A file that is part of the program. */
 struct shipped_file {

@@ -115,6 +115,13 @@ print_json(const json_t *value)
 	free(text);
 }
 
+void
+set_text(json_t *object, const char *name, const char *text)
+{
+	if (text != NULL)
+		json_object_set_new(object, name, json_string(text));
+}
+
 const char *
 member_text(const json_t *object, const char *name)
 {

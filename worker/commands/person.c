@@ -73,15 +73,9 @@ action_body(const struct invocation *in, const char *action)
 
 	if (strstr(action, "suppress") == NULL && strcmp(action, "forget") != 0)
 		json_object_set_new(body, "sequence", json_string(value));
-	if (option(in, "topic") != NULL)
-		json_object_set_new(
-		    body, "topic", json_string(option(in, "topic")));
-	if (option(in, "for") != NULL)
-		json_object_set_new(
-		    body, "for", json_string(option(in, "for")));
-	if (option(in, "note") != NULL)
-		json_object_set_new(
-		    body, "note", json_string(option(in, "note")));
+	set_text(body, "topic", option(in, "topic"));
+	set_text(body, "for", option(in, "for"));
+	set_actor(in, body);
 	return body;
 }
 
@@ -160,7 +154,7 @@ static const struct option_spec options[] = {
     {"yes", NULL, "of --forget: do it without being asked"},
     {"for", "DURATION", "how long to pause"},
     {"topic", "TOPIC", "of --suppress and --unsuppress"},
-    {"note", "TEXT", "why; kept with the decision"},
+    ACTOR_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -170,9 +164,14 @@ const struct command command_person = {
     .usage = "nudge person ID [OPTIONS]",
     .examples = "  nudge person -C acme ada\n"
 		"  nudge person ada --json | jq .decisions\n"
-		"  nudge person ada --enter win-back --note \"asked by Sam\"\n"
-		"  nudge person ada --forget --yes\n"
-		"  nudge person --account initech\n",
+		"  nudge person ada --exit self-serve-onboarding --actor jane "
+		"--note \"bought\"\n"
+		"  nudge person ada --pause self-serve-onboarding --for 3d\n"
+		"  nudge person ada --forget --yes --note \"ticket 4711\"\n"
+		"  nudge person initech --account\n"
+		"\nWhat is done by hand is among the decisions, with who and "
+		"why. Of somebody who\nis forgotten only that remains, without "
+		"who it was: see nudge decisions.\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "templates/buf.h"
 #include "worker/commands/commands.h"
 
 static void
@@ -54,24 +53,33 @@ static int
 list(const struct invocation *in, json_t **reply)
 {
 	static const char *const names[] = {
-	    "state", "sequence", "limit", "cursor"};
-	struct buf query = {0};
+	    "state", "sequence", "limit", "cursor", NULL};
+	char *query = query_of(in, names);
+	int rc =
+	    client_call(in, "GET", "/v1/messages", query, NULL, NULL, reply);
+
+	free(query);
+	return rc;
+}
+
+/* What is shown, retried or cancelled. */
+static int
+one(const struct invocation *in, const char *what, json_t **reply)
+{
+	bool is_show = strcmp(what, "show") == 0;
+	json_t *body = is_show ? NULL : json_object();
+	char suffix[16] = "", *path;
 	int rc;
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		const char *value = option(in, names[i]);
-		char *part;
-
-		if (value == NULL)
-			continue;
-		part = path_segment("", value, "");
-		buf_addf(&query, "%s%s=%s", query.len > 0 ? "&" : "", names[i],
-		    part);
-		free(part);
+	if (!is_show) {
+		snprintf(suffix, sizeof suffix, "/%s", what);
+		set_actor(in, body);
 	}
+	path = path_segment("/v1/messages/", in->arguments[1], suffix);
 	rc = client_call(
-	    in, "GET", "/v1/messages", buf_str(&query), NULL, NULL, reply);
-	buf_free(&query);
+	    in, is_show ? "GET" : "POST", path, "", NULL, body, reply);
+	free(path);
+	json_decref(body);
 	return rc;
 }
 
@@ -80,31 +88,18 @@ run(const struct invocation *in)
 {
 	const char *what = in->n_arguments > 0 ? in->arguments[0] : "list";
 	bool is_list = strcmp(what, "list") == 0;
-	bool is_show = strcmp(what, "show") == 0;
 	json_t *reply;
-	char *path;
 	int rc;
 
-	if (!is_list && !is_show && strcmp(what, "retry") != 0 &&
-	    strcmp(what, "cancel") != 0)
+	if (!is_list && strcmp(what, "show") != 0 &&
+	    strcmp(what, "retry") != 0 && strcmp(what, "cancel") != 0)
 		return fail(EX_USAGE,
 		    "nudge queue list, show, retry or "
 		    "cancel; not \"%s\"",
 		    what);
 	if (is_list != (in->n_arguments < 2))
 		return fail(EX_USAGE, "usage: %s", in->command->usage);
-	if (is_list) {
-		rc = list(in, &reply);
-	} else {
-		char suffix[16] = "";
-
-		if (!is_show)
-			snprintf(suffix, sizeof suffix, "/%s", what);
-		path = path_segment("/v1/messages/", in->arguments[1], suffix);
-		rc = client_call(
-		    in, is_show ? "GET" : "POST", path, "", NULL, NULL, &reply);
-		free(path);
-	}
+	rc = is_list ? list(in, &reply) : one(in, what, &reply);
 	if (rc != 0)
 		return rc;
 	if (in->json)
@@ -124,6 +119,7 @@ static const struct option_spec options[] = {
     {"sequence", "NAME", "only messages of this sequence"},
     {"limit", "N", "at most so many; default 50"},
     {"cursor", "TEXT", "the next page, as the last one said"},
+    ACTOR_OPTIONS,
     {NULL, NULL, NULL},
 };
 
@@ -134,7 +130,9 @@ const struct command command_queue = {
 	     "[OPTIONS]",
     .examples = "  nudge queue -C acme\n"
 		"  nudge queue --state held\n"
-		"  nudge queue retry 4kzq2y5mxt6w3bdn7phjcr5eaf\n",
+		"  nudge queue retry 4kzq2y5mxt6w3bdn7phjcr5eaf\n"
+		"  nudge queue cancel 4kzq2y5mxt6w3bdn7phjcr5eaf --note "
+		"\"he called\"\n",
     .options = options,
     .max_arguments = 2,
     .run = run,

@@ -3,13 +3,6 @@
 
 #include "worker/commands/commands.h"
 
-static void
-set_text(json_t *body, const char *name, const char *value)
-{
-	if (value != NULL)
-		json_object_set_new(body, name, json_string(value));
-}
-
 static int
 run(const struct invocation *in)
 {
@@ -28,6 +21,7 @@ run(const struct invocation *in)
 	set_text(body, "account", option(in, "account"));
 	set_text(body, "to", option(in, "to"));
 	set_text(body, "at", option(in, "at"));
+	set_actor(in, body);
 	if (option(in, "override") != NULL)
 		json_object_set_new(body, "override", json_true());
 	if (data != NULL) {
@@ -65,6 +59,7 @@ static const struct option_spec options[] = {
     {"at", "TIME", "not before: 2026-03-30T09:00:00Z"},
     {"key", "TEXT", "the same key never sends twice"},
     {"override", NULL, "past unsubscribes, caps and quiet hours; recorded"},
+    ACTOR_OPTIONS,
     {NULL, NULL, NULL},
 };
 

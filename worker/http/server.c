@@ -435,10 +435,12 @@ route_operator(struct server *s, struct evhttp_request *r, const char *path)
 
 	if (!is_allowed(r, tokens, "an operator's"))
 		return;
-	if (strcmp(path, "/v1/discarded") == 0)
-		reply_json(r, 200, discards_list(s->discards));
-	else
+	if (strcmp(path, "/v1/discarded") != 0)
 		take_call(s, r);
+	else if (evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r)) != NULL)
+		problem(r, 400, "this list is short and has no parameters");
+	else
+		reply_json(r, 200, discards_list(s->discards));
 }
 
 static void

@@ -44,7 +44,7 @@ struct due_message {
 	const char *name;
 	enum engine_gate gate;
 	int64_t until_ms; /* ENGINE_WAIT */
-	char reason[200];
+	char reason[ENGINE_REASON_SIZE];
 };
 
 /* -------------------------------------------------------------- recipient */
