@@ -16,7 +16,7 @@ const struct command *const commands[] = {&command_init, &command_run,
     &command_check, &command_test, &command_preview, &command_person,
     &command_account, &command_metrics, &command_queue, &command_channels,
     &command_send, &command_backup, &command_decisions, &command_discarded,
-    &command_completion, &command_help, &command_version,
+    &command_config, &command_completion, &command_help, &command_version,
     NULL};
 
 const struct command *

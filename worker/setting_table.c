@@ -347,6 +347,7 @@ set_waits(const struct setting_reader *r, const struct setting *row, void *at,
 
 static set_fn *const setters[] = {
     [KIND_TEXT] = set_text,
+    [KIND_SECRET] = set_text,
     [KIND_PATH] = set_path,
     [KIND_URL] = set_url,
     [KIND_ADDRESS] = set_address,
@@ -362,15 +363,13 @@ static set_fn *const setters[] = {
     [KIND_RELOAD] = set_reload,
     [KIND_BOOL] = set_bool,
     [KIND_WAITS] = set_waits,
-    [KIND_TEXTS] = NULL, /* only from JSON */
-    [KIND_OBJECT] = NULL,
 };
 
 const char *
 setting_set(const struct setting_reader *r, const struct setting *row,
     void *base, const char *text)
 {
-	if (setters[row->kind] == NULL)
+	if (row->kind >= KIND_TEXTS)
 		return "this cannot be set from text";
 	return setters[row->kind](r, row, (char *)base + row->offset, text);
 }
@@ -452,24 +451,25 @@ static void
 set_value(struct setting_reader *r, const struct setting *row, void *base,
     const json_t *value, const char *pointer)
 {
+	bool is_list = row->kind == KIND_TEXTS || row->kind == KIND_SECRETS;
+	bool is_object = row->kind >= KIND_OBJECT;
 	void *at = (char *)base + row->offset;
 	const char *wrong = NULL;
 	char number[32];
 	char *text = NULL;
 
-	if (row->kind == KIND_TEXTS &&
-	    (json_is_array(value) || json_is_string(value))) {
+	if (is_list && (json_is_array(value) || json_is_string(value))) {
 		set_texts(r, at, value, pointer);
 		return;
 	}
-	if (row->kind == KIND_OBJECT && json_is_object(value)) {
+	if (is_object && json_is_object(value)) {
 		json_decref(*(json_t **)at);
 		*(json_t **)at = resolve_object(r, value, pointer);
 		return;
 	}
-	if (row->kind == KIND_TEXTS || row->kind == KIND_OBJECT) {
-		wrong = row->kind == KIND_TEXTS ? "a list is expected"
-						: "an object is expected";
+	if (is_list || is_object) {
+		wrong =
+		    is_list ? "a list is expected" : "an object is expected";
 	} else if (row->kind == KIND_WAITS && json_is_array(value)) {
 		text = joined(value);
 		wrong = setting_set(r, row, base, text);
@@ -612,6 +612,7 @@ setting_table_free(const struct setting_table *t, void *base)
 
 		switch (t->rows[i].kind) {
 		case KIND_TEXT:
+		case KIND_SECRET:
 		case KIND_PATH:
 		case KIND_URL:
 		case KIND_ADDRESS:
@@ -619,9 +620,11 @@ setting_table_free(const struct setting_table *t, void *base)
 			free(*(void **)at);
 			break;
 		case KIND_TEXTS:
+		case KIND_SECRETS:
 			texts_free(*(char ***)at);
 			break;
 		case KIND_OBJECT:
+		case KIND_SECRET_OBJECT:
 			json_decref(*(json_t **)at);
 			break;
 		default:
@@ -679,8 +682,10 @@ value_equal(const struct setting *row, const void *a, const void *b)
 	case KIND_WAITS:
 		return waits_equal(*(int64_t *const *)a, *(int64_t *const *)b);
 	case KIND_TEXTS:
+	case KIND_SECRETS:
 		return texts_equal(*(char **const *)a, *(char **const *)b);
 	case KIND_OBJECT:
+	case KIND_SECRET_OBJECT:
 		return *(json_t *const *)a == *(json_t *const *)b ||
 		       json_equal(*(json_t *const *)a, *(json_t *const *)b);
 	default:
@@ -699,7 +704,31 @@ setting_table_equal(const struct setting_table *t, const void *a, const void *b)
 	return true;
 }
 
-/* ------------------------------------------------------ help and schema */
+/* ------------------------------------------------- help, schema, config */
+
+static void
+hide(json_t *value)
+{
+	const char *name, *s = json_string_value(value);
+	json_t *member;
+	size_t i;
+
+	if (s != NULL && !is_reference(s))
+		json_string_set(value, "********");
+	json_array_foreach(value, i, member) hide(member);
+	json_object_foreach(value, name, member) hide(member);
+}
+
+json_t *
+setting_show(const struct setting *row, const json_t *value)
+{
+	json_t *shown = value != NULL ? json_deep_copy(value) : json_null();
+
+	if (row->kind == KIND_SECRET || row->kind == KIND_SECRETS ||
+	    row->kind == KIND_SECRET_OBJECT)
+		hide(shown);
+	return shown;
+}
 
 void
 setting_table_help(
@@ -722,14 +751,15 @@ row_schema(const struct setting *row)
 {
 	json_t *schema = json_object();
 
-	if (row->kind == KIND_TEXTS || row->kind == KIND_WAITS) {
+	if (row->kind == KIND_TEXTS || row->kind == KIND_SECRETS ||
+	    row->kind == KIND_WAITS) {
 		json_object_set_new(
 		    schema, "type", json_pack("[s,s]", "array", "string"));
 		json_object_set_new(
 		    schema, "items", json_pack("{s:s}", "type", "string"));
 	} else if (row->kind == KIND_BOOL)
 		json_object_set_new(schema, "type", json_string("boolean"));
-	else if (row->kind == KIND_OBJECT)
+	else if (row->kind >= KIND_OBJECT)
 		json_object_set_new(schema, "type", json_string("object"));
 	else if (row->kind == KIND_INT || row->kind == KIND_SIZE ||
 		 row->kind == KIND_RATE)

@@ -19,6 +19,7 @@
  */
 enum setting_kind {
 	KIND_TEXT,
+	KIND_SECRET,  /* a text that is shown to nobody; see setting_show() */
 	KIND_PATH,    /* relative to the workspace */
 	KIND_URL,     /* http or https, no slash at the end */
 	KIND_ADDRESS, /* of mail */
@@ -33,9 +34,12 @@ enum setting_kind {
 	KIND_FORMAT, /* bool: "json" or "text" */
 	KIND_RELOAD, /* bool: "auto" or "signal" */
 	KIND_BOOL,
-	KIND_WAITS,  /* int64_t ms, 0 behind the last: ["5s", "5m"] */
-	KIND_TEXTS,  /* list of strings, or one */
-	KIND_OBJECT, /* kept as it is, strings resolved */
+	KIND_WAITS, /* int64_t ms, 0 behind the last: ["5s", "5m"] */
+	/* Not from text: */
+	KIND_TEXTS,	   /* list of strings, or one */
+	KIND_SECRETS,	   /* the same, shown to nobody */
+	KIND_OBJECT,	   /* kept as it is, strings resolved */
+	KIND_SECRET_OBJECT /* the same, its strings shown to nobody */
 };
 
 struct setting {
@@ -88,6 +92,11 @@ void setting_table_defaults(
 /* Every member of the object; those that are not known are problems. */
 void setting_table_read(struct setting_reader *, const struct setting_table *,
     void *base, const json_t *object, const char *pointer);
+/*
+ * A value as it stands in the file, without secrets: of one, the $NAME that it
+ * is kept under, or asterisks. New; `value` may be NULL.
+ */
+json_t *setting_show(const struct setting *, const json_t *value);
 bool setting_table_equal(
     const struct setting_table *, const void *, const void *);
 void setting_table_free(const struct setting_table *, void *base);

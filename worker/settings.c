@@ -29,11 +29,11 @@ static const struct setting worker_settings[] = {
 	NULL},
     {"timezone", KIND_ZONE, AT(zone), "UTC", 0, 0,
 	"for people and accounts that have none", NULL},
-    {"keys.write", KIND_TEXTS, AT(write_keys), NULL, 0, 0,
+    {"keys.write", KIND_SECRETS, AT(write_keys), NULL, 0, 0,
 	"write keys that product events come with; none: any", NULL},
-    {"keys.operator", KIND_TEXTS, AT(operator_tokens), NULL, 0, 0,
+    {"keys.operator", KIND_SECRETS, AT(operator_tokens), NULL, 0, 0,
 	"bearer tokens of operators; none: no operator interface", NULL},
-    {"keys.metrics", KIND_TEXTS, AT(metrics_tokens), NULL, 0, 0,
+    {"keys.metrics", KIND_SECRETS, AT(metrics_tokens), NULL, 0, 0,
 	"bearer tokens for /metrics; none: whoever asks", NULL},
     {"sender.name", KIND_TEXT, AT(sender.name), "nudge", 0, 0,
 	"whom mail is from", NULL},
@@ -54,7 +54,7 @@ static const struct setting worker_settings[] = {
 	NULL},
     {"variables", KIND_OBJECT, AT(variables), NULL, 0, 0,
 	"names for templates: app_url, product_name", NULL},
-    {"template_keys", KIND_OBJECT, AT(template_keys), NULL, 0, 0,
+    {"template_keys", KIND_SECRET_OBJECT, AT(template_keys), NULL, 0, 0,
 	"secrets that templates sign with by name: {\"intercom\": "
 	"\"$INTERCOM_KEY\"} for {{ user.id | hmac_sha256: \"intercom\" }}",
 	NULL},
@@ -128,7 +128,7 @@ static const struct setting channel_settings[] = {
 	"certificates to trust in place of the system's", "smtp webhook"},
     {"user", KIND_TEXT, OF(user), NULL, 0, 0,
 	"for AUTH, or for basic authentication", "smtp webhook"},
-    {"password", KIND_TEXT, OF(password), NULL, 0, 0, "goes with user",
+    {"password", KIND_SECRET, OF(password), NULL, 0, 0, "goes with user",
 	"smtp webhook"},
     {"helo", KIND_TEXT, OF(helo), NULL, 0, 0,
 	"our own name for EHLO; default the host's", "smtp"},
@@ -149,20 +149,20 @@ static const struct setting channel_settings[] = {
 	"messages on that day", "smtp"},
     {"warmup.double", KIND_DURATION, OF(warmup.double_ms), NULL, 0, 0,
 	"in which their number doubles: 3d", "smtp"},
-    {"url", KIND_TEXT, OF(url), NULL, 0, 0,
+    {"url", KIND_SECRET, OF(url), NULL, 0, 0,
 	"where to send it; {{ values }} are percent-encoded", "webhook"},
     {"method", KIND_TEXT, OF(method), "POST", 0, 0, "POST, PUT or PATCH",
 	"webhook"},
     {"body", KIND_TEXT, OF(body), "json", 0, 0,
 	"\"json\", or \"form\" (urlencoded)", "webhook"},
-    {"headers", KIND_OBJECT, OF(headers), NULL, 0, 0, "more request headers",
-	"webhook"},
-    {"secret", KIND_TEXTS, OF(secrets), NULL, 0, 0,
+    {"headers", KIND_SECRET_OBJECT, OF(headers), NULL, 0, 0,
+	"more request headers", "webhook"},
+    {"secret", KIND_SECRETS, OF(secrets), NULL, 0, 0,
 	"whsec_..., or whsk_... (a private ed25519 key), for Standard "
 	"Webhooks signatures; a list while one takes the place of another: "
 	"each signs",
 	"webhook"},
-    {"bearer", KIND_TEXT, OF(bearer), NULL, 0, 0,
+    {"bearer", KIND_SECRET, OF(bearer), NULL, 0, 0,
 	"token for Authorization: Bearer", "webhook"},
     {"aws.region", KIND_TEXT, OF(aws.region), NULL, 0, 0,
 	"for AWS signatures (SigV4)", "webhook"},
@@ -170,9 +170,9 @@ static const struct setting channel_settings[] = {
 	"webhook"},
     {"aws.key", KIND_TEXT, OF(aws.key), NULL, 0, 0, "the access key's id",
 	"webhook"},
-    {"aws.secret", KIND_TEXT, OF(aws.secret), NULL, 0, 0,
+    {"aws.secret", KIND_SECRET, OF(aws.secret), NULL, 0, 0,
 	"the secret access key", "webhook"},
-    {"aws.session_token", KIND_TEXT, OF(aws.session_token), NULL, 0, 0,
+    {"aws.session_token", KIND_SECRET, OF(aws.session_token), NULL, 0, 0,
 	"of temporary keys", "webhook"},
     {"success", KIND_TEXT, OF(success), NULL, 0, 0,
 	"condition on status, reply and header for a message to count as sent, "
@@ -391,24 +391,34 @@ read_caps(struct setting_reader *r, const json_t *caps)
 
 /* -------------------------------------------- environment and flags */
 
-/* NUDGE_PUBLIC_URL for public_url, NUDGE_RETRY_FIRST for retry.first. */
+/*
+ * NUDGE_PUBLIC_URL for public_url, NUDGE_RETRY_FIRST for retry.first: the value
+ * or NULL.
+ */
+static const char *
+environment(const struct setting *row, char name[64])
+{
+	size_t i;
+
+	if (row->kind >= KIND_TEXTS)
+		return NULL;
+	strcpy(name, "NUDGE_");
+	for (i = 0; row->name[i] != '\0'; i++)
+		name[6 + i] = row->name[i] == '.'
+				  ? '_'
+				  : (char)toupper((unsigned char)row->name[i]);
+	name[6 + i] = '\0';
+	return getenv(name);
+}
+
 static void
 read_environment(struct setting_reader *r)
 {
 	for (size_t i = 0; i < COUNT(worker_settings); i++) {
 		const struct setting *row = &worker_settings[i];
-		char name[64] = "NUDGE_", text[200];
-		const char *wrong;
-		char *value;
+		char name[64], text[200];
+		const char *value = environment(row, name), *wrong;
 
-		if (row->kind >= KIND_TEXTS)
-			continue;
-		for (size_t j = 0; row->name[j] != '\0'; j++)
-			name[6 + j] =
-			    row->name[j] == '.'
-				? '_'
-				: (char)toupper((unsigned char)row->name[j]);
-		value = getenv(name) != NULL ? xstrdup(getenv(name)) : NULL;
 		if (value == NULL)
 			continue;
 		wrong = setting_set(r, row, r->arg, value);
@@ -416,7 +426,6 @@ read_environment(struct setting_reader *r)
 		    wrong != NULL ? wrong : "");
 		if (wrong != NULL)
 			setting_complain(r, "", text);
-		free(value);
 	}
 }
 
@@ -439,6 +448,25 @@ read_flags(struct setting_reader *r, const char *const *overrides)
 		if (wrong != NULL)
 			setting_complain(r, "", text);
 	}
+}
+
+const char *
+settings_override(const struct setting *row, const char *const *overrides,
+    const char **from)
+{
+	size_t len = strlen(row->name);
+	const char *value = NULL;
+	char name[64];
+
+	*from = "flag";
+	for (; overrides != NULL && *overrides != NULL; overrides++)
+		if (strncmp(*overrides, row->name, len) == 0 &&
+		    (*overrides)[len] == '=')
+			value = *overrides + len + 1; /* the last one counts */
+	if (value != NULL)
+		return value;
+	*from = "environment";
+	return environment(row, name);
 }
 
 /* After all else was read, as a url may have variables of the workspace. */
@@ -574,12 +602,12 @@ channel_equal(const struct channel *a, const struct channel *b)
 }
 
 void
-settings_each(void (*take)(const char *prefix, const struct setting *))
+settings_each(settings_fn *take, void *arg)
 {
 	for (size_t i = 0; i < worker_table.n; i++)
-		take("", &worker_table.rows[i]);
+		take(&worker_table.rows[i], false, arg);
 	for (size_t i = 0; i < channel_table.n; i++)
-		take("channels.NAME.", &channel_table.rows[i]);
+		take(&channel_table.rows[i], true, arg);
 }
 
 void

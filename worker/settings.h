@@ -123,9 +123,16 @@ const struct channel *settings_channel(
 /* Are all settings of two channels the same? */
 bool channel_equal(const struct channel *, const struct channel *);
 
-/* Every row, those of a channel below "channels.NAME.": for the manual. */
-struct setting;
-void settings_each(void (*)(const char *prefix, const struct setting *));
+/* Every row of nudge.json, then every row of a channel. */
+struct setting; /* worker/setting_table.h */
+typedef void settings_fn(const struct setting *, bool of_channel, void *arg);
+void settings_each(settings_fn *, void *arg);
+/*
+ * What a flag or the environment says in place of nudge.json, and which of the
+ * two; NULL: neither. Not for rows of a channel.
+ */
+const char *settings_override(const struct setting *,
+    const char *const *overrides, const char **from);
 
 /* The table as text, for `nudge help settings`, and as a JSON Schema. */
 void settings_help(struct buf *out);

@@ -1,10 +1,11 @@
 // What operators do by hand: each call leaves who did it and why, and what cannot
-// be meant is refused.
+// be meant is refused. And the settings, as they see them.
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
-import { identify, mailing, nudge, track, writeJson } from './lib.mjs'
+import { identify, mailing, nudge, track, workspace, writeJson } from './lib.mjs'
 
 const at = '2026-03-09T10:00:00Z'
 const json = ({ stdout }) => JSON.parse(stdout)
@@ -182,4 +183,54 @@ test('queries and bodies with what is not known, or is no such value', async (t)
 		actor: 'a'.repeat(64), note: 'n'.repeat(280), topic: null })
 	assert.equal((await log(worker))[0][3],
 		`by ${'a'.repeat(64)}: ${'n'.repeat(280)}; until 2026-03-12T10:00:00+00:00`)
+})
+
+// ---------------------------------------------------------------- settings
+
+test('config: each setting, where it is from, and no secret', async (t) => {
+	const dir = await workspace(t, (settings, folder) => {
+		Object.assign(settings, { keys: { write: ['$WRITE', 'in-the-file'], operator: '$OPERATOR' },
+			template_keys: { chat: 'in-the-file' }, drain: '5s', caps: [{ max: 3, window: '7d' }] })
+		settings.variables.greeting = '$GREETING'
+		settings.channels.email = { type: 'smtp', host: 'relay.example', user: 'nudge',
+			password: '$PASSWORD' }
+		settings.channels.app = { type: 'webhook', url: 'https://example.com/in-the-file',
+			headers: { 'X-Token': 'in-the-file', 'X-More': '$WRITE' },
+			aws: { region: 'x', service: 'ses', key: 'AKIA', secret: 'in-the-file' } }
+		fs.writeFileSync(path.join(folder, '.env'), ['WRITE', 'OPERATOR', 'PASSWORD', 'GREETING']
+			.map((name) => `${name}=secret-of-env\n`).join(''))
+	})
+	const env = { NUDGE_RETRY_FIRST: '7s', NUDGE_DRAIN: '6s', PASSWORD: 'secret-of-env' }
+	const flags = ['--set', 'drain=8s', '--set', 'drain=9s', '-C', dir]
+	const { settings } = json(await nudge(['config', '--json', ...flags], { env }))
+	const of = (name) => (({ value, from }) => [from, value])(
+		settings.find((row) => row.name === name))
+	for (const [name, from, value] of [
+		['drain', 'flag', '9s'],
+		['retry.first', 'environment', '7s'],
+		['sender.name', 'file', 'Acme'],
+		['timezone', 'file', 'UTC'],
+		['dedupe', 'default', '48h'],
+		['keys.metrics', 'default', null],
+		['caps', 'file', [{ max: 3, window: '7d' }]],
+		['keys.write', 'file', ['$WRITE', '********']],
+		['keys.operator', 'file', '$OPERATOR'],
+		['template_keys', 'file', { chat: '********' }],
+		['channels.email.password', 'file', '$PASSWORD'],
+		['channels.email.port', 'default', '587'],
+		['channels.app.url', 'file', '********'],
+		['channels.app.headers', 'file', { 'X-Token': '********', 'X-More': '$WRITE' }],
+		['channels.app.aws.secret', 'file', '********'],
+		['channels.app.aws.key', 'file', 'AKIA']])
+		assert.deepEqual(of(name), [from, value], name)
+	assert.ok(!settings.some((row) => row.name === 'channels.app.host'))
+	const shown = await nudge(['config', ...flags], { env })
+	assert.match(shown.stdout, /^drain +flag +9s$/m)
+	assert.match(shown.stdout, /^keys\.write +file +\["\$WRITE","\*{8}"\]$/m)
+	assert.doesNotMatch(shown.stdout, /^keys\.metrics/m)
+	for (const text of [shown.stdout, JSON.stringify(settings)])
+		assert.doesNotMatch(text, /secret-of-env|in-the-file/)
+	const wrong = await nudge(['config', '--set', 'drain=soon', '-C', dir], { env })
+	assert.deepEqual([wrong.code, wrong.stdout], [78, ''])
+	assert.match(wrong.stderr, /drain: a duration is expected/)
 })

@@ -193,8 +193,8 @@ look(struct queue *q, struct workspace *w, struct api_call *call)
 	return 0;
 }
 
-static int
-report(const struct problems *problems)
+int
+refuse_workspace(const struct problems *problems)
 {
 	char text[700];
 
@@ -219,7 +219,7 @@ do_it_here(const struct invocation *in, struct queue *q, bool is_look,
 		return fail(EX_IOERR, "%s", queue_error(q)->text);
 	w = workspace_load(in->folder, in->overrides, known, &problems, false);
 	if (w == NULL)
-		rc = report(&problems);
+		rc = refuse_workspace(&problems);
 	else
 		rc = is_look ? look(q, w, call) : in_a_turn(q, w, call);
 	problems_free(&problems);
@@ -289,7 +289,7 @@ run_call(const struct invocation *in, struct api_call *call, bool only_worker,
 	struct problems problems = {0};
 	struct settings *settings =
 	    settings_load(in->folder, in->overrides, &problems);
-	int rc = problems.errors > 0 ? report(&problems)
+	int rc = problems.errors > 0 ? refuse_workspace(&problems)
 		 : only_worker	     ? ask_worker(settings, call, NULL)
 				     : dispatch(in, settings, call);
 

@@ -46,7 +46,7 @@ struct command {
 extern const struct command command_init, command_run, command_check,
     command_test, command_preview, command_person, command_account,
     command_metrics, command_queue, command_channels, command_send,
-    command_backup, command_decisions, command_discarded,
+    command_backup, command_decisions, command_discarded, command_config,
     command_completion, command_help, command_version;
 
 /* All of them, in the order of `nudge help`; ends with NULL. */
@@ -68,6 +68,9 @@ bool shows_colours(void);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same on standard error: what is for whoever sits there. */
 void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What is wrong with the workspace, on standard error; EX_CONFIG. */
+struct problems;
+int refuse_workspace(const struct problems *);
 /* "nudge: ..." on standard error; returns the code. */
 int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

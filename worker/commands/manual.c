@@ -271,9 +271,9 @@ put_command(const struct command *c)
 }
 
 static void
-put_setting(const char *prefix, const struct setting *row)
+put_setting(const struct setting *row, bool of_channel, void *arg)
 {
-	printf(".It Ic %s%s\n", prefix, row->name);
+	printf(".It Ic %s%s\n", of_channel ? "channels.NAME." : "", row->name);
 	put_text(row->help);
 	if (row->types != NULL)
 		printf(".Pq %s channels\n", row->types);
@@ -291,7 +291,7 @@ manual_print(const char *page)
 		fputs(tail_1, stdout);
 	} else if (strcmp(page, "nudge.json.5") == 0) {
 		fputs(head_5, stdout);
-		settings_each(put_setting);
+		settings_each(put_setting, NULL);
 		fputs(tail_5, stdout);
 	} else {
 		return false;
