@@ -74,18 +74,17 @@ checkpoint(struct queue_checkpointer *c, int how, int *in_log)
 int
 queue_checkpoint(struct queue_checkpointer *c)
 {
-	int before = 0, in_log = 0, result = 0;
+	int before = 0, in_log = 0, result;
 
 	for (int i = 0; i < ROUNDS; i++) {
 		result = checkpoint(c, SQLITE_CHECKPOINT_PASSIVE, &in_log);
 		if (result <= 0 || in_log < LOG_PAGES)
-			return result < 0 ? -1 : 0;
+			return result;
 		if (in_log - before < FEW_PAGES)
 			break;
 		before = in_log;
 	}
-	result = checkpoint(c, SQLITE_CHECKPOINT_RESTART, &in_log);
-	return result < 0 ? -1 : 0;
+	return checkpoint(c, SQLITE_CHECKPOINT_RESTART, &in_log);
 }
 
 const struct queue_error *

@@ -330,6 +330,7 @@ int queue_suppression(struct queue *, const char *address, const char *topic,
 struct queue_checkpointer;
 struct queue_checkpointer *queue_checkpointer_open(
     const char *url, struct queue_error *);
+/* 1: all is copied, 0: the rest must wait, as somebody still reads, or -1. */
 int queue_checkpoint(struct queue_checkpointer *);
 const struct queue_error *queue_checkpointer_error(
     const struct queue_checkpointer *);

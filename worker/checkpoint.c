@@ -5,6 +5,7 @@
 
 #include "templates/mem.h"
 #include "worker/checkpoint.h"
+#include "worker/clock.h"
 #include "worker/log.h"
 
 struct checkpoint {
@@ -13,12 +14,15 @@ struct checkpoint {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool is_wanted, is_over; /* under the lock */
+	int64_t last_ms;	 /* likewise */
 };
 
 static void *
 run(void *arg)
 {
+	const struct clock clock = {0};
 	struct checkpoint *c = arg;
+	int rc;
 
 	pthread_mutex_lock(&c->lock);
 	for (;;) {
@@ -28,11 +32,14 @@ run(void *arg)
 			break;
 		c->is_wanted = false;
 		pthread_mutex_unlock(&c->lock);
-		if (queue_checkpoint(c->store) != 0)
+		rc = queue_checkpoint(c->store);
+		if (rc < 0)
 			log_warn("the store's log could not be copied into its "
 				 "file, and is tried again: %s",
 			    queue_checkpointer_error(c->store)->text);
 		pthread_mutex_lock(&c->lock);
+		if (rc == 1)
+			c->last_ms = clock_now_ms(&clock);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -71,6 +78,19 @@ checkpoint_wanted(struct checkpoint *c)
 {
 	if (c != NULL)
 		tell(c, &c->is_wanted);
+}
+
+int64_t
+checkpoint_last_ms(struct checkpoint *c)
+{
+	int64_t last_ms;
+
+	if (c == NULL)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	last_ms = c->last_ms;
+	pthread_mutex_unlock(&c->lock);
+	return last_ms;
 }
 
 void

@@ -2,6 +2,8 @@
 #ifndef WORKER_CHECKPOINT_H
 #define WORKER_CHECKPOINT_H
 
+#include <stdint.h>
+
 #include "queue/queue.h"
 
 /*
@@ -13,6 +15,8 @@ struct checkpoint;
 /* NULL when there can be none; then the log grows until the store is closed. */
 struct checkpoint *checkpoint_start(const char *store);
 void checkpoint_wanted(struct checkpoint *); /* returns at once */
-void checkpoint_stop(struct checkpoint *);   /* waits for one that runs */
+/* When the last one was done; 0: none yet. */
+int64_t checkpoint_last_ms(struct checkpoint *);
+void checkpoint_stop(struct checkpoint *); /* waits for one that runs */
 
 #endif

@@ -136,6 +136,9 @@ gauges_read(const struct gauges *g)
 	stats_set(STAT_WAKEUPS_BEHIND, "", "",
 	    g->next_wakeup_ms == 0 || behind < 0 ? 0 : behind);
 	stats_set(STAT_STORE_IS_WRITABLE, "", "", g->is_writable);
+	if (g->checkpoint_ms != 0)
+		stats_set(STAT_CHECKPOINT_AT, "", "",
+		    (double)g->checkpoint_ms / 1000);
 	if (g->queue != NULL)
 		read_store(g);
 	read_process();

@@ -16,6 +16,7 @@ struct gauges {
 	int64_t now_ms;
 	int64_t backlog;	/* events waiting for a turn */
 	int64_t next_wakeup_ms; /* 0: none */
+	int64_t checkpoint_ms;	/* the last one; 0: none */
 	bool is_writable;
 };
 

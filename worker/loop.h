@@ -24,7 +24,7 @@ struct outage {
 struct worker {
 	const struct worker_options *options;
 	struct event_base *base;
-	struct event *turn_event, *gather, *timer, *signals[2], *reload;
+	struct event *turn_event, *gather, *timer, *signals[4];
 	struct event *watchdog;
 	struct server *server;
 	struct workspace *workspace;
@@ -85,5 +85,8 @@ void outage_try(struct worker *, int64_t monotonic_ms);
 void outage_end(struct worker *);
 /* 503 with the reason, but for what can be answered all the same. */
 void outage_refuse(struct worker *, struct input *);
+
+/* Tells the log how things stand. */
+void status_log(struct worker *);
 
 #endif

@@ -73,6 +73,10 @@ static const struct family {
 	"Size of the store's file."},
     [STAT_LOG_BYTES] = {"nudge_store_log_size_bytes", GAUGE, {NULL}, NULL,
 	"Size of the store's write-ahead log."},
+    [STAT_CHECKPOINT_AT] = {"nudge_checkpoint_timestamp_seconds", GAUGE, {NULL},
+	"",
+	"When all of the write-ahead log was last copied into the file, "
+	"which is wanted past 16 MB of it; 0: not since the start."},
     [STAT_STORE_IS_WRITABLE] = {"nudge_store_writable", GAUGE, {NULL}, NULL,
 	"1 while new work is taken, 0 when the store cannot be written."},
     [STAT_RELOADS] = {"nudge_config_reloads_total", COUNTER, {"outcome"},
@@ -230,6 +234,17 @@ stats_observe(enum stat_time which, double seconds)
 		i++;
 	h->counts[i]++;
 	h->sum += seconds;
+}
+
+int64_t
+stats_time(enum stat_time which, double *seconds)
+{
+	int64_t count = 0;
+
+	for (int i = 0; i <= BOUNDS; i++)
+		count += times[which].counts[i];
+	*seconds = times[which].sum;
+	return count;
 }
 
 /* ---------------------------------------------------------------- writing */

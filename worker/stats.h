@@ -37,6 +37,7 @@ enum stats_what {
 	STAT_WAKEUPS_BEHIND, /* likewise */
 	STAT_STORE_BYTES,
 	STAT_LOG_BYTES,
+	STAT_CHECKPOINT_AT,
 	STAT_STORE_IS_WRITABLE,
 	STAT_RELOADS,	     /* by outcome */
 	STAT_RELOAD_IS_GOOD, /* the last one; as Prometheus names its own */
@@ -59,6 +60,8 @@ void stats_set(
     enum stats_what, const char *label, const char *label2, double value);
 void stats_clear(enum stats_what); /* forgets its labels */
 void stats_observe(enum stat_time, double seconds);
+/* How often it was observed, and how long that was together. */
+int64_t stats_time(enum stat_time, double *seconds);
 
 /*
  * Counts what a turn does: it becomes true with the turn's commit, or not at

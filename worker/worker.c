@@ -76,6 +76,7 @@ worker_gauges(struct worker *w)
 	    .now_ms = clock_now_ms(&w->clock),
 	    .backlog = w->backlog,
 	    .next_wakeup_ms = w->next_wakeup_ms,
+	    .checkpoint_ms = checkpoint_last_ms(w->checkpoint),
 	    .is_writable = !outage_is_on(w),
 	};
 
@@ -539,6 +540,12 @@ on_reload(evutil_socket_t number, short what, void *arg)
 	load_again(arg, "SIGHUP");
 }
 
+static void
+on_status(evutil_socket_t number, short what, void *arg)
+{
+	status_log(arg);
+}
+
 /* That the loop turns is what it says. */
 static void
 on_watchdog(evutil_socket_t fd, short what, void *arg)
@@ -558,16 +565,33 @@ start_watchdog(struct worker *w)
 		event_add(w->watchdog, &tv);
 }
 
+static void
+start_signals(struct worker *w)
+{
+	static const struct {
+		int number;
+		event_callback_fn on;
+	} signals[] = {{SIGTERM, on_signal}, {SIGINT, on_signal},
+	    {SIGHUP, on_reload}, {SIGUSR1, on_status}};
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a write that fails is handled as one */
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		w->signals[i] = evsignal_new(
+		    w->base, signals[i].number, signals[i].on, w);
+		event_priority_set(w->signals[i], 0);
+		event_add(w->signals[i], NULL);
+	}
+}
+
 static int
 start_loop(struct worker *w)
 {
-	static const int numbers[2] = {SIGTERM, SIGINT};
 	struct event_config *config;
 
 	evthread_use_pthreads();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a write that fails is handled as one */
 	config = event_config_new();
 	/* evhttp turns reading off and on for each request: no call for it */
 	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
@@ -583,14 +607,7 @@ start_loop(struct worker *w)
 	event_priority_set(w->gather, 1);
 	w->timer = event_new(w->base, -1, 0, on_turn, w);
 	event_priority_set(w->timer, 1);
-	for (int i = 0; i < 2; i++) {
-		w->signals[i] = evsignal_new(w->base, numbers[i], on_signal, w);
-		event_priority_set(w->signals[i], 0);
-		event_add(w->signals[i], NULL);
-	}
-	w->reload = evsignal_new(w->base, SIGHUP, on_reload, w);
-	event_priority_set(w->reload, 0);
-	event_add(w->reload, NULL);
+	start_signals(w);
 	start_watchdog(w);
 	return 0;
 }
@@ -671,11 +688,9 @@ stop(struct worker *w)
 	lanes_free(&w->lanes);
 	if (w->server != NULL)
 		server_free(w->server);
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < sizeof w->signals / sizeof *w->signals; i++)
 		if (w->signals[i] != NULL)
 			event_free(w->signals[i]);
-	if (w->reload != NULL)
-		event_free(w->reload);
 	if (w->watchdog != NULL)
 		event_free(w->watchdog);
 	if (w->turn_event != NULL)

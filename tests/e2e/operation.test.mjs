@@ -470,6 +470,40 @@ test('/metrics can have a key of its own', async (t) => {
 		{ headers: { authorization: 'Bearer scraper' } })).status, 401)
 })
 
+test('/metrics: when the log of the store was last copied into its file', async (t) => {
+	const { worker } = await start(t)
+	const at = async () => (await scrape(worker)).value('nudge_checkpoint_timestamp_seconds')
+	assert.equal(await at(), 0)
+	const before = Date.now() / 1000
+	const text = 'x'.repeat(900000)
+	for (let i = 0; i < 20; i++) await worker.events(track('ada', 'Big', { text }))
+	const copied = await until('a checkpoint', at)
+	assert.ok(copied >= before - 1 && copied <= Date.now() / 1000 + 1, String(copied))
+})
+
+test('SIGUSR1 tells how things stand, SIGUSR2 nothing, and it goes on', async (t) => {
+	const { dir, worker } = await start(t, {}, { clock: '2026-03-09T10:00:00Z' })
+	await worker.events(identify('ada', { email: 'ada@example.com' }))
+	const told = async (count) => {
+		worker.child.kill('SIGUSR1')
+		await until('it to be told', () => worker.log.split('status: ').length > count)
+		return worker.log.split('status: ').at(-1).split('\n')[0]
+	}
+	assert.match(await told(1), new RegExp('^no messages; channel email: working, 0 on their way;' +
+		'.* 0 events wait for a turn; next wake-up: 2026-03-23T10:00:00.000Z; turns: \\d+, [\\d.]+ ms on average; ' +
+		'commits: \\d+, [\\d.]+ ms on average'))
+	await worker.get('/v1/send', { user: 'ada', template: 'day-00-welcome',
+		at: '2026-03-10T10:00:00Z' })
+	await worker.get('/v1/channels/email/pause', { note: 'a break' })
+	worker.child.kill('SIGUSR2')
+	const status = await told(2)
+	assert.match(status, /^messages: 1 queued; channel email: paused, 0 on their way, by an operator: a break;/)
+	fs.writeFileSync(path.join(dir, 'metrics.json'), '{')
+	worker.child.kill('SIGHUP')
+	await until('the reload', () => /reload: /.test(worker.log))
+	assert.equal((await worker.stop()).code, 0)
+})
+
 // ------------------------------------------------------------------ health
 
 test('/healthz and /readyz say what is wrong while the disk is full', async (t) => {

@@ -63,6 +63,8 @@ labels_are_escaped_and_can_be_cleared(void **state)
 static void
 a_histogram_adds_up(void **state)
 {
+	double seconds;
+
 	stats_observe(STAT_TURN, 0.001); /* the bound belongs to its bucket */
 	stats_observe(STAT_TURN, 0.002);
 	stats_observe(STAT_TURN, 100);
@@ -73,6 +75,8 @@ a_histogram_adds_up(void **state)
 	assert_line("nudge_turn_duration_seconds_bucket{le=\"+Inf\"} 3", true);
 	assert_line("nudge_turn_duration_seconds_sum 100.003", true);
 	assert_line("nudge_turn_duration_seconds_count 3", true);
+	assert_int_equal(stats_time(STAT_TURN, &seconds), 3);
+	assert_true(seconds > 100 && seconds < 101);
 }
 
 int

@@ -69,7 +69,7 @@ const struct command command_run = {
 		"\nSIGTERM finishes what is on its way and ends; a second one "
 		"ends at once.\nWhen a file of the workspace changes, and at "
 		"SIGHUP, the definitions are read\nagain: all of them are "
-		"taken, or none.\n",
+		"taken, or none. SIGUSR1 tells the log how things stand.\n",
     .options = options,
     .run = run,
 };
