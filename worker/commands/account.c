@@ -41,7 +41,7 @@ run(const struct invocation *in)
 }
 
 static const struct option_spec options[] = {
-    {"limit", "N", "at most so many members; default 50"},
+    {"limit", "N", "at most so many members, up to 500; default 50"},
     {"cursor", "TEXT", "the next members, as the last page said"},
     {NULL, NULL, NULL},
 };

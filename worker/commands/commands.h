@@ -93,6 +93,12 @@ void set_actor(const struct invocation *, json_t *body);
 	{"actor", "NAME", "who does it; by default who is logged in"},  \
 	    {"note", "TEXT", "why; kept with it in the decisions"}
 
+/*
+ * A metric's value; of milestones, how many are reached in percent. Caller
+ * frees.
+ */
+char *metric_text(const json_t *value);
+
 /* What the operators' interface shows of a user or an account. */
 void print_subject(const json_t *);
 

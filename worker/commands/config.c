@@ -102,7 +102,7 @@ print_settings(const json_t *reply)
 		text = json_is_string(value)
 			   ? strdup(json_string_value(value))
 			   : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-		say("%-32s %-12s %s\n", member_text(row, "name"),
+		say("%-36s %-12s %s\n", member_text(row, "name"),
 		    member_text(row, "from"), text);
 		free(text);
 	}

@@ -19,7 +19,7 @@ print_list(const json_t *reply)
 		    member_text(d, "reason"));
 	}
 	if (json_array_size(list) == 0)
-		say("nothing was done by hand yet\n");
+		say("no channel was paused, and nobody was forgotten\n");
 	if (member_text(reply, "next_cursor")[0] != '\0')
 		say("more: --cursor %s\n", member_text(reply, "next_cursor"));
 }
@@ -45,7 +45,7 @@ run(const struct invocation *in)
 }
 
 static const struct option_spec options[] = {
-    {"limit", "N", "at most so many; default 50"},
+    {"limit", "N", "at most so many, up to 500; default 50"},
     {"cursor", "TEXT", "the next page, as the last one said"},
     {NULL, NULL, NULL},
 };

@@ -3,28 +3,12 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "templates/buf.h"
 #include "worker/commands/commands.h"
-
-/* A number or a text as it is; of an object, what its members say at a glance.
- */
-static char *
-shown(const json_t *value)
-{
-	const json_t *percent = json_object_get(value, "percent");
-	char *text = json_dumps(percent != NULL ? percent : value,
-	    JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-	struct buf b = {0};
-
-	buf_addf(&b, "%s%s", text, percent != NULL ? "%" : "");
-	free(text);
-	return buf_steal(&b);
-}
 
 static void
 print_metric(const json_t *m)
 {
-	char *value = shown(json_object_get(m, "value"));
+	char *value = metric_text(json_object_get(m, "value"));
 	char *definition = json_dumps(
 	    json_object_get(m, "definition"), JSON_COMPACT | JSON_SORT_KEYS);
 

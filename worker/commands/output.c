@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <string.h>
 
 #include "templates/buf.h"
 #include "worker/commands/commands.h"
@@ -113,6 +112,19 @@ print_json(const json_t *value)
 	write_safely(text, stdout);
 	putchar('\n');
 	free(text);
+}
+
+char *
+metric_text(const json_t *value)
+{
+	const json_t *percent = json_object_get(value, "percent");
+	char *text = json_dumps(percent != NULL ? percent : value,
+	    JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+	struct buf b = {0};
+
+	buf_addf(&b, "%s%s", text, percent != NULL ? "%" : "");
+	free(text);
+	return buf_steal(&b);
 }
 
 void

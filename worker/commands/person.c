@@ -7,8 +7,15 @@
 #include "templates/buf.h"
 #include "worker/commands/commands.h"
 
+static char *
+trait_text(const json_t *value)
+{
+	return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
 static void
-print_values(const char *title, const json_t *values)
+print_values(
+    const char *title, const json_t *values, char *text_of(const json_t *value))
 {
 	const char *name;
 	json_t *value;
@@ -18,7 +25,7 @@ print_values(const char *title, const json_t *values)
 	say("\n%s\n", title);
 	json_object_foreach((json_t *)values, name, value)
 	{
-		char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+		char *shown = text_of(value);
 
 		say("  %-20s %s\n", name, shown);
 		free(shown);
@@ -55,8 +62,8 @@ print_subject(const json_t *p)
 	say("%s %s%s%s\n", member_text(p, "kind"), member_text(p, "id"),
 	    member_text(p, "account")[0] != '\0' ? ", of account " : "",
 	    member_text(p, "account"));
-	print_values("traits", json_object_get(p, "traits"));
-	print_values("metrics", json_object_get(p, "metrics"));
+	print_values("traits", json_object_get(p, "traits"), trait_text);
+	print_values("metrics", json_object_get(p, "metrics"), metric_text);
 	print_rows("sequences", json_object_get(p, "sequences"), places);
 	print_rows("messages", json_object_get(p, "messages"), messages);
 	print_rows("decisions", json_object_get(p, "decisions"), decisions);

@@ -117,7 +117,7 @@ static const struct option_spec options[] = {
 	"queued, sending, sent, refused, unsure, held, "
 	"expired, skipped or cancelled"},
     {"sequence", "NAME", "only messages of this sequence"},
-    {"limit", "N", "at most so many; default 50"},
+    {"limit", "N", "at most so many, up to 500; default 50"},
     {"cursor", "TEXT", "the next page, as the last one said"},
     ACTOR_OPTIONS,
     {NULL, NULL, NULL},
