@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "templates/buf.h"
+#include "templates/utf8.h"
 #include "worker/api/calls.h"
 
 #define NAMES(...)                \
@@ -143,7 +144,7 @@ is_value(struct api_call *call, const char *name, const char *value)
 		api_problem(call, 400,
 		    "\"limit\" is a whole number from 1 to %d", API_PAGE_MAX);
 	else if (strcmp(name, "cursor") == 0 &&
-		 (value[0] == '\0' ||
+		 (strspn(value, "0123456789") == 0 ||
 		     value[strspn(value, "0123456789-")] != '\0'))
 		api_problem(call, 400,
 		    "\"cursor\" is what an answer called next_cursor");
@@ -259,7 +260,8 @@ api_problem(struct api_call *call, int status, const char *fmt, ...)
 	    {404, "Not found"}, {405, "Method not allowed"}, {409, "Conflict"},
 	    {422, "Cannot be done"}, {503, "Unavailable"}};
 	const char *title = "Error";
-	char detail[600];
+	struct buf text = {0};
+	char detail[600]; /* with what was asked for, and may be cut */
 	va_list ap;
 
 	for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
@@ -268,10 +270,12 @@ api_problem(struct api_call *call, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof detail, fmt, ap);
 	va_end(ap);
+	utf8_clean(detail, strlen(detail), &text);
 	json_decref(call->reply);
 	call->status = status;
 	call->reply = json_pack("{s:s,s:s,s:i,s:s}", "type", "about:blank",
-	    "title", title, "status", status, "detail", detail);
+	    "title", title, "status", status, "detail", buf_str(&text));
+	buf_free(&text);
 }
 
 void
