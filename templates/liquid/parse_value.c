@@ -553,7 +553,8 @@ parse_operator(struct parser *p)
 	    [GE] = ">="};
 	struct span sign = {p->lex.text, p->lex.len};
 
-	if (parse_accept_name(p, "contains"))
+	/* only before white space is it the operator */
+	if (is_space(sign.text[sign.len]) && parse_accept_name(p, "contains"))
 		return CONTAINS;
 	if (p->lex.type == '=')
 		parse_fail(p, sign.text, "to compare, write '=='");

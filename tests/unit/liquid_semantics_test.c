@@ -104,6 +104,7 @@ conditions(void **state)
 	};
 	static const struct row errors[] = {
 	    {IF("'a' < 1"), "cannot be compared"},
+	    {IF("s contains'b'"), "unexpected 'contains'"},
 	    {IF("not true"), "unexpected"},
 	    {IF("(true and false) or true"), "expected"},
 	    {"{{ 1 == 1 }}", "unexpected"},
