@@ -7,6 +7,7 @@
 
 #include "templates/mem.h"
 #include "worker/setting_table.h"
+#include "worker/settings.h"
 
 void
 setting_complain(
