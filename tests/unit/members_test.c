@@ -60,7 +60,7 @@ world_close(struct world *w)
 /* What a member's conditions see. */
 struct view {
 	struct world *w;
-	const struct subject *member;
+	const struct subject *member, *account;
 	struct liquid_scope scope;
 	json_t *values;
 };
@@ -72,6 +72,8 @@ look_up(void *arg, const char *name)
 
 	if (strcmp(name, "user") == 0)
 		return v->member->traits;
+	if (strcmp(name, "account") == 0)
+		return v->account->traits;
 	if (strcmp(name, "metric") != 0)
 		return NULL;
 	v->w->asked++;
@@ -85,6 +87,7 @@ joins(struct world *w, int member, int account)
 {
 	struct view v = {.w = w,
 	    .member = &w->members[member],
+	    .account = &w->accounts[account],
 	    .scope = {.lookup = look_up, .arg = &v, .now_ms = NOW}};
 	bool changed;
 
@@ -297,6 +300,25 @@ only_a_member_who_may_have_changed_is_asked(void **state)
 	joins(w, 0, 1);
 	assert_int_equal(w->asked, 8);
 	shows(w, 1, "{\"logged\":0,\"weekly\":1}");
+	world_close(w);
+}
+
+/* The member has not changed: its account has. */
+static void
+who_reads_the_account_is_always_asked(void **state)
+{
+	struct world *w = world_open(
+	    "\"big\": {\"for\": \"account\", \"count\": \"user.seed\", "
+	    "\"among\": \"account.size > 10\"}");
+	json_t *traits = json_pack("{s:i}", "size", 20);
+
+	has(w, 0, "{\"seed\": true}");
+	joins(w, 0, 0);
+	shows(w, 0, "{\"big\":0}");
+	subject_set_traits(&w->accounts[0], traits, NOW);
+	joins(w, 0, 0);
+	shows(w, 0, "{\"big\":1}");
+	json_decref(traits);
 	world_close(w);
 }
 
@@ -685,6 +707,7 @@ main(void)
 	    cmocka_unit_test(a_member_who_leaves_takes_everything_along),
 	    cmocka_unit_test(nothing_is_written_when_nothing_changed),
 	    cmocka_unit_test(without_such_metrics_nobody_is_asked),
+	    cmocka_unit_test(who_reads_the_account_is_always_asked),
 	    cmocka_unit_test(only_a_member_who_may_have_changed_is_asked),
 	    cmocka_unit_test(sums_of_fractions_leave_no_trace),
 	    cmocka_unit_test(what_is_no_number_has_no_part),
