@@ -9,6 +9,7 @@ CFLAGS ?= -O2 -g
 JOBS ?= 2
 ROUNDS ?= 1000
 FUZZ_SECONDS ?= 60
+FUZZ_FLAGS ?= -max_total_time=$(FUZZ_SECONDS)
 TEMPLATES ?= 200000
 SEED ?= 1
 HISTORIES ?= 20000
@@ -25,8 +26,8 @@ CPPFLAGS += -I. -D_GNU_SOURCE -DNUDGE_VERSION='"$(VERSION)"'
 ALL_CFLAGS = -std=c11 $(WARNINGS) $(CFLAGS) $(EXTRA_CFLAGS) -MMD -MP
 VERSION = 0.1.0
 
-SOURCES = $(sort $(wildcard worker/*.c worker/*/*.c queue/*.c sequences/*.c \
-	sequences/*/*.c \
+SOURCES = $(sort $(wildcard worker/*.c worker/*/*.c worker/*/*/*.c queue/*.c \
+	sequences/*.c sequences/*/*.c \
 	templates/*.c templates/*/*.c))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 MODULES = $(filter-out $(BUILD)/worker/main.o,$(OBJECTS))
@@ -156,6 +157,7 @@ check: rules ## warnings are errors in two compilers; cppcheck; sanitizers
 	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/asan CFLAGS='-O1 -g' \
 		EXTRA_CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer' \
 		unit
+	@$(MAKE) -s fuzz FUZZ_FLAGS=-runs=0
 
 bench: all tests/node_modules ## speed, as ratios from one run on this machine
 	@.ci/packages bench
@@ -167,9 +169,14 @@ fuzz: ## each parser for FUZZ_SECONDS (60)
 	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/clang-fuzz CC=clang CFLAGS='-O1 -g' \
 		EXTRA_CFLAGS=-fsanitize=fuzzer-no-link,address,undefined fuzz-run
 
+# What is found goes to BUILD/corpus; tests/fuzz has a beginning for some.
 fuzz-run: $(FUZZ)
-	@for f in $^; do echo "== $$f"; $$f -max_total_time=$(FUZZ_SECONDS) \
-		-verbosity=0 -print_funcs=0 -artifact_prefix=$(BUILD)/ || exit 1; done
+	@for f in $^; do n=$${f##*/}; n=$${n%_fuzz}; echo "== $$n"; \
+		mkdir -p $(BUILD)/corpus/$$n; set -- $(BUILD)/corpus/$$n; \
+		[ ! -d tests/fuzz/$$n ] || set -- "$$@" tests/fuzz/$$n; \
+		[ ! -f tests/fuzz/$$n.dict ] || set -- "$$@" -dict=tests/fuzz/$$n.dict; \
+		$$f "$$@" $(FUZZ_FLAGS) -timeout=10 -verbosity=0 -print_funcs=0 \
+			-artifact_prefix=$(BUILD)/ || exit 1; done
 
 # Manual pages and completion come out of the program's own tables.
 install: all ## to DESTDIR and PREFIX (/usr/local)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "templates/zone.h"
+#include "templates/time/zone.h"
 
 /*
  * calendar - durations, sending windows and "day N". Times are ms since the

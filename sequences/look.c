@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "sequences/look.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/mem.h"
 
 struct look

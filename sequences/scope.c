@@ -7,8 +7,8 @@
 
 #include "sequences/engine.h"
 #include "sequences/look.h"
-#include "templates/date.h"
-#include "templates/zone.h"
+#include "templates/time/date.h"
+#include "templates/time/zone.h"
 
 enum made { MADE_ACCOUNT, MADE_METRIC, MADE_ENTRY, MADE_NOW };
 

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "templates/lint.h"
-#include "templates/markdown.h"
+#include "templates/mail/markdown.h"
 #include "templates/template.h"
 #include "templates/utf8.h"
 

@@ -12,7 +12,7 @@
 
 #include "templates/mem.h"
 #include "worker/folders.h"
-#include "worker/gauges.h"
+#include "worker/telemetry/gauges.h"
 #include "worker/log.h"
 #include "worker/loop.h"
 #include "worker/notify.h"

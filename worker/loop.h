@@ -6,9 +6,9 @@
 
 #include "worker/checkpoint.h"
 #include "worker/http/server.h"
-#include "worker/lanes.h"
+#include "worker/lanes/lanes.h"
 #include "worker/sweep.h"
-#include "worker/watch_files.h"
+#include "worker/settings/watch_files.h"
 #include "worker/worker.h"
 
 /*

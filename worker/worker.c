@@ -20,13 +20,13 @@
 #include <curl/curl.h>
 #include <event2/thread.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/mem.h"
-#include "worker/gauges.h"
+#include "worker/telemetry/gauges.h"
 #include "worker/log.h"
 #include "worker/loop.h"
 #include "worker/notify.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 #include "worker/turn/preferences.h"
 
 #define WAKE_SET	1000  /* wake-ups looked at in one turn */
@@ -275,11 +275,11 @@ take_calls(struct worker *w, struct input *inputs)
 	for (struct input *in = inputs; rc == 0 && in != NULL; in = in->next) {
 		stats_count_later(STAT_INPUTS, kinds[in->kind], "", 1);
 		if (in->kind == INPUT_UNSUBSCRIBE)
-			rc = preferences_leave(
-			    &w->turn, in->address, in->topic);
+			rc =
+			    preferences_leave(&w->turn, in->address, in->topic);
 		else if (in->kind == INPUT_PREFERENCES)
-			rc = preferences_apply(&w->turn, in->address,
-			    in->wanted, &in->standing);
+			rc = preferences_apply(
+			    &w->turn, in->address, in->wanted, &in->standing);
 		else if (in->kind == INPUT_CALL && !clock_call(w, &in->call))
 			rc = api_run(&w->turn, &in->call);
 	}
@@ -578,8 +578,8 @@ start_signals(struct worker *w)
 	signal(SIGUSR2, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a write that fails is handled as one */
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-		w->signals[i] = evsignal_new(
-		    w->base, signals[i].number, signals[i].on, w);
+		w->signals[i] =
+		    evsignal_new(w->base, signals[i].number, signals[i].on, w);
 		event_priority_set(w->signals[i], 0);
 		event_add(w->signals[i], NULL);
 	}

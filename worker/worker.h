@@ -8,7 +8,7 @@
 #include "worker/api/api.h"
 #include "worker/clock.h"
 #include "worker/http/segment.h"
-#include "worker/workspace.h"
+#include "worker/settings/workspace.h"
 
 struct evhttp_request;
 struct event_base;

@@ -10,7 +10,7 @@
 #include "sequences/metrics/describe.h"
 #include "sequences/look.h"
 #include "sequences/metrics/metrics_private.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 
 struct description {
 	const struct metrics *all;

@@ -27,7 +27,7 @@
 #include <string.h>
 
 #include "sequences/metrics/metrics_private.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 
 #define BUCKETS	     24
 #define DISTINCT_MAX 256

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/liquid/filters.h"
 
 static const struct zone *

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "templates/liquid/filters.h"
-#include "templates/markdown.h"
+#include "templates/mail/markdown.h"
 
 #define MARKDOWN_WORK 128 /* besides the text; see render_step() */
 

@@ -9,7 +9,7 @@
 
 #include "templates/buf.h"
 #include "templates/error.h"
-#include "templates/zone.h"
+#include "templates/time/zone.h"
 
 /*
  * liquid - Shopify's template language, strict, compiled once and rendered many

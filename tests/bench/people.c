@@ -19,7 +19,7 @@
 #include "templates/buf.h"
 #include "templates/mem.h"
 #include "worker/turn/turn.h"
-#include "worker/workspace.h"
+#include "worker/settings/workspace.h"
 
 #define SET 1000
 

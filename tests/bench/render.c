@@ -17,7 +17,7 @@
 
 #include "templates/json.h"
 #include "templates/mem.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 #include "templates/templates.h"
 
 static const struct mail {

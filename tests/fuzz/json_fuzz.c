@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "sequences/calendar.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/json.h"
-#include "templates/markdown.h"
+#include "templates/mail/markdown.h"
 #include "templates/mem.h"
-#include "templates/zone.h"
-#include "worker/delivery/signature.h"
+#include "templates/time/zone.h"
+#include "worker/delivery/webhook/signature.h"
 #include "worker/token.h"
 
 static void

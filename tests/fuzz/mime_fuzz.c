@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "templates/markdown.h"
+#include "templates/mail/markdown.h"
 #include "templates/mem.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 
 static void
 check_lines(const struct buf *mime)

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "templates/mem.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 
 #define LENGTH(array) ((unsigned)(sizeof(array) / sizeof *(array)))
 #define LONGEST	      1500 /* octets of a word, more than a line may have */

@@ -18,7 +18,7 @@
 #include "templates/json.h"
 #include "tests/unit/folder.h"
 #include "worker/delivery/compose.h"
-#include "worker/settings.h"
+#include "worker/settings/settings.h"
 
 #define KEY "abcdefghijklmnopqrstuvwxyz"
 

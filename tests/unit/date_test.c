@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 
 #define NOW INT64_C(1774605600123) /* 2026-03-27T10:00:00.123Z */
 

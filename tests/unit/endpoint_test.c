@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "worker/delivery/endpoint.h"
-#include "worker/delivery/private_address.h"
+#include "worker/delivery/webhook/endpoint.h"
+#include "worker/delivery/webhook/private_address.h"
 
 static void
 test_pauses_double(void **state)

@@ -4,7 +4,7 @@
  * report it comes from; each fails when the protection is taken away.
  */
 #include "templates/buf.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 #include "templates/templates.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/liquid_fixture.h"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "templates/markdown.h"
+#include "templates/mail/markdown.h"
 
 static void
 assert_text(const char *markdown, const char *expected)

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "templates/header.h"
-#include "templates/mime.h"
-#include "templates/quoted_printable.h"
+#include "templates/mail/header.h"
+#include "templates/mail/mime.h"
+#include "templates/mail/quoted_printable.h"
 #include "templates/utf8.h"
 
 static struct mime_message
@@ -434,7 +434,8 @@ static void
 addresses(void **state)
 {
 	static const char *const good[] = {"a@b.example", "a.b+c@d-e.example",
-	    "o'neil@x.y.example", "jürgen@b.example", "a@[192.0.2.1]", "a@[IPv6:2001:db8::1]",
+	    "o'neil@x.y.example", "jürgen@b.example", "a@[192.0.2.1]",
+	    "a@[IPv6:2001:db8::1]",
 	    "1234567890123456789012345678901234567890123456789012345678901234"
 	    "@b.example"};
 	static const char *const bad[] = {"", "a", "@b.example", "a@", "a@b",
@@ -442,7 +443,8 @@ addresses(void **state)
 	    "\"a\"@b.example", "<a@b.example>", ".a@b.example", "a.@b.example",
 	    "a..b@c.example", "a@-b.example", "a@b-.example", "a@b..example",
 	    "a@b.example.", "a@[192.0.2]", "a@[IPv6:zz]", "a@[192.0.2.1",
-	    "a@[192.0.2.1]x", "a@é.example", "\xc2\x85@b.example", "\xff@b.example", "a,b@c.example",
+	    "a@[192.0.2.1]x", "a@é.example", "\xc2\x85@b.example",
+	    "\xff@b.example", "a,b@c.example",
 	    "12345678901234567890123456789012345678901234567890123456789012345"
 	    "@b.example"};
 

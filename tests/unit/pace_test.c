@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/pace.h"
+#include "worker/lanes/pace.h"
 
 #define SECOND INT64_C(1000)
 #define DAY    (24 * 60 * 60 * SECOND)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/turn_fixture.h"
 
-#include "worker/topics.h"
+#include "worker/settings/topics.h"
 #include "worker/turn/preferences.h"
 
 #define ADDRESS "u@b.example"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "worker/scenario/scenario.h"
 
 #define FIRST "2026-03-27T10:00:30+01:00"

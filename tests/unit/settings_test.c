@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "tests/unit/folder.h"
-#include "worker/delivery/webhook_plan.h"
-#include "worker/settings.h"
+#include "worker/delivery/webhook/webhook_plan.h"
+#include "worker/settings/settings.h"
 
 static struct problems problems;
 
@@ -250,9 +250,10 @@ webhook_mistakes(void **state)
 		       "\"secret\":\"x\"}}}",
 	    "nudge.json:2:10: a webhook secret begins with \"whsec_\", or a "
 	    "private key for ed25519 with \"whsk_\" (at /channels/a/secret)");
-	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"
-		       "\"secret\":[\"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\",\n"
-		       "\"whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\"]}}}",
+	expect_problem(
+	    "{\"channels\":{\"a\":{" HOOK ",\n"
+	    "\"secret\":[\"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\",\n"
+	    "\"whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\"]}}}",
 	    "nudge.json:3:1: a private webhook key has 32 bytes, or 64 with "
 	    "the public key; this one has 24 (at /channels/a/secret/1)");
 	expect_problem("{\"channels\":{\"a\":{" HOOK ",\n"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "worker/delivery/signature.h"
+#include "worker/delivery/webhook/signature.h"
 
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 #define OTHER  "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"

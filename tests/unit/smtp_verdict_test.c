@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/delivery/smtp_verdict.h"
+#include "worker/delivery/smtp/smtp_verdict.h"
 
 #define OK                               \
 	{                                \

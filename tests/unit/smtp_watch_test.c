@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/delivery/smtp_watch.h"
+#include "worker/delivery/smtp/smtp_watch.h"
 
 static struct smtp_io io;
 static struct smtp_watch w;

@@ -25,7 +25,7 @@
 #include "tests/unit/smtp_server.h"
 #include "worker/delivery/compose.h"
 #include "worker/delivery/transport.h"
-#include "worker/settings.h"
+#include "worker/settings/settings.h"
 
 int
 compose_mail(struct delivery *d, struct buf *mime)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 
 static void
 assert_line(const char *line, bool is_there)

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "worker/delivery/webhook_answer.h"
-#include "worker/settings.h"
+#include "worker/delivery/webhook/webhook_answer.h"
+#include "worker/settings/settings.h"
 
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -394,8 +394,8 @@ static void
 test_urls_that_are_filled_in(void **state)
 {
 	static const char *const bad[] = {"https://a.example/x/../y",
-	    "https://a.example/..", "https://a.example/./", "gopher://a/",
-	    "x", ""};
+	    "https://a.example/..", "https://a.example/./", "gopher://a/", "x",
+	    ""};
 	static const char *const good[] = {"https://a.example/x/...",
 	    "https://a.example/a..b/.c", "https://a.example/?q=/../",
 	    "https://a.example/#/../"};

@@ -24,9 +24,9 @@
 
 #include "templates/mem.h"
 #include "worker/delivery/compose.h"
-#include "worker/delivery/signature.h"
-#include "worker/delivery/webhook_plan.h"
-#include "worker/settings.h"
+#include "worker/delivery/webhook/signature.h"
+#include "worker/delivery/webhook/webhook_plan.h"
+#include "worker/settings/settings.h"
 
 #define KEY	   "abcdefghijklmnopqrstuvwxyz"
 #define SECRET	   "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -430,8 +430,8 @@ assert_status(enum transport_state state, const char *why)
 	transport_webhook.status(w.transport, &s);
 	assert_int_equal(s.state, state);
 	assert_string_equal(s.why, why);
-	assert_true((s.until_ms != 0) == (state == TRANSPORT_PAUSED ||
-					     state == TRANSPORT_TRYING));
+	assert_true((s.until_ms != 0) ==
+		    (state == TRANSPORT_PAUSED || state == TRANSPORT_TRYING));
 }
 
 /* 410: nobody is asked any more until somebody says otherwise. */

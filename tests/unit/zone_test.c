@@ -15,7 +15,7 @@
 #include <jansson.h>
 
 #include "templates/buf.h"
-#include "templates/zone.h"
+#include "templates/time/zone.h"
 #include "tests/unit/folder.h"
 
 static void

@@ -8,7 +8,7 @@
 
 #include "worker/turn/turn.h"
 
-struct lanes; /* worker/lanes.h */
+struct lanes; /* worker/lanes/lanes.h */
 
 /*
  * api - what operators ask and tell: the calls of the HTTP interface, run

@@ -11,8 +11,8 @@
 #include "templates/mem.h"
 #include "worker/api/calls.h"
 #include "worker/clock.h"
-#include "worker/delivery/webhook_plan.h"
-#include "worker/lanes.h"
+#include "worker/delivery/webhook/webhook_plan.h"
+#include "worker/lanes/lanes.h"
 
 #define COUNT_MAX 100000 /* queued messages that are counted */
 

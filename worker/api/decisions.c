@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "worker/api/calls.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 
 const char *
 api_reason(const struct api_call *call, char out[API_REASON_SIZE])

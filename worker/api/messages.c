@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/mem.h"
 #include "worker/api/calls.h"
 

@@ -6,9 +6,9 @@
 
 #include "sequences/calendar.h"
 #include "sequences/metrics/describe.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/mem.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 #include "worker/api/calls.h"
 
 #define ROWS 100 /* of each kind in one answer */

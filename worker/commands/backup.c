@@ -12,7 +12,7 @@
 #include "queue/queue.h"
 #include "worker/clock.h"
 #include "worker/commands/commands.h"
-#include "worker/settings.h"
+#include "worker/settings/settings.h"
 
 #define SLICE 64		  /* pages: a quarter of a megabyte */
 #define BIG   ((int64_t)16 << 20) /* bytes, for which one waits */

@@ -3,7 +3,7 @@
 #define WORKER_COMMANDS_CHECK_H
 
 #include "worker/commands/commands.h"
-#include "worker/workspace.h"
+#include "worker/settings/workspace.h"
 
 /* Names of all rules, NULL-terminated. */
 extern const char *const check_rules[];

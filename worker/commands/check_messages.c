@@ -15,9 +15,9 @@
 #include "templates/mem.h"
 #include "worker/commands/check.h"
 #include "worker/commands/preview.h"
-#include "worker/delivery/webhook_plan.h"
+#include "worker/delivery/webhook/webhook_plan.h"
 #include "worker/scenario/vocabulary.h"
-#include "worker/topics.h"
+#include "worker/settings/topics.h"
 
 #define TYPO_MIN    5	/* shorter names are often alike */
 #define MANY	    100 /* people: enough to say that a rare trait is none */

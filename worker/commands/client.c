@@ -18,7 +18,7 @@
 #include "worker/commands/commands.h"
 #include "worker/folders.h"
 #include "worker/sweep.h"
-#include "worker/workspace.h"
+#include "worker/settings/workspace.h"
 
 char *
 path_segment(const char *prefix, const char *id, const char *suffix)

@@ -10,8 +10,8 @@
 #include <sysexits.h>
 
 #include "worker/commands/commands.h"
-#include "worker/setting_table.h"
-#include "worker/settings.h"
+#include "worker/settings/setting_table.h"
+#include "worker/settings/settings.h"
 
 struct config {
 	const char *const *overrides;

@@ -5,7 +5,7 @@
 
 #include "templates/buf.h"
 #include "worker/commands/commands.h"
-#include "worker/settings.h"
+#include "worker/settings/settings.h"
 
 static const struct option_spec none[] = {{NULL, NULL, NULL}};
 

@@ -17,7 +17,7 @@
 #include "templates/mem.h"
 #include "worker/commands/commands.h"
 #include "worker/folders.h"
-#include "worker/settings.h"
+#include "worker/settings/settings.h"
 
 static const char nudge_json[] =
     "{\n"

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "worker/commands/commands.h"
-#include "worker/setting_table.h"
-#include "worker/settings.h"
+#include "worker/settings/setting_table.h"
+#include "worker/settings/settings.h"
 
 #define WIDTH 76
 

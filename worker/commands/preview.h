@@ -4,7 +4,7 @@
 
 #include "worker/commands/commands.h"
 #include "worker/commands/seen.h"
-#include "worker/workspace.h"
+#include "worker/settings/workspace.h"
 
 /*
  * preview - what the command's parts share: what a message sees, how it came

@@ -19,7 +19,7 @@
 #include "queue/queue.h"
 #include "templates/json_text.h"
 #include "templates/mem.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 #include "worker/commands/preview.h"
 #include "worker/delivery/transport.h"
 #include "worker/folders.h"

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "worker/settings.h"
+#include "worker/settings/settings.h"
 
 /*
  * seen - the traits and event properties that there are, as far as a workspace

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "worker/commands/commands.h"
 #include "worker/log.h"
 #include "worker/scenario/timeline.h"

@@ -19,7 +19,7 @@
 #include "templates/mem.h"
 #include "worker/delivery/compose.h"
 #include "worker/delivery/verdicts.h"
-#include "worker/settings.h"
+#include "worker/settings/settings.h"
 
 #define ROOM 256 /* messages a turn */
 

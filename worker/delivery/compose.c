@@ -12,7 +12,7 @@
 
 #include "templates/json_text.h"
 #include "templates/name.h"
-#include "templates/zone.h"
+#include "templates/time/zone.h"
 #include "worker/delivery/compose.h"
 
 struct composing {

@@ -4,7 +4,7 @@
 
 #include "templates/buf.h"
 #include "templates/error.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 #include "worker/delivery/transport.h"
 
 /*

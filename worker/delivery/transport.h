@@ -10,7 +10,7 @@
 #include "templates/templates.h"
 
 struct event_base;
-struct channel; /* worker/settings.h */
+struct channel; /* worker/settings/settings.h */
 
 /*
  * transport - a way out: SMTP, a webhook, a folder. The loop offers it claimed

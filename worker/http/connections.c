@@ -21,7 +21,7 @@
 #include "templates/mem.h"
 #include "worker/http/connections.h"
 #include "worker/log.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 
 #define LOOK_EVERY_MS 500
 #define OWN_FILES     256 /* for everything but connections that come in */

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/mem.h"
 #include "worker/http/discards.h"
 #include "worker/log.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 
 #define LOG_EVERY_MS 60000 /* whatever clients send */
 

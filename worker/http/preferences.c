@@ -11,7 +11,7 @@
 #include "templates/mem.h"
 #include "worker/http/page.h"
 #include "worker/http/preferences.h"
-#include "worker/topics.h"
+#include "worker/settings/topics.h"
 
 /* -------------------------------------------------------------- the form */
 

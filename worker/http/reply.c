@@ -8,7 +8,7 @@
 #include <event2/http.h>
 
 #include "worker/http/reply.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 
 #define ID_MAX 200
 

@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #include "templates/buf.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/json_text.h"
 #include "worker/http/segment.h"
 

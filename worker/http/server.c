@@ -25,7 +25,7 @@
 #include "worker/http/server.h"
 #include "worker/http/unsubscribe.h"
 #include "worker/log.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 
 #define READS (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)
 

@@ -5,7 +5,7 @@
 #include "worker/http/page.h"
 #include "worker/http/unsubscribe.h"
 #include "worker/token.h"
-#include "worker/topics.h"
+#include "worker/settings/topics.h"
 
 static void
 add_topic(struct buf *b, const struct worker *w, const char *topic)

@@ -11,7 +11,7 @@
 
 #include "sequences/calendar.h"
 #include "sequences/rules/reader.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/mem.h"
 #include "worker/scenario/scenario.h"
 

@@ -10,7 +10,7 @@
 #include "sequences/subject.h"
 #include "templates/error.h"
 #include "templates/json.h"
-#include "templates/zone.h"
+#include "templates/time/zone.h"
 #include "worker/scenario/vocabulary.h"
 
 /*

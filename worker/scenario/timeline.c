@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "worker/scenario/timeline.h"
 #include "worker/turn/turn.h"
 

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "worker/workspace.h"
+#include "worker/settings/workspace.h"
 
 /*
  * vocabulary - the names that scenarios of a workspace may use, and which step

@@ -12,13 +12,13 @@
 #include <string.h>
 
 #include "sequences/calendar.h"
-#include "templates/date.h"
+#include "templates/time/date.h"
 #include "templates/json_text.h"
-#include "templates/mime.h"
+#include "templates/mail/mime.h"
 #include "worker/delivery/policy.h"
-#include "worker/delivery/webhook_plan.h"
+#include "worker/delivery/webhook/webhook_plan.h"
 #include "worker/log.h"
-#include "worker/pace.h"
+#include "worker/lanes/pace.h"
 #include "worker/turn/turn.h"
 
 #define NO_ADDRESS_PATIENCE_MS ((int64_t)30 * 60 * 1000)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "templates/json_text.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 #include "worker/turn/turn.h"
 
 static void

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "worker/topics.h"
+#include "worker/settings/topics.h"
 #include "worker/turn/preferences.h"
 
 #define BY_OWNER   "unsubscribed" /* the reason of the owner's own */

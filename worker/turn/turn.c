@@ -14,7 +14,7 @@
 #include "templates/buf.h"
 #include "templates/json_text.h"
 #include "worker/log.h"
-#include "worker/stats.h"
+#include "worker/telemetry/stats.h"
 #include "worker/turn/turn.h"
 
 #define SECRET	   "unsubscribe-secret"
@@ -420,8 +420,7 @@ write_messages(struct turn *t)
 		 : queue_messages_add(t->queue, rows, t->n_messages, duplicate);
 	for (int i = 0; rc == 0 && i < t->n_messages; i++)
 		if (!duplicate[i])
-			stats_count_later(
-			    STAT_QUEUED, rows[i].channel, "", 1);
+			stats_count_later(STAT_QUEUED, rows[i].channel, "", 1);
 	free(duplicate);
 	free(rows);
 	return rc;

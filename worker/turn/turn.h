@@ -11,7 +11,7 @@
 #include "worker/token.h"
 #include "worker/turn/people.h"
 #include "worker/http/segment.h"
-#include "worker/workspace.h"
+#include "worker/settings/workspace.h"
 
 /*
  * turn - one turn of the worker on its store: what came in is decided and
@@ -29,7 +29,7 @@
  * turn_rollback() may follow, and queue_error() says why.
  */
 
-struct pace; /* worker/pace.h */
+struct pace; /* worker/lanes/pace.h */
 
 /* Rows decided in this turn that wait for their subjects' ids. */
 struct turn_event {

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * smtp_verdict - replies into a verdict.
+ *
+ * First comes which of the outcomes it is, from the facts alone; what follows
+ * from each stands in one place. Only a complete message that was answered with
+ * 2xx counts as sent, and only a message whose end was not reached counts as
+ * certainly not delivered.
+ */
+#include "worker/delivery/smtp/smtp_verdict.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool
+is_2xx(const struct smtp_reply *r)
+{
+	return r->code / 100 == 2;
+}
+
+bool
+smtp_is_login(int code)
+{
+	return code == 530 || code == 534 || code == 535 || code == 538;
+}
+
+static enum smtp_outcome
+outcome(const struct smtp_facts *f)
+{
+	if (f->mail.code == 0)
+		return SMTP_NEVER_TRIED;
+	if (f->wfail)
+		return SMTP_CUT_SHORT;
+	if (!is_2xx(&f->mail))
+		return smtp_is_login(f->mail.code) ? SMTP_LOGIN_REFUSED
+						   : SMTP_MAIL_REFUSED;
+	if (!is_2xx(&f->rcpt) && (f->sent || f->rcpt.code >= 400))
+		return SMTP_RECIPIENT_REFUSED;
+	if (f->sent && is_2xx(&f->transfer))
+		return f->eof ? SMTP_ACCEPTED : SMTP_OUT_OF_STEP;
+	if (f->sent && f->transfer.code >= 400)
+		return SMTP_TRANSFER_REFUSED;
+	/*
+	 * The final reply had a second line that libesmtp could not read; its
+	 * code counts. With a text it would be the reply to an earlier chunk.
+	 */
+	if (f->eof && is_2xx(&f->transfer) && f->transfer.text == NULL)
+		return SMTP_ACCEPTED;
+	return f->eof ? SMTP_ANSWER_LOST : SMTP_CUT_SHORT;
+}
+
+void
+smtp_one_line(char *out, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	for (; text != NULL && *text != '\0' && n + 1 < size; text++) {
+		unsigned char c = *text;
+
+		if (c > ' ')
+			out[n++] = c < 0x7f ? (char)c : '?';
+		else if (n > 0 && out[n - 1] != ' ')
+			out[n++] = ' ';
+	}
+	while (n > 0 && out[n - 1] == ' ')
+		n--;
+	out[n] = '\0';
+}
+
+/* Servers that do not announce enhanced codes often send them all the same. */
+static void
+enhanced_status(const struct smtp_reply *r, int status[3])
+{
+	memcpy(status, r->status, 3 * sizeof *status);
+	if (status[0] != 0 || r->text == NULL)
+		return;
+	if (sscanf(r->text, "%1d.%3d.%3d", &status[0], &status[1],
+		&status[2]) != 3 ||
+	    status[0] != r->code / 100)
+		memset(status, 0, 3 * sizeof *status);
+}
+
+/*
+ * What the other side calls the message: Postfix and many others "queued as X",
+ * Exim "OK id=X", Amazon SES "Ok X".
+ */
+static void
+provider_id(const char *text, char *out, size_t size)
+{
+	const char *at = text;
+	size_t len;
+
+	if ((at = strcasestr(text, "queued as ")) != NULL)
+		at += strlen("queued as ");
+	else if ((at = strstr(text, "id=")) != NULL)
+		at += strlen("id=");
+	else if (strncasecmp(text, "ok ", 3) == 0 &&
+		 strchr(text + 3, ' ') == NULL)
+		at = text + 3;
+	else
+		return;
+	len = strcspn(at, " ,;)>");
+	if (len < size)
+		snprintf(out, size, "%.*s", (int)len, at);
+}
+
+static void
+quote(const struct smtp_reply *r, struct verdict *v)
+{
+	int status[3];
+
+	v->code = r->code;
+	enhanced_status(r, status);
+	if (status[0] != 0)
+		snprintf(v->enhanced_status, sizeof v->enhanced_status,
+		    "%u.%u.%u", (unsigned)status[0] % 10,
+		    (unsigned)status[1] % 1000, (unsigned)status[2] % 1000);
+	smtp_one_line(v->text, sizeof v->text, r->text);
+}
+
+/*
+ * Replies that say nobody is there. Policy (the rest of 5.7.x) is about us, not
+ * about the address, and a full mailbox (5.2.2) gets emptied.
+ */
+static bool
+is_dead_status(const char *status)
+{
+	static const char *const dead[] = {"5.1.1", "5.1.2", "5.1.3", "5.1.4",
+	    "5.1.6", "5.1.10", "5.2.1", "5.7.13", "5.7.18", NULL};
+
+	for (int i = 0; dead[i] != NULL; i++)
+		if (strcmp(status, dead[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+mentions(const char *text, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strcasestr(text, *words) != NULL)
+			return true;
+	return false;
+}
+
+/* Without an enhanced code the words have to do. */
+static bool
+is_policy(const struct verdict *v)
+{
+	static const char *const words[] = {"spam", "block", "black", "deny",
+	    "denied", "policy", "reputation", "relay", "rcpthosts", "sender",
+	    "spf", "dkim", "dmarc", "auth", "rate ", "limit", NULL};
+
+	if (v->enhanced_status[0] != '\0')
+		return strncmp(v->enhanced_status, "5.7.", 4) == 0 &&
+		       !is_dead_status(v->enhanced_status);
+	return mentions(v->text, words);
+}
+
+static bool
+is_dead(const struct verdict *v)
+{
+	static const char *const full[] = {"quota", "full", NULL};
+
+	if (v->enhanced_status[0] != '\0')
+		return is_dead_status(v->enhanced_status);
+	return (v->code == 550 || v->code == 551 || v->code == 553) &&
+	       !is_policy(v) && !mentions(v->text, full);
+}
+
+/* RFC 5321 section 4.2.1: 4yz may be tried again, 5yz not. */
+static void
+refused(const struct smtp_reply *r, struct verdict *v)
+{
+	quote(r, v);
+	v->what = r->code / 100 == 5 ? VERDICT_REFUSED : VERDICT_RETRY;
+	v->is_policy = v->what == VERDICT_REFUSED && is_policy(v);
+	v->slows_channel =
+	    r->code == 421 ||
+	    (r->code / 100 == 4 && strncmp(v->enhanced_status, "4.7.", 4) == 0);
+}
+
+/* So many mails a connection and no more: that says nothing about this one. */
+static void
+end_of_connection(struct verdict *v)
+{
+	v->what = VERDICT_RELEASED;
+	v->slows_channel = false;
+}
+
+static void
+recipient_refused(const struct smtp_reply *rcpt, struct verdict *v)
+{
+	refused(rcpt, v);
+	v->address_is_dead = v->what == VERDICT_REFUSED && is_dead(v);
+}
+
+static void
+say(struct verdict *v, enum verdict_what what, const char *text)
+{
+	v->what = what;
+	snprintf(v->text, sizeof v->text, "%s", text);
+}
+
+enum smtp_outcome
+smtp_verdict(const struct smtp_facts *f, struct verdict *v)
+{
+	enum smtp_outcome o = outcome(f);
+
+	memset(v, 0, sizeof *v);
+	switch (o) {
+	case SMTP_NEVER_TRIED:
+		say(v, VERDICT_RELEASED,
+		    "the connection ended before its turn");
+		break;
+	case SMTP_CUT_SHORT:
+		say(v, VERDICT_RETRY, "the connection was lost on the way");
+		break;
+	case SMTP_LOGIN_REFUSED:
+		quote(&f->mail, v);
+		v->what = VERDICT_RELEASED;
+		break;
+	case SMTP_MAIL_REFUSED: /* does not know the recipient: it is us */
+		refused(&f->mail, v);
+		v->slows_channel = v->what == VERDICT_RETRY;
+		if (f->mail.code == 421 && f->later)
+			end_of_connection(v);
+		break;
+	case SMTP_RECIPIENT_REFUSED:
+		recipient_refused(&f->rcpt, v);
+		break;
+	case SMTP_ACCEPTED:
+		quote(&f->transfer, v);
+		v->what = VERDICT_SENT;
+		provider_id(v->text, v->provider_id, sizeof v->provider_id);
+		break;
+	case SMTP_OUT_OF_STEP:
+		say(v, VERDICT_RETRY,
+		    "accepted before it was sent: the replies "
+		    "are not the server's");
+		break;
+	case SMTP_TRANSFER_REFUSED:
+		refused(&f->transfer, v);
+		break;
+	case SMTP_ANSWER_LOST:
+		say(v, VERDICT_UNSURE, "all was sent and no answer came");
+		break;
+	}
+	return o;
+}
