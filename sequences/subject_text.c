@@ -31,6 +31,7 @@
 #include "sequences/subject.h"
 #include "templates/json_text.h"
 #include "templates/mem.h"
+#include "templates/utf8.h"
 
 enum field_type {
 	FIELD_TEXT,
@@ -245,8 +246,9 @@ record_load(const struct field *fields, struct json_walk *w, void *record,
 			f++;
 		if (f->name == NULL)
 			return is_unknown(e, key);
-		if (!field_load(f, json_walk_value(w), record))
-			return is_damaged(e, f->name);
+		if (!field_is_empty(f, (char *)record + f->offset) ||
+		    !field_load(f, json_walk_value(w), record))
+			return is_damaged(e, f->name); /* or there twice */
 	}
 	if (w->is_broken)
 		return is_damaged(e, "an object has no end");
@@ -285,6 +287,8 @@ kept_load(struct subject *s, struct json_span object, struct error *e)
 	struct json_walk w;
 	int room = s->n_kept;
 
+	if (s->kept_text != NULL)
+		return is_damaged(e, "metrics are there twice");
 	s->kept_text = xstrndup(object.text, object.len);
 	w = json_walk_begin(s->kept_text, object.len);
 	json_walk_enter(&w, '{');
@@ -336,9 +340,12 @@ member_load(struct subject *s, struct json_span key, struct json_walk *w,
 static int
 state_load(struct subject *s, const char *state, struct error *e)
 {
-	struct json_walk w = json_walk_begin(state, strlen(state));
+	size_t len = strlen(state);
+	struct json_walk w = json_walk_begin(state, len);
 	struct json_span key;
 
+	if (!utf8_is_valid(state, len))
+		return is_damaged(e, "it is not UTF-8");
 	if (!json_walk_enter(&w, '{'))
 		return is_damaged(e, "it is no object");
 	while (json_walk_next(&w, '}', &key))

@@ -80,6 +80,7 @@ test_bad_texts(void **unused)
 	    {"{}", "{\"places\"", "damaged: it has no end"},
 	    {"{}", "{\"places\": [1, ]}", "an object is expected"},
 	    {"{}", "[]", "damaged: it is no object"},
+	    {"{}", "{\"past\": [{\"sequence\": \"\xff\"}]}", "not UTF-8"},
 	    {"{}", "{} {}", "damaged: it has no end"},
 	    {"{}", "{\"future\": 1}",
 		"\"future\", which this version does not"},
@@ -93,6 +94,10 @@ test_bad_texts(void **unused)
 		"damaged: due"},
 	    {"{}", "{\"metrics\": []}", "damaged: metrics"},
 	    {"{}", "{\"metrics\": {\"a\": [1, 2}}", "damaged: it has no end"},
+	    {"{}", "{\"metrics\": {\"a\": [1]}, \"metrics\": {\"a\": [2]}}",
+		"damaged: metrics are there twice"},
+	    {"{}", "{\"past\": [{\"sequence\": \"a\", \"sequence\": \"b\"}]}",
+		"damaged: sequence"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
