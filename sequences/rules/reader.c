@@ -51,6 +51,15 @@ reader_error(struct reader *r, const char *fmt, ...)
 }
 
 void
+reader_error_at(struct reader *r, const char *key, const char *text)
+{
+	size_t mark = reader_push(r, key);
+
+	reader_error(r, "%s", text);
+	reader_pop(r, mark);
+}
+
+void
 reader_warn(struct reader *r, const char *rule, const char *fmt, ...)
 {
 	struct error e;

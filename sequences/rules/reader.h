@@ -73,6 +73,8 @@ void reader_pop(struct reader *, size_t mark);
 
 void reader_error(struct reader *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same about a member of what is being read. */
+void reader_error_at(struct reader *, const char *key, const char *text);
 /* "no template is called "x"; did you mean "y"?" under the rule unknown-name */
 void reader_unknown(struct reader *, const char *what, const char *name,
     const char *const *known);

@@ -28,15 +28,6 @@ push_index(struct reader *r, int index)
 	return reader_push(r, text);
 }
 
-static void
-error_at_key(struct reader *r, const char *key, const char *text)
-{
-	size_t mark = reader_push(r, key);
-
-	reader_error(r, "%s", text);
-	reader_pop(r, mark);
-}
-
 /* Two that do not go together: the first of the names, and another, or none. */
 static void
 check_one_of(struct reader *r, json_t *value, const char *const *names)
@@ -93,7 +84,7 @@ read_members(struct reader *r, json_t *value, void *into)
 	bool for_account = r->for_account;
 
 	if (!for_account)
-		error_at_key(r, "members",
+		reader_error_at(r, "members",
 		    "members are an account's: the sequence needs \"for\": "
 		    "\"account\"");
 	r->for_account = false;
@@ -307,7 +298,7 @@ check_action(struct reader *r, json_t *value, const char *what)
 	if (!sends_something(value) && !reader_has(value, "stop"))
 		reader_error(r, "%s", what);
 	if (!sends_something(value) && reader_has(value, "holdout"))
-		error_at_key(
+		reader_error_at(
 		    r, "holdout", "there is nothing here that could be sent");
 }
 
@@ -359,7 +350,7 @@ check_wait(struct reader *r, json_t *value)
 
 	for (int i = 0; others[i] != NULL; i++)
 		if (reader_has(value, others[i]))
-			error_at_key(r, others[i],
+			reader_error_at(r, others[i],
 			    "beside \"wait\" there can be \"id\", \"if\" and "
 			    "\"window\"; what is to be done stands in its "
 			    "\"else\"");
@@ -430,7 +421,7 @@ read_step(struct reader *r, json_t *value, void *into)
 	}
 	check_one_of(r, value, whens);
 	if (reader_has(value, "offset") && step->when != STEP_AT)
-		error_at_key(r, "offset", "an offset is one from \"at\"");
+		reader_error_at(r, "offset", "an offset is one from \"at\"");
 	check_action(r, value,
 	    "a step needs \"send\", \"choose\", \"split\", \"wait\" or "
 	    "\"stop\"");

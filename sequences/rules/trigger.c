@@ -45,15 +45,6 @@ read_reenter(struct reader *r, json_t *value, void *into)
 
 /* ---------------------------------------------- ways in that watch */
 
-static void
-error_at_key(struct reader *r, const char *key, const char *text)
-{
-	size_t mark = reader_push(r, key);
-
-	reader_error(r, "%s", text);
-	reader_pop(r, mark);
-}
-
 /* One of the subject that the sequence is for. */
 static void
 check_metric(struct reader *r, const char *name)
@@ -121,7 +112,7 @@ check_threshold(struct reader *r, json_t *value, void *into)
 	if (!reader_has(value, "rearm"))
 		t->rearm = t->level;
 	if (t->is_above ? t->rearm > t->level : t->rearm < t->level)
-		error_at_key(r, "rearm",
+		reader_error_at(r, "rearm",
 		    t->is_above ? "it is rearmed when it has fallen to this: "
 				  "no more than \"above\" is expected"
 				: "it is rearmed when it has risen to this: no "

@@ -75,22 +75,6 @@ print_all(const json_t *reply)
 }
 
 static int
-act(const struct invocation *in, const char *what, json_t **reply)
-{
-	json_t *body = json_object();
-	char suffix[16], *path;
-	int rc;
-
-	set_actor(in, body);
-	snprintf(suffix, sizeof suffix, "/%s", what);
-	path = path_segment("/v1/channels/", in->arguments[1], suffix);
-	rc = client_call(in, "POST", path, "", NULL, body, reply);
-	free(path);
-	json_decref(body);
-	return rc;
-}
-
-static int
 run(const struct invocation *in)
 {
 	const char *what = in->n_arguments > 0 ? in->arguments[0] : "list";
@@ -106,7 +90,8 @@ run(const struct invocation *in)
 		return fail(EX_USAGE, "usage: %s", in->command->usage);
 	rc = is_list ? client_call(
 			   in, "GET", "/v1/channels", "", NULL, NULL, &reply)
-		     : act(in, what, &reply);
+		     : client_act(
+			   in, "/v1/channels/", in->arguments[1], what, &reply);
 	if (rc != 0)
 		return rc;
 	if (in->json)

@@ -26,7 +26,7 @@ struct invocation {
 	const struct command *command;
 	const char *folder; /* -C; "." by default */
 	bool json;
-	bool is_quiet; /* nothing on standard output */
+	bool is_quiet;			 /* nothing on standard output */
 	const char *values[OPTIONS_MAX]; /* by the command's options; or NULL */
 	const char *overrides[OVERRIDES_MAX + 1]; /* --set; NULL-terminated */
 	char **arguments;			  /* what is left */
@@ -89,9 +89,11 @@ void set_text(json_t *object, const char *name, const char *text);
  * The command has both.
  */
 void set_actor(const struct invocation *, json_t *body);
-#define ACTOR_OPTIONS                                                   \
-	{"actor", "NAME", "who does it; by default who is logged in"},  \
-	    {"note", "TEXT", "why; kept with it in the decisions"}
+#define ACTOR_OPTIONS                                                  \
+	{"actor", "NAME", "who does it; by default who is logged in"}, \
+	{                                                              \
+		"note", "TEXT", "why; kept with it in the decisions"   \
+	}
 
 /*
  * A metric's value; of milestones, how many are reached in percent. Caller
@@ -113,6 +115,9 @@ void print_json(const json_t *);
 int client_call(const struct invocation *, const char *method, const char *path,
     const char *query, const char *idempotency_key, const json_t *body,
     json_t **reply);
+/* POST prefix ID/action, with who does it and why. */
+int client_act(const struct invocation *, const char *prefix, const char *id,
+    const char *action, json_t **reply);
 /* What only a worker knows. */
 int client_ask(const struct invocation *, const char *path, json_t **reply);
 

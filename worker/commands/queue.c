@@ -66,20 +66,15 @@ list(const struct invocation *in, json_t **reply)
 static int
 one(const struct invocation *in, const char *what, json_t **reply)
 {
-	bool is_show = strcmp(what, "show") == 0;
-	json_t *body = is_show ? NULL : json_object();
-	char suffix[16] = "", *path;
+	const char *key = in->arguments[1];
+	char *path;
 	int rc;
 
-	if (!is_show) {
-		snprintf(suffix, sizeof suffix, "/%s", what);
-		set_actor(in, body);
-	}
-	path = path_segment("/v1/messages/", in->arguments[1], suffix);
-	rc = client_call(
-	    in, is_show ? "GET" : "POST", path, "", NULL, body, reply);
+	if (strcmp(what, "show") != 0)
+		return client_act(in, "/v1/messages/", key, what, reply);
+	path = path_segment("/v1/messages/", key, "");
+	rc = client_call(in, "GET", path, "", NULL, NULL, reply);
 	free(path);
-	json_decref(body);
 	return rc;
 }
 
