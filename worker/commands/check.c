@@ -50,12 +50,13 @@ run(const struct invocation *in)
 	struct problems problems = {0};
 	struct workspace *w =
 	    workspace_load(in->folder, in->overrides, NULL, &problems, true);
-	int errors = problems.errors;
+	int errors = problems.errors, warnings;
 
 	if (errors == 0) {
 		check_messages(in, w, &problems);
 		workspace_silence(w, &problems);
 	}
+	warnings = problems.count - errors;
 	if (in->json) {
 		json_t *list = json_array();
 
@@ -66,9 +67,9 @@ run(const struct invocation *in)
 		json_decref(list);
 	} else {
 		print_problems(&problems);
-		say("%d sequences, %d templates: %d errors, %d warnings\n",
+		say("%d sequences, %d templates: %d error%s, %d warning%s\n",
 		    rules_count(w->rules), count_templates(w), errors,
-		    problems.count - errors);
+		    errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 	}
 	problems_free(&problems);
 	workspace_release(w);
