@@ -73,9 +73,11 @@ counted(struct render *r, const char *name)
 {
 	struct value key = value_text(name, strlen(name));
 
-	for (struct counter *c = r->frame->counters; c != NULL; c = c->next)
+	for (struct counter *c = r->frame->counters; c != NULL; c = c->next) {
+		render_step(r, 1);
 		if (c->kind == 'i' && render_equal(r, c->key, key))
 			return value_int(c->count);
+	}
 	return (struct value){.type = VALUE_UNSET};
 }
 

@@ -239,7 +239,7 @@ place_of(struct render *r, struct list *seen, struct value key)
 {
 	size_t i = 0;
 
-	render_step(r, seen->n * value_bytes(key) / 16);
+	render_step(r, seen->n * (1 + value_bytes(key) / 16));
 	while (i < seen->n && !render_equal(r, seen->items[i], key))
 		i++;
 	if (i == seen->n)

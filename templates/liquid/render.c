@@ -78,13 +78,21 @@ render_step(struct render *r, size_t work)
 		    RENDER_STEPS_MAX);
 }
 
+/* Single values cost nothing beside the step that compares them. */
+static void
+count_looks(struct render *r, size_t looked)
+{
+	if (looked > 1)
+		render_step(r, looked * 4);
+}
+
 bool
 render_equal(struct render *r, struct value a, struct value b)
 {
 	size_t looked = 0;
 	bool is_equal = value_equal(a, b, &looked);
 
-	render_step(r, looked * RENDER_WORK_STEP);
+	count_looks(r, looked);
 	return is_equal;
 }
 
@@ -94,7 +102,7 @@ render_contains(struct render *r, struct value v, struct value needle)
 	size_t looked = 0;
 	bool is_there = value_contains(v, needle, &looked);
 
-	render_step(r, looked * RENDER_WORK_STEP);
+	count_looks(r, looked);
 	return is_there;
 }
 
@@ -337,10 +345,14 @@ struct counter *
 render_counter(struct render *r, char kind, struct value key)
 {
 	struct counter **at = &r->frame->counters;
+	size_t passed = 0;
 
-	for (; *at != NULL; at = &(*at)->next)
+	for (; *at != NULL; at = &(*at)->next, passed++)
 		if ((*at)->kind == kind && render_equal(r, (*at)->key, key))
-			return *at;
+			break;
+	render_step(r, passed);
+	if (*at != NULL)
+		return *at;
 	*at = render_alloc(r, sizeof **at);
 	**at = (struct counter){.key = key, .kind = kind};
 	return *at;

@@ -76,7 +76,7 @@ _Noreturn void render_fail_at(struct render *, int line, int column,
 
 void *render_alloc(struct render *, size_t size); /* scratch; not zeroed */
 void render_step(struct render *, size_t work);	  /* one, and for the work */
-/* value_equal() and value_contains(), a step for each value looked at. */
+/* value_equal() and value_contains(), with steps for lists and hashes. */
 bool render_equal(struct render *, struct value, struct value);
 bool render_contains(struct render *, struct value, struct value needle);
 

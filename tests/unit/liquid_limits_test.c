@@ -196,6 +196,22 @@ work(void **state)
 	ALL_FAIL(rows);
 }
 
+/* What a mail may well have in its data is not near the limit. */
+static void
+lists_of_a_thousand(void **state)
+{
+	static const struct row rows[] = {
+	    {"{% assign l = (1..1000) | uniq %}{{ l.size }}", "1000"},
+	    {"{% assign l = (1..1000) | reverse | sort %}{{ l | first }}", "1"},
+	    {"{% assign l = (1..1000) | join: ',' | split: ',' %}"
+	     "{% for i in (1..50) %}{% if l contains '1000' %}{% endif %}"
+	     "{% endfor %}{{ l.size }}",
+		"1000"},
+	};
+
+	CHECK(LIQUID_TEXT, rows);
+}
+
 /* They are looked for one by one: in a template, and in what it reads. */
 static void
 names(void **state)
@@ -295,6 +311,7 @@ main(void)
 	    cmocka_unit_test(depth_and_partials),
 	    cmocka_unit_test(steps),
 	    cmocka_unit_test(work),
+	    cmocka_unit_test(lists_of_a_thousand),
 	    cmocka_unit_test(names),
 	    cmocka_unit_test(output),
 	    cmocka_unit_test(memory),
