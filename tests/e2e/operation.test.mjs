@@ -133,11 +133,13 @@ test('where files run short, fewer connections are taken, and none is left waiti
 		const [url] = await until('it to listen', () => /http:\S+:\d+/.exec(out))
 		assert.match(log, /100 files open/)
 		const halves = []
+		child.kill('SIGSTOP') // so that all of them arrive at once
 		for (let i = 0; i < 120; i++) {
 			const half = await wire(t, { url })
 			half.send(request.slice(0, 40))
 			halves.push(half)
 		}
+		child.kill('SIGCONT')
 		// refused, or closed as one that has said nothing yet
 		const gone = (half) => half.closed || half.got.startsWith('HTTP/1.1 503')
 		await until('70 to be refused', () => halves.filter(gone).length >= 70)

@@ -17,6 +17,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 
 #include "templates/mem.h"
 #include "worker/http/connections.h"
@@ -25,6 +26,7 @@
 
 #define LOOK_EVERY_MS 500
 #define OWN_FILES     256 /* for everything but connections that come in */
+#define ACCEPT_MOST   8   /* before they are looked at */
 
 enum state {
 	WAITING, /* for the first byte of a request */
@@ -46,8 +48,10 @@ TAILQ_HEAD(list, connection);
 
 struct connections {
 	struct worker *worker;
+	struct evhttp *http;
 	struct event *adopt, *look;
 	struct list fresh; /* accepted, not yet looked at */
+	int n_fresh;
 	struct list list;  /* longest in their state first */
 	struct connection **by_fd;
 	int n_fds, count;
@@ -168,6 +172,18 @@ look_later(struct connections *all)
 }
 
 static void
+accept_more(struct evhttp_bound_socket *bound, void *arg)
+{
+	evconnlistener_enable(evhttp_bound_socket_get_listener(bound));
+}
+
+static void
+accept_none(struct evhttp_bound_socket *bound, void *arg)
+{
+	evconnlistener_disable(evhttp_bound_socket_get_listener(bound));
+}
+
+static void
 on_adopt(evutil_socket_t fd, short what, void *arg)
 {
 	struct connections *all = arg;
@@ -175,9 +191,16 @@ on_adopt(evutil_socket_t fd, short what, void *arg)
 
 	while ((c = TAILQ_FIRST(&all->fresh)) != NULL)
 		adopt(all, c);
+	if (all->n_fresh >= ACCEPT_MOST)
+		evhttp_foreach_bound_socket(all->http, accept_more, NULL);
+	all->n_fresh = 0;
 	look_later(all);
 }
 
+/*
+ * libevent accepts all that have come in one go, which could be more than there
+ * are files for: a few at a time leave us the time to end some.
+ */
 static struct bufferevent *
 on_accept(struct event_base *base, void *arg)
 {
@@ -192,6 +215,8 @@ on_accept(struct event_base *base, void *arg)
 	c->bev = bev;
 	bufferevent_incref(bev); /* until it is adopted */
 	TAILQ_INSERT_TAIL(&all->fresh, c, next);
+	if (++all->n_fresh == ACCEPT_MOST)
+		evhttp_foreach_bound_socket(all->http, accept_none, NULL);
 	event_active(all->adopt, EV_TIMEOUT, 0);
 	return bev;
 }
@@ -291,6 +316,7 @@ connections_new(struct worker *w, struct event_base *base, struct evhttp *http)
 	struct connections *all = xcalloc(1, sizeof *all);
 
 	all->worker = w;
+	all->http = http;
 	all->most_files = files_for(worker_settings_now(w)->max_connections);
 	TAILQ_INIT(&all->fresh);
 	TAILQ_INIT(&all->list);
