@@ -8,6 +8,7 @@ BUILD ?= build
 CFLAGS ?= -O2 -g
 JOBS ?= 2
 ROUNDS ?= 1000
+DAYS ?= 300
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS ?= -max_total_time=$(FUZZ_SECONDS)
 TEMPLATES ?= 200000
@@ -138,6 +139,9 @@ relays: all tests/node_modules ## mail through Debian's own Postfix and Exim, as
 crash: all tests/node_modules ## kill -9 under load, ROUNDS times (1000)
 	NUDGE=$(abspath $(BUILD)/nudge) node tests/crash/crash.mjs $(ROUNDS)
 
+soak: all tests/node_modules ## DAYS (300) of a small company: does it stay as large as it is
+	NUDGE=$(abspath $(BUILD)/nudge) node tests/soak/soak.mjs $(DAYS)
+
 tests/node_modules: tests/package-lock.json
 	cd tests && npm ci --no-fund --no-audit --ignore-scripts
 	@touch $@
@@ -218,7 +222,7 @@ help: ## this list
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
-.PHONY: all run test unit golden differential model mime e2e relays crash rules \
-	check bench fuzz fuzz-run install deb deb-test clean help
+.PHONY: all run test unit golden differential model mime e2e relays crash soak \
+	rules check bench fuzz fuzz-run install deb deb-test clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -189,12 +189,12 @@ export class Worker {
 	}
 
 	// Moves a test clock, and lets all happen that is due on the way.
-	async moveTo(when) {
+	async moveTo(when, patience) {
 		const to = Date.parse(when)
 		await until(`the clock to reach ${when}`, async () => {
 			const at = await this.get('/v1/clock', { to: new Date(to).toISOString() })
 			return at.idle && Date.parse(at.now) === to
-		})
+		}, patience)
 	}
 }
 
