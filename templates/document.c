@@ -213,6 +213,9 @@ read_info(struct template_info *info, const struct json_doc *doc,
 	info->channel = member(doc, "channel", l);
 	info->topic = member(doc, "topic", l);
 	info->tags = read_tags(doc, l);
+	if (info->topic != NULL && strlen(info->topic) > TOPIC_MAX)
+		complain(doc, l, "/topic", "a topic has %d bytes at most",
+		    TOPIC_MAX);
 	if (unsure != NULL && !set_unsure(info, unsure))
 		complain(
 		    doc, l, "/unsure", "\"retry\" or \"hold\" is expected");

@@ -233,6 +233,9 @@ read_info(struct source *s)
 	info->topic = head_string(s, HEAD_TOPIC, NULL);
 	info->tags =
 	    split_words(head_string(s, HEAD_TAGS, ""), s->loading->memory);
+	if (s->head[HEAD_TOPIC].len > TOPIC_MAX)
+		complain(s, s->head[HEAD_TOPIC].line,
+		    "a topic has %d bytes at most", TOPIC_MAX);
 	if (!set_unsure(info, head_string(s, HEAD_UNSURE, "retry")))
 		complain(s, s->head[HEAD_UNSURE].line,
 		    "Unsure is \"retry\" or \"hold\"");

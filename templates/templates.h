@@ -51,6 +51,9 @@ const char *const *templates_names(const struct templates *); /* sorted, NULL */
  */
 const struct template *templates_at(const struct templates *, size_t index);
 
+/* Bytes of a topic's name: what the links below a mail can carry. */
+#define TOPIC_MAX 79
+
 enum template_kind { TEMPLATE_EMAIL, TEMPLATE_DOCUMENT };
 
 /* What the header lines (or the members beside "body") say. */

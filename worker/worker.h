@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "templates/templates.h"
 #include "worker/api/api.h"
 #include "worker/clock.h"
 #include "worker/http/segment.h"
@@ -50,7 +51,7 @@ struct input {
 	struct api_call call;	    /* INPUT_CALL: with copies of its own */
 	char *path, *query, *key;
 	json_t *body;
-	char address[256], topic[80]; /* of a link below a mail */
+	char address[256], topic[TOPIC_MAX + 1]; /* of a link below a mail */
 	json_t *wanted;	       /* INPUT_PREFERENCES: turn/preferences.h */
 	json_t *standing;      /* out */
 	struct worker *worker; /* out: that took it */

@@ -10,6 +10,7 @@
 #include "sequences/rules/lint.h"
 #include "sequences/rules/sequence.h"
 #include "templates/mem.h"
+#include "templates/templates.h"
 
 #define GRACE_MS	    ((int64_t)24 * 60 * 60 * 1000)
 
@@ -79,6 +80,14 @@ read_hours(struct reader *r, json_t *value, void *into)
 /* ---------------------------------------------------- sequence */
 
 static void
+read_topic(struct reader *r, json_t *value, void *into)
+{
+	if (json_string_length(value) > TOPIC_MAX)
+		reader_error(r, "a topic has %d bytes at most", TOPIC_MAX);
+	read_text(r, value, into);
+}
+
+static void
 read_late_then(struct reader *r, json_t *value, void *into)
 {
 	static const char *const names[] = {"send", "skip", NULL};
@@ -128,7 +137,7 @@ static const struct reader_key sequence_keys[] = {
     {"$schema", READ_TEXT, read_nothing, 0, false},
     {"description", READ_TEXT, read_text, OF_SEQUENCE(description), false},
     {"for", READ_TEXT, read_for, OF_SEQUENCE(for_account), false},
-    {"topic", READ_TEXT, read_text, OF_SEQUENCE(topic), false},
+    {"topic", READ_TEXT, read_topic, OF_SEQUENCE(topic), false},
     {"enter", OBJECT_OR_LIST, read_enters, OF_SEQUENCE(enter), true},
     {"exit", OBJECT_OR_LIST, read_exits, OF_SEQUENCE(exit), false},
     {"pause", OBJECT_OR_LIST, read_pauses, OF_SEQUENCE(pause), false},

@@ -203,3 +203,23 @@ test('help has each rule', async () => {
 		'no-upsell-before-day-4', 'human-owned-accounts', 'answerable-review'])
 		assert.match(stdout, new RegExp(`^  ${rule} +\\w`, 'm'))
 })
+
+test('a topic that no link below a mail could carry is an error', async (t) => {
+	const long = 'x'.repeat(80)
+	const sequence = (topic) => ({ for: 'user', topic, enter: { on: 'Go' },
+		steps: [{ id: 'a', day: 0, send: 'x' }] })
+	const dir = await workspace(t, (settings) => {
+		settings.topics = { [long]: { title: 'Long' }, [long.slice(1)]: {} }
+	})
+	const mail = (topic) => `Subject: x\nTopic: ${topic}\n\n{{ unsubscribe_url }}\n`
+	write(dir, 'templates/x.md', mail(long.slice(1)))
+	write(dir, 'templates/y.md', mail(long))
+	writeJson(path.join(dir, 'templates/z.json'), { channel: 'email', topic: long, body: {} })
+	writeJson(path.join(dir, 'sequences/p.json'), sequence(long.slice(1)))
+	writeJson(path.join(dir, 'sequences/q.json'), sequence(long))
+	const errors = (await nudge(['check', '-C', dir])).stdout
+	for (const file of ['nudge.json', 'templates/y.md:2', 'templates/z.json:3',
+		'sequences/q.json:3'])
+		assert.match(errors, new RegExp(`${file}.*a topic has 79 bytes at most`))
+	assert.equal(errors.match(/79 bytes/g).length, 4)
+})

@@ -12,6 +12,7 @@
 #include "sequences/calendar.h"
 #include "templates/json.h"
 #include "templates/mem.h"
+#include "templates/templates.h"
 #include "worker/lanes/pace.h"
 #include "worker/delivery/webhook/webhook_plan.h"
 #include "worker/settings/setting_table.h"
@@ -500,14 +501,19 @@ static void
 check_topic(struct setting_reader *r, const char *topic, json_t *value)
 {
 	const char *title, *description;
-	char pointer[200];
+	struct buf pointer = {0};
+	char text[40];
 
-	if (json_unpack(value, "{s?s,s?s!}", "title", &title, "description",
-		&description) == 0)
-		return;
-	snprintf(pointer, sizeof pointer, "/topics/%s", topic);
-	setting_complain(r, pointer,
-	    "{\"title\": \"...\", \"description\": \"...\"} is expected");
+	buf_addf(&pointer, "/topics/%s", topic);
+	snprintf(text, sizeof text, "a topic has %d bytes at most", TOPIC_MAX);
+	if (strlen(topic) > TOPIC_MAX)
+		setting_complain(r, pointer.data, text);
+	else if (json_unpack(value, "{s?s,s?s!}", "title", &title,
+		     "description", &description) != 0)
+		setting_complain(r, pointer.data,
+		    "{\"title\": \"...\", \"description\": \"...\"} is "
+		    "expected");
+	buf_free(&pointer);
 }
 
 static void
