@@ -7,8 +7,27 @@
 
 #include "templates/error.h"
 #include "templates/mem.h"
+#include "templates/utf8.h"
 
 #define SUGGEST_MAX 48 /* longer words get no suggestion */
+
+/*
+ * What was cut to fit may end within a character, and a file may be named
+ * anything: such octets become '?', as JSON has no place for them.
+ */
+static void
+make_utf8(char *s)
+{
+	const char *end = s + strlen(s);
+
+	while (s < end) {
+		size_t len = utf8_length(s, end);
+
+		if (len == 0)
+			*s = '?';
+		s += len > 0 ? len : 1;
+	}
+}
 
 void
 error_set(struct error *e, const char *fmt, ...)
@@ -19,6 +38,7 @@ error_set(struct error *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
+	make_utf8(e->text);
 }
 
 void
@@ -34,6 +54,9 @@ error_at(struct error *e, const char *file, int line, int column,
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
+	make_utf8(e->file);
+	make_utf8(e->pointer);
+	make_utf8(e->text);
 }
 
 const char *

@@ -7,7 +7,8 @@
 
 /*
  * error - what went wrong, for a person to read: where in what they wrote, what
- * was expected, and the nearest known name.
+ * was expected, and the nearest known name. All of it is UTF-8, whatever of
+ * the user's was put into it.
  */
 struct error {
 	char file[160];	   /* as the user knows it; "" when there is none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hints - words of other dialects of Liquid, with what is to be written here:
- * B Braze, C Customer.io, L liquidjs, S Shopify.
+ * B Braze, C Customer.io, L liquidjs, S Shopify; and signs of other languages.
  */
 #include <string.h>
 
@@ -73,6 +73,15 @@ static const struct hint name_hints[] = {
     {"trigger", "write {{ event.name }}, or {{ data.name }} of a send"},
     {"journey", "write {{ entry.day }}, {{ event.name }}"}, {NULL, NULL}};
 
+/* Signs at the beginning of what cannot be read. */
+static const struct hint sign_hints[] = {{"“", "write \" or ' around a string"},
+    {"”", "write \" or ' around a string"},
+    {"„", "write \" or ' around a string"},
+    {"‘", "write \" or ' around a string"},
+    {"’", "write \" or ' around a string"}, {"&&", "write `and`"},
+    {"||", "write `or`"}, {"!", "write {% unless %}, or `== false`"},
+    {NULL, NULL}};
+
 static const char *
 find(const struct hint *list, struct span word)
 {
@@ -99,4 +108,16 @@ const char *
 hint_for_name(struct span root)
 {
 	return find(name_hints, root);
+}
+
+const char *
+hint_for_sign(const char *text, const char *end)
+{
+	const struct hint *h = sign_hints;
+
+	for (; h->word != NULL; h++)
+		if ((size_t)(end - text) >= strlen(h->word) &&
+		    memcmp(text, h->word, strlen(h->word)) == 0)
+			break;
+	return h->text;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "templates/liquid/lexer.h"
+#include "templates/utf8.h"
 
 enum {
 	SPACE = 1,
@@ -101,6 +102,8 @@ read_sign(struct lexer *l, const char *p)
 		l->type = TOKEN_COMPARE;
 	else if (class_of(*p) == SIGN)
 		l->type = (unsigned char)*p;
+	else if (utf8_length(p, l->end) > 0)
+		return p + utf8_length(p, l->end);
 	return p + 1;
 }
 

@@ -85,6 +85,17 @@ node_new(struct parser *p, size_t size, render_fn *render)
 	return node;
 }
 
+void
+parse_unexpected(struct parser *p, const char *what)
+{
+	const struct lexer *l = &p->lex;
+	const char *hint = hint_for_sign(l->text, l->end);
+
+	parse_fail(p, l->text, "%s '%.*s'%s%s", what,
+	    l->len > 0 ? (int)l->len : 1, l->text, hint != NULL ? ": " : "",
+	    hint != NULL ? hint : "");
+}
+
 bool
 parse_accept(struct parser *p, int type)
 {
@@ -97,12 +108,14 @@ parse_accept(struct parser *p, int type)
 void
 parse_expect(struct parser *p, int type, const char *what)
 {
+	char expected[100];
+
 	if (parse_accept(p, type))
 		return;
 	if (p->lex.type == TOKEN_END)
 		parse_fail(p, p->lex.text, "%s is expected", what);
-	parse_fail(p, p->lex.text, "%s is expected, not '%.*s'", what,
-	    (int)p->lex.len, p->lex.text);
+	snprintf(expected, sizeof expected, "%s is expected, not", what);
+	parse_unexpected(p, expected);
 }
 
 bool
@@ -119,10 +132,9 @@ parse_tag_end(struct parser *p)
 {
 	if (p->lex.type == TOKEN_END)
 		return;
-	if (p->lex.type == '|')
+	if (p->lex.type == '|' && *p->lex.next != '|')
 		parse_fail(p, p->lex.text, "filters cannot stand here");
-	parse_fail(p, p->lex.text, "unexpected '%.*s'",
-	    p->lex.len > 0 ? (int)p->lex.len : 1, p->lex.text);
+	parse_unexpected(p, "unexpected");
 }
 
 struct span

@@ -78,9 +78,13 @@ const char *filter_name(size_t i); /* NULL behind the last */
 const char *hint_for_tag(struct span name);
 const char *hint_for_filter(struct span name);
 const char *hint_for_name(struct span root);
+/* For what begins with a sign that is none of Liquid's: && || “ */
+const char *hint_for_sign(const char *text, const char *end);
 
 _Noreturn void parse_fail(struct parser *, const char *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The token at hand cannot stand here: `what`, "a value is expected, not". */
+_Noreturn void parse_unexpected(struct parser *, const char *what);
 void parse_where(struct parser *, const char *at, int *line, int *column);
 bool parse_is_strict(const struct parser *);
 

@@ -46,6 +46,17 @@ literal_new(struct parser *p, const char *from, struct value v)
 	return e;
 }
 
+/* One whose place an error may have to name. */
+static const struct expr *
+literal_at(struct parser *p, const char *from, struct value v)
+{
+	struct expr *e = expr_new(p, EXPR_LITERAL, from);
+
+	e->literal = v;
+	parse_where(p, from, &e->line, &e->column);
+	return e;
+}
+
 /* nil, true, empty and so on, unless a member is asked of it. */
 static bool
 literal_word(struct span name, struct value *v)
@@ -238,7 +249,7 @@ parse_path(struct parser *p)
 		lexer_next(&p->lex);
 		if (p->lex.type != '.' && p->lex.type != '[' &&
 		    literal_word(name, &v))
-			return literal_new(p, from, v);
+			return literal_at(p, from, v);
 		e->slot = slot_of(p, name);
 	}
 	parse_steps(p, e, name);
@@ -251,6 +262,13 @@ parse_path(struct parser *p)
 	return e;
 }
 
+static bool
+is_link(const struct lexer *l)
+{
+	return lexer_is(l, "and") || lexer_is(l, "or") ||
+	       lexer_is(l, "contains");
+}
+
 static const struct expr *
 parse_range(struct parser *p)
 {
@@ -260,6 +278,11 @@ parse_range(struct parser *p)
 
 	lexer_next(&p->lex);
 	low = parse_expr(p);
+	if (is_link(&p->lex) || p->lex.type == TOKEN_COMPARE ||
+	    p->lex.type == ')')
+		parse_fail(p, from,
+		    "conditions have no parentheses: put one {%% if %%} into "
+		    "another");
 	parse_expect(p, TOKEN_DOTDOT, "'..'");
 	high = parse_expr(p);
 	parse_expect(p, ')', "')'");
@@ -318,13 +341,13 @@ parse_expr(struct parser *p)
 	case TOKEN_FLOAT:
 		v = number_literal(p);
 		lexer_next(&p->lex);
-		e = literal_new(p, from, v);
+		e = literal_at(p, from, v);
 		break;
 	case TOKEN_STRING:
 		v = string_literal(p);
 		from--;
 		lexer_next(&p->lex);
-		e = literal_new(p, from, v);
+		e = literal_at(p, from, v);
 		break;
 	case TOKEN_END:
 		parse_fail(p, from, "a value is expected");
@@ -337,8 +360,7 @@ parse_expr(struct parser *p)
 			    "without braces");
 		if (*from == '"' || *from == '\'')
 			parse_fail(p, from, "the string has no end");
-		parse_fail(p, from, "a value is expected, not '%.*s'",
-		    (int)p->lex.len, from);
+		parse_unexpected(p, "a value is expected, not");
 	}
 	p->depth--;
 	return e;
@@ -462,6 +484,13 @@ parse_arguments(struct parser *p, const char *at, struct filter_call *call)
 	call->n_args = n;
 }
 
+static bool
+is_literal(const struct lexer *l)
+{
+	return l->type == TOKEN_STRING || l->type == TOKEN_INT ||
+	       l->type == TOKEN_FLOAT;
+}
+
 static struct filter_call
 parse_filter(struct parser *p)
 {
@@ -480,6 +509,10 @@ parse_filter(struct parser *p)
 	}
 	if (parse_accept(p, ':'))
 		parse_arguments(p, at, &call);
+	else if (call.filter->max > 0 && is_literal(&p->lex))
+		parse_fail(p, p->lex.text,
+		    "a colon is missing: write %s: and then what it takes",
+		    call.filter->name);
 	else
 		check_arguments(p, at, call.filter, 0);
 	return call;
@@ -571,7 +604,13 @@ static struct cond *
 parse_test(struct parser *p)
 {
 	struct cond *cond = parse_alloc(p, sizeof *cond);
+	struct lexer ahead = p->lex;
 
+	lexer_next(&ahead);
+	if (lexer_is(&p->lex, "not") && ahead.type == TOKEN_NAME &&
+	    !is_link(&ahead))
+		parse_fail(p, p->lex.text,
+		    "there is no `not`: write {%% unless %%}, or `== false`");
 	parse_where(p, p->lex.text, &cond->line, &cond->column);
 	cond->left = parse_expr(p);
 	cond->op = parse_operator(p);

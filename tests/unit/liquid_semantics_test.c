@@ -105,8 +105,8 @@ conditions(void **state)
 	static const struct row errors[] = {
 	    {IF("'a' < 1"), "cannot be compared"},
 	    {IF("s contains'b'"), "unexpected 'contains'"},
-	    {IF("not true"), "unexpected"},
-	    {IF("(true and false) or true"), "expected"},
+	    {IF("not true"), "no `not`"},
+	    {IF("(true and false) or true"), "no parentheses"},
 	    {"{{ 1 == 1 }}", "unexpected"},
 	};
 

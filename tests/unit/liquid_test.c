@@ -275,6 +275,45 @@ compile_errors(void **state)
 	assert_int_equal(error.line, 2);
 }
 
+/* What is typed by habit is told in terms of what there is. */
+static void
+habits_of_other_languages(void **state)
+{
+	static const struct row errors[] = {
+	    {"{{ x | default: \u201cthere\u201d }}",
+		"not '\u201c': write \" or ' around a string"},
+	    {"{{ x | default: 'a' \u2019 }}", "unexpected '\u2019': write"},
+	    {"{{ \u00e9 }}", "not '\u00e9'"},
+	    {"{% if a && b %}{% endif %}", "'&': write `and`"},
+	    {"{% if a || b %}{% endif %}", "'|': write `or`"},
+	    {"{% if !a %}{% endif %}", "'!': write {% unless %}"},
+	    {"{% if not a %}{% endif %}", "there is no `not`"},
+	    {"{% if b and not a %}{% endif %}", "there is no `not`"},
+	    {"{% if (a or b) and c %}{% endif %}", "have no parentheses"},
+	    {"{% if (a == 1) %}{% endif %}", "have no parentheses"},
+	    {"{{ 2 | plus 1 }}", "a colon is missing: write plus:"},
+	    {"{{ x | default 'a' }}", "a colon is missing: write default:"},
+	    {"{% if a | upcase %}{% endif %}", "filters cannot stand here"},
+	};
+	static const struct row rows[] = {
+	    {"{% assign not = 1 %}{% if not == 1 and not %}y{% endif %}", "y"},
+	};
+
+	CHECK_ERRORS(LIQUID_TEXT, errors);
+	CHECK(LIQUID_TEXT, rows);
+}
+
+/* What a filter leaves nothing of is told where it stands, as it stands. */
+static void
+a_literal_without_value(void **state)
+{
+	assert_int_equal(
+	    run(LIQUID_HTML, "a\n {{ 'go to evil.com' | plain_name }}"), -1);
+	assert_int_equal(error.line, 2);
+	assert_int_equal(error.column, 5);
+	assert_non_null(strstr(error.text, "'go to evil.com' has no value"));
+}
+
 /* A body that begins at line 6 of its file. */
 static void
 lines_of_the_file(void **state)
@@ -501,6 +540,8 @@ main(void)
 	    cmocka_unit_test(undefined),
 	    cmocka_unit_test(aborting),
 	    cmocka_unit_test(compile_errors),
+	    cmocka_unit_test(habits_of_other_languages),
+	    cmocka_unit_test(a_literal_without_value),
 	    cmocka_unit_test(lines_of_the_file),
 	    cmocka_unit_test(partials),
 	    cmocka_unit_test(filters),
