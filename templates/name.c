@@ -10,6 +10,7 @@
 #include "templates/name.h"
 
 #define NAME_MAX_CHARS 64
+#define TITLE_MAX      2 /* bytes: Dr, St */
 
 static bool
 is_letter(char c)
@@ -25,7 +26,8 @@ is_host_char(char c)
 
 /*
  * Would a mail client take this word for a top-level domain? All of two and
- * three letters may be one; of the longer ones, the common words among them.
+ * three letters may be one, and of another script; of the longer ones these are
+ * those that anybody can register.
  */
 static bool
 is_domain(const char *word, size_t len)
@@ -70,7 +72,8 @@ is_domain(const char *word, size_t len)
 	    "wedding", "wiki", "wine", "work", "works", "world", "yachts",
 	    "yoga", "zone"};
 
-	if (len >= 4 && strncasecmp(word, "xn--", 4) == 0)
+	if ((len >= 4 && strncasecmp(word, "xn--", 4) == 0) ||
+	    (len > 0 && (word[0] & 0x80) != 0))
 		return true;
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (len == strlen(known[i]) &&
@@ -79,16 +82,24 @@ is_domain(const char *word, size_t len)
 	return len == 2 || len == 3;
 }
 
+/*
+ * Behind an initial or a title (J.Smith, Dr.Strange, St.John) most words are
+ * names; behind more than that they are taken for a domain, whatever they are:
+ * new ones are added every year.
+ */
 static bool
 is_host_dot(const char *s, size_t at, size_t len)
 {
-	size_t end = at + 1;
+	size_t begin = at, end = at + 1;
 
-	if (at == 0 || !is_host_char(s[at - 1]))
-		return false;
+	while (begin > 0 && is_host_char(s[begin - 1]))
+		begin--;
 	while (end < len && is_host_char(s[end]))
 		end++;
-	return is_domain(s + at + 1, end - at - 1);
+	if (begin == at)
+		return false;
+	return is_domain(s + at + 1, end - at - 1) ||
+	       (at - begin > TITLE_MAX && end - at > 2);
 }
 
 /* A dot of another script that browsers read as one (UTS 46). */

@@ -105,7 +105,10 @@ a_bare_host_as_a_name(void **state)
 	    "com",
 	    "evil\xef\xbc\x8e"
 	    "com",
-	    "ann@evil.test"};
+	    "ann@evil.test", "evil.\u0440\u0444",
+	    "evil.\u043c\u043e\u0441\u043a\u0432\u0430", "a.\u4e2d\u56fd",
+	    "evil.verm\u00f6gensberatung", "evil.moscow", "1.evil.attorney/x",
+	    "a.link", "go.shop"};
 
 	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
 		assert_greeting(hosts[i], "Hi there");
@@ -140,7 +143,8 @@ names_of_people_stay(void **state)
 {
 	static const char *const names[] = {"Ada", "Zo\xc3\xab", "Jean-Luc",
 	    "J. R. R. Tolkien", "J.R. Ewing", "Dr.Strange", "Nguy\xe1\xbb\x85n",
-	    "Anne Marie", "St.John"};
+	    "Anne Marie", "St.John", "J.Smith", "J.R.R.Tolkien", "Mary-Jane.O",
+	    "Acme Inc.", "Ada L.", "O'Neil", "G.M\u00fcller"};
 	char greeting[64];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
