@@ -25,16 +25,17 @@ static void __attribute__((format(printf, 5, 0)))
 vwarn(const struct lint *l, const char *rule, const struct source *s,
     const char *at, const char *fmt, va_list ap)
 {
-	const char *line = at;
-	struct error e = {.line = 1};
+	char text[sizeof((struct error *)0)->text];
+	const char *begin = at;
+	struct error e;
+	int line = 1;
 
-	while (line > s->text && line[-1] != '\n')
-		line--;
-	for (const char *c = s->text; c < line; c++)
-		e.line += *c == '\n';
-	e.column = (int)(at - line) + 1;
-	snprintf(e.file, sizeof e.file, "%s", s->file);
-	vsnprintf(e.text, sizeof e.text, fmt, ap);
+	while (begin > s->text && begin[-1] != '\n')
+		begin--;
+	for (const char *c = s->text; c < begin; c++)
+		line += *c == '\n';
+	vsnprintf(text, sizeof text, fmt, ap);
+	error_at(&e, s->file, line, (int)(at - begin) + 1, NULL, "%s", text);
 	problems_warn(l->problems, rule, &e);
 }
 
@@ -105,6 +106,25 @@ past_liquid(const char *s)
 	return past(s, "%}");
 }
 
+/*
+ * Behind the code span at s, or behind the backticks that open none: as many
+ * as opened it close it, in the same paragraph (CommonMark 0.30, section 6.1).
+ */
+static const char *
+past_span(const char *s)
+{
+	size_t opened = strspn(s, "`"), run;
+	const char *at = s + opened;
+
+	while (*at != '\0' && !begins(at, "\n\n")) {
+		run = strspn(at, "`");
+		at += run > 0 ? run : 1;
+		if (run == opened)
+			return at;
+	}
+	return s + opened;
+}
+
 /* Behind what is no text of the mail and no Liquid, or s itself. */
 static const char *
 past_code(const struct source *s, const char *at)
@@ -115,7 +135,7 @@ past_code(const struct source *s, const char *at)
 		return at;
 	if (begins(at, "```"))
 		return past(at + 3, "```");
-	return at + 1 + strcspn(at + 1, "`\n");
+	return past_span(at);
 }
 
 /* The '>' of the tag at s; Liquid and quotes in it may have one, too. */

@@ -112,6 +112,7 @@ test('images without words, links without https; not in code and comments', asyn
 		'<img src="https://i.example/x"> <IMG ALT="" src=\'http://i.example/y\'>\n' +
 		'[a](http://a.example) <http://b.example> http://c.example http://127.0.0.1/x\n' +
 		'`<img>` {% comment %}<img>{% endcomment %} <!-- http://d.example --> {{ "http://e.example" }}\n' +
+		'`<b>` <img> ``a ` <img>`` <img> `never closed <img>\n\n' +
 		'```\n<img> http://f.example\n```\n' +
 		'<a href="{{ app_url }}" title="a > b"><img\n alt="x" src="x"></a>\n')
 	write(dir, 'templates/h.html', 'Subject: h\n\n<p xmlns="http://www.w3.org/1999/xhtml">x</p>\n' +
@@ -127,6 +128,19 @@ test('images without words, links without https; not in code and comments', asyn
 		'templates/x.md:5:5 https-links',
 		'templates/x.md:5:24 https-links',
 		'templates/x.md:5:42 https-links',
+		'templates/x.md:7:7 image-alt',
+		'templates/x.md:7:27 image-alt',
+		'templates/x.md:7:47 image-alt',
+	])
+})
+
+test('an error with characters of any length is listed as JSON, too', async (t) => {
+	const dir = await workspace(t)
+	write(dir, 'templates/x.md', 'Subject: x\nLayout: ' + 'ö'.repeat(61) + '\n\n' +
+		'{{ user.first_name | default: “there” }}\n')
+	assert.deepEqual(await found(dir), [
+		['templates/x.md:2:1', '', `there is no layouts/${'ö'.repeat(30)}.html`],
+		['templates/x.md:4:31', '', "a value is expected, not '“': write \" or ' around a string"],
 	])
 })
 
