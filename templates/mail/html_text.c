@@ -254,43 +254,99 @@ read_tag(const char *s, const char *end, struct tag *tag)
 	return s < end;
 }
 
+/* As written; the value is empty where there is none. */
+struct attribute {
+	const char *name, *value;
+	size_t name_len, value_len;
+};
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* Reads the next one from *s on. False: there are no more. */
+static bool
+next_attribute(const char **s, const char *end, struct attribute *a)
+{
+	const char *at = *s;
+	char quote;
+
+	while (at < end && !is_name(*at))
+		at++;
+	*a = (struct attribute){.name = at};
+	while (at < end && is_name(*at))
+		at++;
+	a->name_len = (size_t)(at - a->name);
+	while (at < end && is_blank(*at))
+		at++;
+	*s = at;
+	if (at == end || *at != '=')
+		return a->name_len > 0;
+	for (at++; at < end && is_blank(*at);)
+		at++;
+	quote = at < end && (*at == '"' || *at == '\'') ? *at++ : '\0';
+	a->value = at;
+	while (at < end && (quote != '\0' ? *at != quote : !is_blank(*at)))
+		at++;
+	a->value_len = (size_t)(at - a->value);
+	*s = at + (quote != '\0' && at < end);
+	return true;
+}
+
+static bool
+is_named(const struct attribute *a, const char *name)
+{
+	return a->name_len == strlen(name) &&
+	       strncasecmp(a->name, name, a->name_len) == 0;
+}
+
 /* The decoded value of an attribute; empty when there is none. */
 static struct buf
 attribute(const struct tag *tag, const char *name)
 {
+	const char *s = tag->attributes;
 	struct buf value = {0};
-	const char *s = tag->attributes, *end = tag->end;
+	struct attribute a;
 
-	while (s < end) {
-		const char *key, *from;
-		size_t key_len;
-		char quote;
-
-		while (s < end && !is_name(*s))
-			s++;
-		for (key = s; s < end && is_name(*s);)
-			s++;
-		key_len = (size_t)(s - key);
-		while (s < end && (*s == ' ' || *s == '\n'))
-			s++;
-		if (s >= end || *s != '=')
-			continue;
-		for (s++; s < end && (*s == ' ' || *s == '\n');)
-			s++;
-		quote = s < end && (*s == '"' || *s == '\'') ? *s++ : '\0';
-		for (from = s;
-		     s < end &&
-		     (quote != '\0' ? *s != quote
-				    : *s != ' ' && *s != '\n' && *s != '\t');)
-			s++;
-		if (key_len == strlen(name) &&
-		    strncasecmp(key, name, key_len) == 0) {
-			decode(&value, from, s);
-			return value;
+	while (next_attribute(&s, tag->end, &a))
+		if (is_named(&a, name)) {
+			decode(&value, a.value, a.value + a.value_len);
+			break;
 		}
-		s += quote != '\0';
-	}
 	return value;
+}
+
+/* Does the style, white space aside, have the declaration? */
+static bool
+declares(const struct attribute *style, const char *declaration)
+{
+	struct buf text = {0};
+	bool found;
+
+	for (size_t i = 0; i < style->value_len; i++)
+		if (!is_blank(style->value[i]))
+			buf_addc(&text, style->value[i]);
+	found = strcasestr(buf_str(&text), declaration) != NULL;
+	buf_free(&text);
+	return found;
+}
+
+/* Not shown, as what previews a mail in a list of mails. */
+static bool
+is_hidden(const struct tag *tag)
+{
+	const char *s = tag->attributes;
+	struct attribute a;
+
+	while (next_attribute(&s, tag->end, &a))
+		if (is_named(&a, "hidden") ||
+		    (is_named(&a, "style") &&
+			(declares(&a, "display:none") ||
+			    declares(&a, "visibility:hidden"))))
+			return true;
+	return false;
 }
 
 static struct list *
@@ -380,9 +436,9 @@ begin_cell(struct reader *r)
 		plain_text(&r->plain, " | ", 3);
 }
 
-/* Past the end tag of an element whose content is not for reading. */
+/* Past the end tag of an element whose content is no markup. */
 static const char *
-skip_hidden(const struct tag *tag, const char *end)
+skip_raw(const struct tag *tag, const char *end)
 {
 	size_t len = strlen(tag->name);
 	const char *s = tag->end;
@@ -396,6 +452,45 @@ skip_hidden(const struct tag *tag, const char *end)
 		}
 	}
 	return end;
+}
+
+/* Past the end tag of an element that may have others of its kind in it. */
+static const char *
+skip_element(const struct tag *tag, const char *end)
+{
+	const char *s = tag->end;
+	struct tag inner;
+	int depth = 1;
+
+	while (depth > 0) {
+		s = memchr(s, '<', (size_t)(end - s));
+		if (s == NULL || s + 1 == end)
+			return end;
+		if (!is_letter(s[1]) && s[1] != '/') {
+			s++; /* a comment, or less-than */
+			continue;
+		}
+		if (!read_tag(s, end, &inner))
+			return end;
+		if (strcasecmp(inner.name, tag->name) == 0)
+			depth += inner.is_end ? -1 : 1;
+		s = inner.end + 1;
+	}
+	return s;
+}
+
+/* Elements without content (HTML Living Standard, section 13.1.2). */
+static bool
+is_void(const char *name)
+{
+	static const char *const names[] = {"area", "base", "br", "col",
+	    "embed", "hr", "img", "input", "link", "meta", "source", "track",
+	    "wbr"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -444,7 +539,7 @@ begin_element(struct reader *r, const struct tag *tag, enum element element)
 		add_image(r, tag);
 		break;
 	case HIDDEN:
-		r->s = skip_hidden(tag, r->end);
+		r->s = skip_raw(tag, r->end);
 		break;
 	case INLINE:
 		break;
@@ -522,8 +617,10 @@ read_markup(struct reader *r)
 		r->s = tag.end + 1;
 		if (tag.is_end)
 			end_element(r, find_element(tag.name));
-		else
+		else if (!is_hidden(&tag))
 			begin_element(r, &tag, find_element(tag.name));
+		else if (!is_void(tag.name))
+			r->s = skip_element(&tag, r->end);
 	}
 }
 

@@ -155,7 +155,7 @@ flush(struct plain *p)
 		s = stop + (newline != NULL);
 	}
 	buf_truncate(b, 0);
-	p->link_at = 0;
+	p->link_at = p->link_end = 0;
 	return widest;
 }
 
@@ -224,10 +224,20 @@ plain_outdent(struct plain *p)
 	want_gap(p, 1);
 }
 
+/* Images side by side have no space between them: links in text need one. */
+static void
+keep_apart(struct buf *b)
+{
+	if (b->len > 0 && !is_space(b->data[b->len - 1]))
+		buf_addc(b, ' ');
+}
+
 void
 plain_link(struct plain *p, const char *url, size_t len)
 {
 	plain_link_end(p);
+	if (p->link_end == p->block.len)
+		keep_apart(&p->block);
 	for (size_t i = 0; i < len; i++)
 		if (!is_space(url[i]))
 			buf_addc(&p->url, url[i]);
@@ -269,10 +279,13 @@ plain_link_end(struct plain *p)
 	spaces = b->len;
 	trim_line(b, at);
 	spaces -= b->len; /* spaces that belong behind the url */
-	if (b->len == at)
+	if (b->len == at) {
+		keep_apart(b);
 		buf_add(b, p->url.data, p->url.len);
-	else if (!shows_url(b->data + at, b->len - at, p->url.data))
+		spaces = 1;
+	} else if (!shows_url(b->data + at, b->len - at, p->url.data))
 		buf_addf(b, " (%s)", p->url.data);
+	p->link_end = b->len;
 	if (spaces > 0)
 		buf_addc(b, ' ');
 	buf_truncate(&p->url, 0);

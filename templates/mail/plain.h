@@ -32,8 +32,9 @@ struct plain {
 	int gap;	   /* line ends wanted before the next block: 0-2 */
 	size_t gap_indent; /* least indent since the last line */
 
-	struct buf url; /* of the open link; empty when none is */
-	size_t link_at; /* where its text begins in block */
+	struct buf url;	 /* of the open link; empty when none is */
+	size_t link_at;	 /* where its text begins in block */
+	size_t link_end; /* where the last one ends there */
 };
 
 void plain_text(struct plain *, const char *, size_t len);

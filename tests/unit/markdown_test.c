@@ -196,6 +196,33 @@ html_hides_what_is_not_text(void **state)
 }
 
 static void
+html_hides_what_is_not_shown(void **state)
+{
+	assert_from_html("<div style=\"color:#fff; Display : NONE\">"
+			 "<div>see</div> <b title='</div>'>this</b></div>a",
+	    "a\n");
+	assert_from_html(
+	    "<p hidden>a</p><p HIDDEN=''>b 1 < 2</p><p>c</p>", "c\n");
+	assert_from_html("<p>a <span style='visibility:hidden'>b</span>c<img "
+			 "style=display:none src=x alt=y><br hidden>d</p>",
+	    "a cd\n");
+	assert_from_html(
+	    "<p data-hidden title=hidden style='display:block'>a", "a\n");
+	assert_from_html("<b hidden>a<b>b</b>", "");
+}
+
+static void
+images_that_are_links_stay_apart(void **state)
+{
+	assert_from_html("<a href=https://b.example><img src=b></a>"
+			 "<a href=https://c.example><img src=c></a>now",
+	    "https://b.example https://c.example now\n");
+	assert_from_html("x<a href=https://b.example><img alt=B></a>"
+			 "<a href=https://c.example><img alt=C></a>.",
+	    "xB (https://b.example) C (https://c.example).\n");
+}
+
+static void
 html_that_is_not_closed_ends(void **state)
 {
 	assert_from_html("a<script>b", "a\n");
@@ -211,7 +238,8 @@ static void
 depth_is_bounded(void **state)
 {
 	static const char *const opening[] = {"<ul><li>", "<blockquote>x",
-	    "<ol start=999999999><li>y", "<a href=z>", "<pre>", "<table><td>"};
+	    "<ol start=999999999><li>y", "<a href=z>", "<pre>", "<table><td>",
+	    "<b hidden><<", "<a href=z></a><"};
 	struct buf html = {0}, out = {0};
 
 	for (size_t i = 0; i < sizeof opening / sizeof *opening; i++) {
@@ -240,6 +268,8 @@ main(void)
 	    cmocka_unit_test(html_of_the_author_is_read_too),
 	    cmocka_unit_test(entities_become_characters),
 	    cmocka_unit_test(html_hides_what_is_not_text),
+	    cmocka_unit_test(html_hides_what_is_not_shown),
+	    cmocka_unit_test(images_that_are_links_stay_apart),
 	    cmocka_unit_test(html_that_is_not_closed_ends),
 	    cmocka_unit_test(depth_is_bounded),
 	};
