@@ -444,6 +444,36 @@ test('each of many endpoints fails for itself alone', async (t) => {
 	assert.match((await settled(worker, 'refused')).reason, /^410/)
 })
 
+test('an endpoint that never answers keeps no message to another waiting', async (t) => {
+	const tarpit = await webSink(t, () => null)
+	const { sink, worker } = await telling(t, { channel: { url: '{{ user.hook }}',
+		allow_private: true }, template: { body: { text: 'hi' } } })
+	const to = (id, hook) => [identify(id, { email: `${id}@example.com`, hook }),
+		track(id, 'Task Succeeded')]
+	for (let i = 0; i < 40; i++) await worker.events(...to(`u${i}`, tarpit.url))
+	await tarpit.wait(2)
+	await worker.events(...to('eve', sink.url + '/works'))
+	await settled(worker, 'sent')
+	assert.equal(tarpit.requests.length, 2) // half of the connections
+	const waiting = await until('the others to be put off', async () => {
+		const found = await told(worker, 'state=queued')
+		return found.length === 38 && found.every(({ reason }) => reason) && found
+	})
+	for (const { attempts, reason } of waiting) {
+		assert.equal(attempts, 0)
+		assert.match(reason, /^127\.0\.0\.1:\d+ does not answer, or not fast enough/)
+	}
+})
+
+test('a url that data makes useless is told as the url, as far as its host', async (t) => {
+	const { worker } = await telling(t, { channel: { url: '{{ user.hook }}' },
+		template: { body: { text: 'hi' } } })
+	await worker.events(identify('ada', { email: 'ada@example.com', hook: 'app.example/my-key' }),
+		track('ada', 'Task Succeeded'))
+	assert.equal((await settled(worker, 'held')).reason,
+		'the channel\'s url: the url is malformed: "app.example"')
+})
+
 // ---------------------------------------------------------------------- settings
 
 test('check names what is wrong with a webhook', async (t) => {

@@ -402,9 +402,13 @@ test_urls_that_are_filled_in(void **state)
 	struct error e;
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_int_equal(webhook_url_check(bad[i], &e), -1);
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		assert_int_equal(webhook_url_check(good[i], &e), 0);
+		assert_null(webhook_url_host(bad[i], &e));
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		char *host = webhook_url_host(good[i], &e);
+
+		assert_string_equal(host, "a.example");
+		free(host);
+	}
 }
 
 static void

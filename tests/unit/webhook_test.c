@@ -812,8 +812,9 @@ test_private_addresses_that_are_allowed(void **state)
 static void
 test_values_that_are_no_url(void **state)
 {
-	static const char *const urls[] = {"", "s3cret", "file:///s3cret",
-	    "http://", "http://a b/s3cret", "gopher://127.0.0.1/"};
+	static const char *const urls[] = {"", "a.example/s3cret",
+	    "file:///s3cret", "http://", "http://a b/s3cret",
+	    "gopher://127.0.0.1/"};
 	char body[100];
 
 	w.channel.url = "{{ url }}";

@@ -22,6 +22,7 @@
 
 #include "templates/mem.h"
 #include "worker/delivery/webhook/endpoint.h"
+#include "worker/delivery/webhook/hosts.h"
 #include "worker/delivery/verdicts.h"
 #include "worker/delivery/webhook/webhook_answer.h"
 #include "worker/delivery/webhook/webhook_plan.h"
@@ -36,6 +37,7 @@ struct transport {
 	const struct channel *channel;
 	const struct webhook_plan *plan; /* the channel's */
 	struct endpoint endpoint;
+	struct hosts *hosts; /* where they vary; NULL: see endpoint */
 	CURLM *multi;
 	struct event *timer;  /* curl's */
 	struct event *grace;  /* runs after stop() */
@@ -238,12 +240,26 @@ finish(struct exchange *x)
 	exchange_free(x);
 }
 
+/* That an address may not be called is not the host's failure. */
+static void
+judge_host(struct exchange *x, bool has_answer)
+{
+	bool was_called = x->was_opened || x->private_address[0] == '\0';
+	curl_off_t took_us = 0;
+
+	curl_easy_getinfo(x->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+	hosts_give(
+	    x->host, now_ms(), took_us / 1000, has_answer || !was_called);
+}
+
 static void
 judge(struct exchange *x, CURLcode result)
 {
 	long status = 0;
 
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (x->host != NULL)
+		judge_host(x, status >= 200);
 	if (status >= 200)
 		judge_answer(x, status, result);
 	else
@@ -314,6 +330,25 @@ set_timer(CURLM *multi, long timeout_ms, void *arg)
 
 /* --------------------------------------------------------- start and stop */
 
+/* Where the host varies: if not now, the message is put off. */
+static bool
+may_call(struct exchange *x)
+{
+	struct verdict *v = &x->delivery->verdict;
+
+	if (x->transport->hosts == NULL)
+		return true;
+	x->host = hosts_take(
+	    x->transport->hosts, x->host_name, now_ms(), &v->retry_after_ms);
+	if (x->host != NULL)
+		return true;
+	v->what = VERDICT_RELEASED;
+	snprintf(v->text, sizeof v->text,
+	    "%.150s does not answer, or not fast enough for its messages",
+	    x->host_name);
+	return false;
+}
+
 static void
 webhook_offer(struct transport *t, struct delivery *d)
 {
@@ -324,7 +359,7 @@ webhook_offer(struct transport *t, struct delivery *d)
 	x->transport = t;
 	x->channel = t->channel;
 	x->delivery = d;
-	if (exchange_fill_in(x) == -1) {
+	if (exchange_fill_in(x) == -1 || !may_call(x)) {
 		finish(x);
 		return;
 	}
@@ -360,6 +395,7 @@ webhook_free(struct transport *t)
 	event_free(t->timer);
 	event_free(t->grace);
 	event_free(t->reopen);
+	hosts_free(t->hosts);
 	free(t);
 }
 
@@ -371,6 +407,8 @@ webhook_start(const struct channel *channel, const struct transport_host *host,
 
 	t->channel = channel;
 	t->plan = channel->plan;
+	if (t->plan->host_varies)
+		t->hosts = hosts_new(channel->connections);
 	LIST_INIT(&t->exchanges);
 	verdicts_open(&t->verdicts, host, channel->name, channel->connections,
 	    channel->connections * channel->unsettled);
@@ -402,6 +440,8 @@ static void
 webhook_resume(struct transport *t)
 {
 	t->endpoint = (struct endpoint){0};
+	if (t->hosts != NULL)
+		hosts_resume(t->hosts);
 	verdicts_well(&t->verdicts);
 	event_del(t->reopen);
 	t->verdicts.host.ready(t->verdicts.host.arg);

@@ -133,19 +133,16 @@ has_dot_segment(const char *url)
 	return false;
 }
 
-int
-webhook_url_check(const char *url, struct error *e)
+char *
+webhook_url_host(const char *url, struct error *e)
 {
 	char *host = host_of(url, e);
 
+	if (host == NULL || !has_dot_segment(url))
+		return host;
+	error_set(e, "a value makes \".\" or \"..\" of the url's path");
 	free(host);
-	if (host == NULL)
-		return -1;
-	if (has_dot_segment(url)) {
-		error_set(e, "a value makes \".\" or \"..\" of the url's path");
-		return -1;
-	}
-	return 0;
+	return NULL;
 }
 
 /* Where the first value is; NULL when there is none. */

@@ -20,7 +20,7 @@ struct curl_slist;
  * A url that holds {{ values }} is filled in for each message. Where they begin
  * before the host has ended, data decides who is called: such a channel may not
  * reach private addresses, and as each message may go somewhere else, what is
- * wrong with one endpoint is no matter of the channel's.
+ * wrong with one endpoint is no matter of the channel's: see hosts.h.
  */
 struct webhook_plan {
 	struct liquid *url; /* NULL: the channel's as it is */
@@ -45,7 +45,10 @@ struct webhook_plan *webhook_plan_new(
     const struct channel *, const json_t *variables, struct problems *);
 void webhook_plan_free(struct webhook_plan *); /* NULL is fine */
 
-/* Is this a URL that can be called? 0, or -1 with what is wrong with it. */
-int webhook_url_check(const char *url, struct error *);
+/*
+ * The host, with the port, of a URL that can be called; the caller frees it.
+ * NULL with what is wrong with the URL.
+ */
+char *webhook_url_host(const char *url, struct error *);
 
 #endif

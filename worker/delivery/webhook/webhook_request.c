@@ -205,6 +205,22 @@ hold(struct delivery *d, const struct error *e)
 	return -1;
 }
 
+/* With the url's value up to the host: what is behind it may be a secret. */
+static int
+hold_url(struct exchange *x, const struct error *e)
+{
+	const char *url = buf_str(&x->url), *host = strstr(url, "://");
+	size_t len;
+
+	host = host != NULL ? host + 3 : url;
+	len = (size_t)(host - url) + strcspn(host, ":/?#@");
+	x->delivery->verdict.what = VERDICT_HELD;
+	snprintf(x->delivery->verdict.text, sizeof x->delivery->verdict.text,
+	    "the channel's url: %s: \"%.*s\"", e->text,
+	    (int)(len < 100 ? len : 100), url);
+	return -1;
+}
+
 int
 exchange_fill_in(struct exchange *x)
 {
@@ -214,10 +230,13 @@ exchange_fill_in(struct exchange *x)
 	struct error e;
 	int rc;
 
-	if (plan->url != NULL && compose_url(d, plan->url, &x->url) != 0)
-		return -1;
-	if (plan->url != NULL && webhook_url_check(x->url.data, &e) != 0)
-		return hold(d, &e);
+	if (plan->url != NULL) {
+		if (compose_url(d, plan->url, &x->url) != 0)
+			return -1;
+		x->host_name = webhook_url_host(buf_str(&x->url), &e);
+		if (x->host_name == NULL)
+			return hold_url(x, &e);
+	}
 	if (!plan->is_form)
 		return compose_document(d, &x->body);
 	rc = compose_document(d, &json);
@@ -244,6 +263,7 @@ exchange_free(struct exchange *x)
 	curl_easy_cleanup(x->easy);
 	curl_slist_free_all(x->headers);
 	buf_free(&x->url);
+	free(x->host_name);
 	buf_free(&x->body);
 	buf_free(&x->reply);
 	free(x);

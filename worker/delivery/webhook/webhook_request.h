@@ -28,7 +28,9 @@ struct exchange {
 	struct delivery *delivery;
 	CURL *easy; /* NULL until exchange_prepare() */
 	struct curl_slist *headers;
-	struct buf url; /* where it differs from message to message */
+	struct buf url;	   /* where it differs from message to message */
+	char *host_name;   /* the url's then, or NULL */
+	struct host *host; /* where it varies, and a call to it is on its way */
 	struct buf body;
 	size_t body_read; /* by curl */
 	struct buf reply; /* at most the channel's max_reply */
