@@ -109,6 +109,17 @@ queue_log_bytes(const struct queue *q)
 	return q->log_bytes;
 }
 
+int64_t
+queue_last_used(struct queue *q)
+{
+	int64_t event_ms, decision_ms;
+
+	if (statement_number(q, EVENTS_LAST, 0, &event_ms) != 0 ||
+	    statement_number(q, DECISIONS_LAST, 0, &decision_ms) != 0)
+		return -1;
+	return event_ms > decision_ms ? event_ms : decision_ms;
+}
+
 /*
  * Keys of seen are hashes and have no order in time. An index on the time would
  * cost as much as the table, so the table is walked, max rows a call. Returns

@@ -348,6 +348,9 @@ int64_t queue_log_bytes(const struct queue *); /* size of the log now */
 int queue_recover(struct queue *);
 bool queue_is_full(const struct queue *);
 
+/* What the clock showed when the newest of these rows came. 0: none, or -1. */
+int64_t queue_last_used(struct queue *);
+
 /*
  * Deletes what is older: messageIds that were seen, and events, decisions and
  * settled messages; of each kind up to max rows a call. Returns how many it

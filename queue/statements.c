@@ -33,14 +33,18 @@
 	" evidence FROM decisions "
 /*
  * Of the first ?2 rows those before the first that is to be kept, and before
- * `end`. Ids are in the order of arrival, so a row among old ones whose time is
- * past the present (?3) is old as well, whatever the clock said then.
+ * `end`. Ids are in the order of arrival: what came before an old row is old as
+ * well, also where its time is past the present (?3) as the clock was ahead
+ * then. Without an old row in front nothing goes: it may be that the clock is
+ * behind now.
  */
 #define TRIM(table, time, end)                                              \
 	"DELETE FROM " table " WHERE id <= (SELECT max(id) FROM (SELECT id" \
 	" FROM " table " ORDER BY id LIMIT ?2)) AND id < coalesce(("        \
 	"SELECT min(id) FROM (SELECT id, " time " AS t FROM " table         \
-	" ORDER BY id LIMIT ?2) WHERE t BETWEEN ?1 AND ?3), " end ")"
+	" ORDER BY id LIMIT ?2) WHERE t BETWEEN ?1 AND ?3), " end ")"       \
+	" AND (SELECT " time " FROM " table " WHERE " time " <= ?3"         \
+	" ORDER BY id LIMIT 1) < ?1"
 #define NEWEST_EVENT "(SELECT max(id) FROM events)"
 #define NO_END	     "9223372036854775807"
 
@@ -122,6 +126,8 @@ const char *const statement_text[STATEMENTS] = {
 		    " previous = NULL, type = '', name = '', message_id = '',"
 		    " body = '{}' WHERE id = ?1",
     [EVENTS_MOVE_ACCOUNT] = "UPDATE events SET account = ?2 WHERE account = ?1",
+    [EVENTS_LAST] = "SELECT received FROM events WHERE id > ?1"
+		    " ORDER BY id DESC LIMIT 1",
     [EVENTS_TRIM] = TRIM("events", "received", NEWEST_EVENT),
 
     [MESSAGE_ADD] =
@@ -167,6 +173,8 @@ const char *const statement_text[STATEMENTS] = {
 			      " ORDER BY id DESC LIMIT ?3",
     [DECISIONS_MOVE] = "UPDATE decisions SET subject = ?2 WHERE subject = ?1",
     [DECISIONS_FORGET] = "DELETE FROM decisions WHERE subject = ?1",
+    [DECISIONS_LAST] = "SELECT at FROM decisions WHERE id > ?1"
+		       " ORDER BY id DESC LIMIT 1",
     [DECISIONS_TRIM] = TRIM("decisions", "at", NO_END),
 
     [SUPPRESS] = "INSERT INTO suppressions VALUES (?1, ?2, ?3, ?4)"

@@ -25,6 +25,12 @@ clock_monotonic_ms(void)
 }
 
 int64_t
+clock_boot_ms(void)
+{
+	return read_us(CLOCK_BOOTTIME) / 1000;
+}
+
+int64_t
 clock_monotonic_us(void)
 {
 	return read_us(CLOCK_MONOTONIC);

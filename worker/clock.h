@@ -17,5 +17,6 @@ struct clock {
 int64_t clock_now_ms(const struct clock *); /* since the epoch */
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_us(void);
+int64_t clock_boot_ms(void); /* goes on while the machine sleeps */
 
 #endif

@@ -21,6 +21,12 @@ struct outage {
 	int64_t pause_ms;
 };
 
+/* What the clocks showed when a turn last looked. */
+struct jump {
+	int64_t now_ms, boot_ms; /* 0: it never has */
+	int64_t hold_until;	 /* monotonic; 0: nothing is held up */
+};
+
 struct worker {
 	const struct worker_options *options;
 	struct event_base *base;
@@ -34,6 +40,7 @@ struct worker {
 	struct watch_files *files;
 	struct sweep sweep;
 	struct clock clock;
+	struct jump jump;
 	struct queue *queue; /* NULL while the store cannot be used */
 	struct turn turn;
 	struct checkpoint *checkpoint;
@@ -85,6 +92,17 @@ void outage_try(struct worker *, int64_t monotonic_ms);
 void outage_end(struct worker *);
 /* 503 with the reason, but for what can be answered all the same. */
 void outage_refuse(struct worker *, struct input *);
+
+/*
+ * jump - a clock that somebody has set. Far ahead of its time all that waits
+ * would be too late and all that is kept too old, at once and for good: so what
+ * is due waits some minutes, and nothing old is deleted for a day.
+ */
+/* At the start: against what the store was last used at. 0 or -1. */
+int jump_start(struct worker *);
+/* Before a turn: against the time that has passed since the last. */
+void jump_look(struct worker *, int64_t monotonic_ms);
+bool jump_holds(const struct worker *);
 
 /* Tells the log how things stand. */
 void status_log(struct worker *);

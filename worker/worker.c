@@ -135,7 +135,7 @@ static bool
 is_closing(const struct worker *w)
 {
 	return w->drain_until != 0 || w->must_recover ||
-	       queue_is_full(w->queue);
+	       queue_is_full(w->queue) || jump_holds(w);
 }
 
 /*
@@ -467,6 +467,7 @@ run_turn(struct worker *w)
 {
 	int64_t mono = clock_monotonic_ms();
 
+	jump_look(w, mono);
 	if (outage_is_on(w))
 		outage_try(w, mono);
 	if (outage_is_on(w)) {
@@ -647,6 +648,11 @@ start(struct worker *w)
 		return -1;
 	}
 	lanes_look(&w->lanes, w->queue);
+	if (jump_start(w) != 0) {
+		log_error("%s", queue_error(w->queue)->text);
+		w->exit_code = EX_IOERR;
+		return -1;
+	}
 	w->server = server_start(w, w->base, w->workspace->settings, &e);
 	if (w->server == NULL) {
 		log_error("%s", e.text);

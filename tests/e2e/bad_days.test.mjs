@@ -435,11 +435,20 @@ test('an outbox that cannot be written: messages wait, and go when it can', asyn
 		fs.readdirSync(outbox).filter((name) => name.endsWith('.eml')).length === 2)
 })
 
-test('a clock that is set back an hour, and on again', async (t) => {
-	const shim = path.join(os.tmpdir(), `nudge-clock-${process.pid}.so`)
+// A time of day for workers with this environment: off(seconds) sets it.
+function setClock(t, dir) {
+	const shim = path.join(dir, 'set_clock.so'), file = path.join(dir, 'offset')
 	execFileSync(process.env.CC ?? 'cc', ['-shared', '-fPIC', '-O2', '-o', shim,
 		path.join(root, 'tests/e2e/set_clock.c')])
-	t.after(() => fs.rmSync(shim))
+	const off = (seconds) => {
+		fs.writeFileSync(`${file}.new`, String(seconds))
+		fs.renameSync(`${file}.new`, file)
+	}
+	off(0)
+	return { off, env: { LD_PRELOAD: shim, SET_CLOCK: file } }
+}
+
+test('a clock that is set back an hour, and on again', async (t) => {
 	const sink = await smtpSink(t)
 	const dir = await workspace(t, (settings, folder) => {
 		keepSequence(folder, 'self-serve-onboarding')
@@ -448,13 +457,8 @@ test('a clock that is set back an hour, and on again', async (t) => {
 	writeJson(path.join(dir, 'sequences/two.json'), { for: 'user', enter: { on: 'Twice' },
 		steps: [{ id: 'one', send: 'day-00-welcome' },
 			{ id: 'two', after: '2s', send: 'day-00-welcome' }] })
-	const file = path.join(dir, 'offset')
-	const off = (seconds) => {
-		fs.writeFileSync(`${file}.new`, String(seconds))
-		fs.renameSync(`${file}.new`, file)
-	}
-	off(0)
-	const worker = await Worker.start(t, dir, { env: { LD_PRELOAD: shim, SET_CLOCK: file } })
+	const { off, env } = setClock(t, dir)
+	const worker = await Worker.start(t, dir, { env })
 	const it = { worker, sink }
 	await isWell(it, 'ada')
 	off(-3600)
@@ -467,12 +471,45 @@ test('a clock that is set back an hour, and on again', async (t) => {
 	off(-3600)
 	await isWell(it, 'emil')
 	await worker.stop()
-	const again = await Worker.start(t, dir, { env: { LD_PRELOAD: shim, SET_CLOCK: file } })
+	const again = await Worker.start(t, dir, { env })
 	await isWell({ worker: again, sink }, 'fred')
 	assert.deepEqual(sink.mails.map((mail) => mail.to[0].split('@')[0]).sort(),
 		['ada', 'bob', 'cleo', 'cleo', 'dora', 'emil', 'fred'])
 	assert.ok((await again.messages()).every((m) => m.state === 'sent'))
 	assert.equal((await again.person('ada')).metrics.tasks, 1)
+})
+
+test('a clock that is set two years ahead for a moment', async (t) => {
+	const sink = await smtpSink(t)
+	const dir = await workspace(t, (settings, folder) => {
+		keepSequence(folder, 'self-serve-onboarding')
+		settings.channels.email = smtpChannel(sink)
+	})
+	const { off, env } = setClock(t, dir)
+	const worker = await Worker.start(t, dir, { env })
+	await isWell({ worker, sink }, 'ada')
+	const { decisions } = await worker.person('ada')
+	off(2 * 365 * 86400)
+	await worker.events(...signUp('bob'))
+	assert.match(worker.log, /the clock was set 17520\.\d hours ahead/)
+	await worker.events(track('bob', 'Task Succeeded')) // one more turn
+	assert.deepEqual((await worker.person('ada')).decisions, decisions)
+	assert.equal((await worker.person('bob')).messages[0].state, 'queued')
+	off(0)
+	await worker.events(...signUp('cleo'))
+	assert.match(worker.log, /the clock was set 17520\.\d hours back/)
+	await isWell({ worker, sink }, 'dora')
+	assert.deepEqual((await worker.person('ada')).decisions, decisions)
+	await worker.stop()
+	// ... and at the start, or behind: what is kept is kept.
+	for (const years of [2, -6]) {
+		off(years * 365 * 86400)
+		const again = await Worker.start(t, dir, { env })
+		await again.events(track('emil', 'E'))
+		assert.equal((await timeline(again, 'ada')).length, 2)
+		if (years < 0) assert.match(again.log, /hours behind the newest rows of the store/)
+		await again.stop()
+	}
 })
 
 test('a store that is removed while it is in use', async (t) => {

@@ -173,6 +173,45 @@ test_a_wrong_clock_keeps_nothing_and_takes_nothing(void **state)
 	expect_events(f->q, ada, ids + 6, 3);
 }
 
+/*
+ * A machine that begins its life in the past, and one that was in the future
+ * for a while: all of the present stays, and goes when it is old.
+ */
+static void
+test_a_clock_that_is_behind_takes_nothing(void **state)
+{
+	enum { PAST = 1000, PRESENT = 1000000, FUTURE = 2000000, KEPT = 500 };
+	struct fixture *f = *state;
+	int64_t ada = add_subject(f->q, "ada", 0), ids[40];
+	struct queue_decision d = {
+	    .subject = ada, .at_ms = PRESENT, .what = "sent"};
+
+	for (int i = 0; i < 20; i++) {
+		ids[i] = add_event(f->q, ada, PRESENT + i);
+		assert_int_equal(queue_decisions_add(f->q, &d, 1), 0);
+	}
+	assert_int_equal(queue_last_used(f->q), PRESENT + 19);
+	trim_all(f->q, PAST - KEPT, PAST);
+	expect_events(f->q, ada, ids, 20);
+	for (int i = 20; i < 40; i++)
+		ids[i] = add_event(f->q, ada, i < 30 ? PAST : FUTURE);
+	trim_all(f->q, PAST - KEPT, PAST);
+	trim_all(f->q, PRESENT + 100 - KEPT, PRESENT + 100);
+	expect_events(f->q, ada, ids, 40);
+	assert_int_equal(rows_in(f->q, "decisions"), 20);
+	trim_all(f->q, PRESENT + 10, PRESENT + 10 + KEPT);
+	expect_events(f->q, ada, ids + 10, 30);
+	assert_int_equal(rows_in(f->q, "decisions"), 0);
+}
+
+static void
+test_a_store_without_rows_was_never_used(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(queue_last_used(f->q), 0);
+}
+
 static int64_t
 random_below(int64_t n)
 {
@@ -256,6 +295,8 @@ main(void)
 	    TEST(test_of_a_forgotten_person_nothing_is_left),
 	    TEST(test_chains_that_were_trimmed_can_be_merged),
 	    TEST(test_a_wrong_clock_keeps_nothing_and_takes_nothing),
+	    TEST(test_a_clock_that_is_behind_takes_nothing),
+	    TEST(test_a_store_without_rows_was_never_used),
 	    TEST(test_a_big_store_beside_a_list),
 	    TEST(test_a_verdict_for_nobody_is_nobody_elses),
 	};
