@@ -230,6 +230,23 @@ test('one bad event does not spoil its batch', async (t) => {
 	await until('the log to tell', () => /left out/.test(worker.log))
 })
 
+test('a pixel is an event, unless only its headers are asked for', async (t) => {
+	const { worker } = await start(t)
+	const pixel = (data, method = 'GET') => worker.fetch(`/v1/pixel/track?data=${data}`, { method })
+	const data = Buffer.from(JSON.stringify({ ...track('ada', 'Seen'), writeKey })).toString('base64url')
+	const seen = await pixel(data)
+	assert.deepEqual([seen.status, seen.headers.get('content-type')], [200, 'image/gif'])
+	const head = await pixel(data, 'HEAD')
+	assert.deepEqual([head.status, head.headers.get('content-length')],
+		[200, String((await seen.arrayBuffer()).byteLength)])
+	for (const bad of ['', '%21'.repeat(500), 'x'.repeat(1001), 'x'.repeat(4000)]) {
+		const refused = await pixel(bad)
+		assert.equal(refused.status, 400)
+		assert.match((await refused.json()).message, /base64|JSON/)
+	}
+	assert.deepEqual((await timeline(worker, 'ada')).map((e) => e.event), ['Seen'])
+})
+
 test('what can never be taken is refused', async (t) => {
 	const { worker } = await start(t)
 	const bad = ['', '{', '[]', 'null', '{"batch": 1}', '{} {}', '\u0000', '{"batch": [',

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libFuzzer entry for requests of the tracking API: the first byte picks the
- * path's type and whether the body says it is gzip. What is taken must have an
- * id, and no event may be lost: each is kept or counted.
+ * path's type, and whether the rest is said to be gzip, or is a pixel's text.
+ * What is taken must have an id, and no event may be lost: each is kept or
+ * counted.
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker/http/segment.h"
 
@@ -23,13 +25,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct segment_batch batch;
 	const char *why = NULL;
+	char *text = NULL;
 	int status;
 
 	if (size == 0)
 		return 0;
 	request.type = (enum segment_type)(data[0] % (SEGMENT_BATCH + 1));
 	request.is_gzip = data[0] >= 128;
+	request.is_base64 = data[0] % 128 >= 64;
+	if (request.is_base64) {
+		text = strndup((const char *)data + 1, size - 1);
+		request.body = text;
+		request.len = strlen(text);
+	}
 	status = segment_parse(&request, &batch, &why);
+	free(text);
 	if (status != 200)
 		return why == NULL ? abort(), 0 : 0;
 	for (int i = 0; i < batch.count; i++) {

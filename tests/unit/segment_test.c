@@ -273,6 +273,32 @@ basic_keys(void **state)
 	assert_false(segment_basic_key(NULL, key, 40));
 }
 
+static int
+parse_pixel(const char *text)
+{
+	struct segment_request request = {
+	    .type = SEGMENT_TRACK,
+	    .body = text,
+	    .len = strlen(text),
+	    .is_base64 = true,
+	    .received_ms = RECEIVED,
+	};
+	const char *why;
+
+	return segment_parse(&request, &batch, &why);
+}
+
+static void
+pixels(void **state)
+{
+	assert_int_equal(
+	    parse_pixel("eyJ1c2VySWQiOiJ1IiwiZXZlbnQiOiJFIn0"), 200);
+	assert_string_equal(batch.events[0].user_id, "u");
+	segment_batch_free(&batch);
+	assert_int_equal(parse_pixel(""), 400);
+	assert_int_equal(parse_pixel("no base64, which is longer"), 400);
+}
+
 static void
 base64_of_a_pixel(void **state)
 {
@@ -286,6 +312,11 @@ base64_of_a_pixel(void **state)
 	assert_string_equal(text, "{\"a\":1}");
 	free(text);
 	assert_null(segment_base64("e!", &len));
+	assert_int_equal(len, 0);
+	text = segment_base64("    eyJhIjoxfQ", &len);
+	assert_string_equal(text, "{\"a\":1}");
+	assert_int_equal(len, 7);
+	free(text);
 	text = segment_base64("", &len);
 	assert_string_equal(text, "");
 	free(text);
@@ -307,6 +338,7 @@ main(void)
 	    cmocka_unit_test_teardown(bad_json, clean),
 	    cmocka_unit_test_teardown(deep_json_is_refused_not_followed, clean),
 	    cmocka_unit_test(basic_keys),
+	    cmocka_unit_test_teardown(pixels, clean),
 	    cmocka_unit_test(base64_of_a_pixel),
 	};
 

@@ -100,16 +100,17 @@ segment_base64(const char *text, size_t *len)
 	size_t n = strlen(text);
 	char *padded = xmalloc(n + 4);
 	unsigned char *plain = xmalloc(n + 4);
+	size_t missing = 0; /* of the last four characters */
 	int size;
 
+	*len = 0;
 	while (n > 0 && text[n - 1] == '=')
 		n--;
 	for (size_t i = 0; i < n; i++)
 		padded[i] = text[i] == '-'   ? '+'
 			    : text[i] == '_' ? '/'
 					     : text[i];
-	*len = n * 3 / 4;
-	while (n % 4 != 0)
+	for (; n % 4 != 0; missing++)
 		padded[n++] = '=';
 	size = EVP_DecodeBlock(plain, (unsigned char *)padded, (int)n);
 	free(padded);
@@ -117,6 +118,7 @@ segment_base64(const char *text, size_t *len)
 		free(plain);
 		return NULL;
 	}
+	*len = (size_t)size - missing; /* OpenSSL leaves out outer blanks */
 	plain[*len] = '\0';
 	return (char *)plain;
 }
@@ -429,38 +431,53 @@ is_too_deep(const char *text, size_t len, int max)
 	return false;
 }
 
-/* The body as JSON, inflated if need be. 200, or a status and why. */
+/* The body as plain text. 200, or a status and why. */
+static int
+unpack(
+    const struct segment_request *request, struct buf *plain, const char **why)
+{
+	const unsigned char *bytes = request->body;
+	bool has_magic =
+	    request->len > 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
+	int status;
+
+	if (request->is_base64) {
+		*why = "the data is not base64";
+		plain->data = segment_base64((const char *)bytes, &plain->len);
+		return plain->data != NULL ? 200 : 400;
+	}
+	if (!request->is_gzip && !has_magic) {
+		buf_add(plain, bytes, request->len);
+		return 200;
+	}
+	status =
+	    inflate_body(bytes, request->len, request->max_inflated, plain);
+	*why = status == 413 ? "the body is too large once inflated"
+			     : "the body is not valid gzip";
+	return status;
+}
+
+/* The body as JSON. 200, or a status and why. */
 static int
 read_root(struct reading *r, const char **why)
 {
 	const struct segment_request *request = r->request;
-	const unsigned char *bytes = request->body;
-	const char *text = request->body;
-	size_t len = request->len;
 	struct buf plain = {0};
-	int status = 200;
+	int status = unpack(request, &plain, why);
+	const char *text = buf_str(&plain);
 
-	if (request->is_gzip ||
-	    (len > 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)) {
-		status =
-		    inflate_body(bytes, len, request->max_inflated, &plain);
-		text = plain.data;
-		len = plain.len;
-		*why = status == 413 ? "the body is too large once inflated"
-				     : "the body is not valid gzip";
-	}
-	r->batch->kilobytes = (int)(len / 1024);
+	r->batch->kilobytes = (int)(plain.len / 1024);
 	if (status == 200 && request->max_depth > 0 &&
-	    is_too_deep(text, len, request->max_depth)) {
+	    is_too_deep(text, plain.len, request->max_depth)) {
 		*why = "the body is nested too deeply";
 		status = 400;
 	}
 	if (status == 200) {
-		r->may_have_nul = memmem(text, len, "\\u0000", 6) != NULL;
+		r->may_have_nul = memmem(text, plain.len, "\\u0000", 6) != NULL;
 		r->batch->root =
 		    r->may_have_nul
-			? json_loadb(text, len, JSON_ALLOW_NUL, NULL)
-			: json_text_read(text, len); /* twice as fast */
+			? json_loadb(text, plain.len, JSON_ALLOW_NUL, NULL)
+			: json_text_read(text, plain.len); /* twice as fast */
 	}
 	buf_free(&plain);
 	return status;

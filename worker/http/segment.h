@@ -86,6 +86,7 @@ struct segment_request {
 	enum segment_type type; /* of the path */
 	const void *body;
 	size_t len;
+	bool is_base64;	     /* a text, as tracking pixels carry it */
 	bool is_gzip;	     /* Content-Encoding; a gzip header counts too */
 	size_t max_inflated; /* bytes */
 	int max_depth;	     /* of objects and lists; 0: no bound of ours */
@@ -99,8 +100,8 @@ int segment_parse(
 void segment_batch_free(struct segment_batch *);
 
 /*
- * The JSON in a base64 text (with + and / or - and _, padded or not), as
- * tracking pixels carry it; caller frees. NULL when it is not base64.
+ * What a base64 text (with + and / or - and _, padded or not) stands for, with
+ * a NUL behind it; caller frees. NULL, of no length, when it is not base64.
  */
 char *segment_base64(const char *text, size_t *len);
 

@@ -174,6 +174,7 @@ take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
 	    .type = type,
 	    .body = bytes,
 	    .len = len,
+	    .is_base64 = is_pixel,
 	    .is_gzip = coding != NULL && strcasecmp(coding, "gzip") == 0,
 	    .max_inflated = (size_t)settings->max_inflated,
 	    .max_depth = settings->max_depth,
@@ -215,6 +216,12 @@ take_body(struct server *s, struct evhttp_request *r, enum segment_type type)
 	take_events(s, r, type, bytes, len, false);
 }
 
+static void
+reply_pixel(struct evhttp_request *r)
+{
+	reply_bytes(r, 200, "image/gif", pixel_gif, sizeof pixel_gif);
+}
+
 /* GET /v1/pixel/track?data=BASE64: an event where only images go. */
 static void
 take_pixel(struct server *s, struct evhttp_request *r, enum segment_type type)
@@ -222,15 +229,11 @@ take_pixel(struct server *s, struct evhttp_request *r, enum segment_type type)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r);
 	const char *query = evhttp_uri_get_query(uri), *data;
 	struct evkeyvalq pairs;
-	char *json = NULL;
-	size_t len = 0;
 
 	evhttp_parse_query_str(query != NULL ? query : "", &pairs);
 	data = evhttp_find_header(&pairs, "data");
-	if (data != NULL)
-		json = segment_base64(data, &len);
-	take_events(s, r, type, json != NULL ? json : "", len, true);
-	free(json);
+	data = data != NULL ? data : "";
+	take_events(s, r, type, data, strlen(data), true);
 	evhttp_clear_headers(&pairs);
 }
 
@@ -460,6 +463,8 @@ route(struct server *s, struct evhttp_request *r, const char *path)
 		preflight(r);
 	else if (type >= 0)
 		take_body(s, r, (enum segment_type)type);
+	else if (pixel >= 0 && method == EVHTTP_REQ_HEAD)
+		reply_pixel(r); /* nobody has seen it: no event */
 	else if (pixel >= 0)
 		take_pixel(s, r, (enum segment_type)pixel);
 	else if (is_health(path))
@@ -529,8 +534,7 @@ input_reply(struct input *in)
 	if (in->status != 200) {
 		refuse_input(in);
 	} else if (in->is_pixel) {
-		reply_bytes(
-		    in->request, 200, "image/gif", pixel_gif, sizeof pixel_gif);
+		reply_pixel(in->request);
 	} else if (in->kind == INPUT_EVENTS) {
 		reply_bytes(in->request, 200, "application/json",
 		    "{\"success\":true}", 16);
