@@ -462,6 +462,18 @@ one_turn(struct worker *w, int64_t mono)
 		checkpoint_wanted(w->checkpoint);
 }
 
+/*
+ * Turns that follow at once must not be all there is: libevent asks for what
+ * has come (requests, mail, signals) only when its list of active events is
+ * empty, or when it is told to.
+ */
+static void
+want_another(struct worker *w)
+{
+	loop_want_turn(w);
+	event_base_loopcontinue(w->base);
+}
+
 static void
 run_turn(struct worker *w)
 {
@@ -479,7 +491,7 @@ run_turn(struct worker *w)
 	if (w->drain_until != 0)
 		finish_drain(w, mono);
 	if (w->queue != NULL && has_work(w, clock_now_ms(&w->clock), mono))
-		loop_want_turn(w); /* requests come in between */
+		want_another(w);
 	else
 		set_timer(w);
 }

@@ -92,6 +92,21 @@ test('definitions that change between two runs are noticed at the start', async 
 	assert.deepEqual(await values(again, 'bob'), { as: 1 })
 })
 
+test('while everybody is looked at, requests are answered and a signal is heard', async (t) => {
+	const people = 12000
+	const dir = await workspace(t, own({}))
+	const worker = await Worker.start(t, dir)
+	for (let from = 0; from < people; from += 1000)
+		await worker.events(...Array.from({ length: 1000 }, (_, i) => track(`u${from + i}`, 'A')))
+	put(dir, 'metrics.json', { metrics: { as: { count: 'A' } } })
+	await reload(worker)
+	assert.deepEqual(await values(worker, `u${people - 1}`), { as: 1 })
+	assert.equal((await worker.stop()).code, 0)
+	assert.doesNotMatch(worker.log, done)
+	const again = await Worker.start(t, dir)
+	await until('the sweep', () => done.exec(again.log)?.[1] === `${people}`)
+})
+
 test('kill -9 on the way through some thousand people: it goes on, each once', async (t) => {
 	const people = 6000, each = 2, accounts = 10
 	const dir = await workspace(t, own({}))
