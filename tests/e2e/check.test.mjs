@@ -153,12 +153,25 @@ test('webhooks without https, and one secret for all who are called', async (t) 
 		local: hook('http://127.0.0.1:8080/'),
 		one: hook('https://app.example/', { secret: shared }),
 		many: hook('{{ account.hook }}', { secret: [own, shared] }),
-		right: hook('{{ account.hook }}', { secret: own }) }))
+		known: hook('{{ account.hook }}', { bearer: 'b', headers: { 'x-env': 'test',
+			'x-token': '$TOKEN' } }),
+		raw: hook('{{ account.hook }}', { headers: { Authorization: 'Key k' } }),
+		login: hook('https://{{ account.host }}/', { user: 'u', password: 'p' }),
+		amazon: hook('https://{{ account.host }}/', { aws: { region: 'r', service: 's',
+			key: 'k', secret: 's' } }),
+		ours: hook('https://app.example/{{ user.id }}', { bearer: '$TOKEN' }),
+		right: hook('{{ account.hook }}', { secret: own, headers: { 'x-env': 'test' } }) }))
+	fs.appendFileSync(path.join(dir, '.env'), 'TOKEN=t\n')
 	const lines = fs.readFileSync(path.join(dir, 'nudge.json'), 'utf8').split('\n')
 	assert.deepEqual((await found(dir)).map(([where, rule]) =>
 		[rule, lines[where.split(':')[1] - 1].trim()]), [
 		['https-webhooks', '"url": "http://app.example/{{ user.id }}",'],
 		['shared-secret', '"secret": ['],
+		['shared-secret', '"bearer": "b",'],
+		['shared-secret', '"x-token": "$TOKEN"'],
+		['shared-secret', '"Authorization": "Key k"'],
+		['shared-secret', '"password": "p"'],
+		['shared-secret', '"aws": {'],
 	])
 })
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "sequences/rules/reader.h"
 #include "templates/json.h"
@@ -250,6 +251,46 @@ has_shared_secret(const struct webhook_plan *plan)
 	return false;
 }
 
+/* From the environment, as secrets are: not what only names a kind. */
+static bool
+is_credential(const char *header, const json_t *value)
+{
+	return json_string_value(value)[0] == '$' ||
+	       strcasecmp(header, "authorization") == 0;
+}
+
+/* What shows who we are, of a channel whose hosts are data's choice. */
+static void
+check_credentials(
+    const struct json_doc *doc, const char *channel, struct problems *problems)
+{
+	static const char *const members[] = {"bearer", "password", "aws"};
+	static const char told[] =
+	    "everybody who is called is given this, and could act for you "
+	    "with it: a secret that only signs (whsk_) is not given away";
+	json_t *written =
+	    json_object_get(json_object_get(doc->root, "channels"), channel);
+	char member[300];
+	const char *name;
+	json_t *value;
+
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		if (json_object_get(written, members[i]) == NULL)
+			continue;
+		snprintf(member, sizeof member, "%s/%s", channel, members[i]);
+		warn_member(
+		    problems, doc, "channels", member, "shared-secret", told);
+	}
+	json_object_foreach(json_object_get(written, "headers"), name, value)
+	{
+		if (!is_credential(name, value))
+			continue;
+		snprintf(member, sizeof member, "%s/headers/%s", channel, name);
+		warn_member(
+		    problems, doc, "channels", member, "shared-secret", told);
+	}
+}
+
 /* Standard Webhooks 1.0.0: https, and a secret for each endpoint. */
 static void
 check_channels(const struct json_doc *doc, const struct settings *s,
@@ -275,6 +316,8 @@ check_channels(const struct json_doc *doc, const struct settings *s,
 			    "everybody who is called has the same secret, and "
 			    "could sign for the others: a private key "
 			    "(whsk_) would not be theirs");
+		if (c->plan->host_varies)
+			check_credentials(doc, c->name, problems);
 	}
 }
 
