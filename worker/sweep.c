@@ -14,7 +14,7 @@
 
 #define DEFINITIONS "definitions"
 #define SWEEP	    "sweep"
-#define SET	    200 /* subjects a turn */
+#define SET	    200 /* subjects a turn, at most */
 #define SAY_MS	    5000
 #define BRINGING                                           \
 	"bringing %s up to date with changed metrics and " \
@@ -173,7 +173,8 @@ sweep_step(struct sweep *s, struct turn *t, int64_t now)
 		return -1;
 	if (n == 0)
 		return next_kind(s, t);
-	if (turn_load_ids(t, ids, n) != 0 || turn_write(t) != 0)
+	n = turn_load_first(t, ids, n);
+	if (n < 0 || turn_write(t) != 0)
 		return -1;
 	for (int i = 0; i < n; i++)
 		note_versions(s, &people_by_id(&t->people, ids[i])->subject);

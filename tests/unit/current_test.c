@@ -273,6 +273,61 @@ a_sweep_goes_on_where_it_was(void **state)
 	assert_true(of_account("g", "all") == 450);
 }
 
+/* That many of A, each. */
+static void
+busy_people(int people, int events)
+{
+	struct buf batch = {0};
+
+	for (int i = 0; i < people * events; i++) {
+		buf_addf(&batch,
+		    "%s{\"type\":\"track\",\"userId\":\"u%d\","
+		    "\"event\":\"A\"}",
+		    batch.len > 0 ? "," : "", i % people);
+		if (i % 20 == 19) {
+			ingest(buf_str(&batch));
+			buf_truncate(&batch, 0);
+		}
+	}
+	buf_free(&batch);
+}
+
+/* What a turn does is bounded by events, wherever they are. */
+static void
+who_has_done_much_makes_a_slice_short(void **state)
+{
+	busy_people(5, 2000);
+	define(AS);
+	assert_int_equal(sweep(), 3 + 2); /* two, two, one; the ends */
+	assert_int_equal(metric("u0", "as"), 2000);
+	assert_int_equal(metric("u4", "as"), 2000);
+}
+
+/* A wake-up that finds no room in its turn is still due in the next. */
+static void
+who_has_done_much_is_woken_in_turns(void **state)
+{
+	busy_people(5, 2000);
+	for (int i = 0; i < 5; i++) {
+		char user[20];
+
+		snprintf(user, sizeof user, "u%d", i);
+		identify(user, "\"plan\":\"free\"");
+		track(user, "Signed Up");
+	}
+	b.now += 48 * HOUR;
+	define(AS);
+	for (int woken = 0, n = 0; woken < 5; woken += n) {
+		assert_int_equal(turn_begin(&b.turn, b.now), 0);
+		n = turn_wake(&b.turn, 100);
+		assert_in_range(n, 1, 2);
+		assert_int_equal(turn_write(&b.turn), 0);
+		assert_int_equal(turn_commit(&b.turn), 0);
+	}
+	assert_int_equal(count(QUEUE_QUEUED), 10);
+	assert_int_equal(metric("u4", "as"), 2000);
+}
+
 static void
 a_sweep_that_had_all_users_goes_on_with_accounts(void **state)
 {
@@ -590,6 +645,8 @@ main(void)
 	    TEST(nothing_fires_for_the_past),
 	    TEST(an_empty_store_is_not_swept),
 	    TEST(a_sweep_goes_on_where_it_was),
+	    TEST(who_has_done_much_makes_a_slice_short),
+	    TEST(who_has_done_much_is_woken_in_turns),
 	    TEST(a_sweep_that_had_all_users_goes_on_with_accounts),
 	    TEST(versions_that_nobody_is_in_are_forgotten),
 	    TEST(versions_that_nobody_is_in_are_forgotten),

@@ -15,7 +15,8 @@
 #include "worker/log.h"
 #include "worker/turn/turn.h"
 
-#define SET 256 /* rows read at a time */
+#define SET	    256	 /* rows read at a time */
+#define HISTORY_MAX 4000 /* stored events after which a turn is full */
 
 /* ----------------------------------------------------------------- replay */
 
@@ -55,6 +56,7 @@ turn_history(
 	int64_t *ids;
 	int total = queue_event_ids(t->queue, subject, &ids), rc = 0;
 
+	t->n_history += total > 0 ? total : 0;
 	for (int at = 0; rc == 0 && at < total; at += SET) {
 		int n = queue_events_load(t->queue, ids + at,
 		    total - at < SET ? total - at : SET, rows);
@@ -155,6 +157,23 @@ int
 turn_load_ids(struct turn *t, const int64_t *ids, int n)
 {
 	return people_load_ids(&t->people, ids, n) != 0 ? -1 : turn_current(t);
+}
+
+bool
+turn_is_full(const struct turn *t)
+{
+	return t->n_history >= HISTORY_MAX;
+}
+
+int
+turn_load_first(struct turn *t, const int64_t *ids, int n)
+{
+	int loaded = 0;
+
+	while (loaded < n && (loaded == 0 || !turn_is_full(t)))
+		if (turn_load_ids(t, &ids[loaded++], 1) != 0)
+			return -1;
+	return loaded;
 }
 
 /* ---------------------------------------------------------------- members */

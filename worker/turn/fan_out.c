@@ -21,6 +21,7 @@ struct fan_out {
 	json_t *data; /* the row's, with "topic", "after" and "count" */
 	int64_t after;
 	json_int_t count;
+	bool is_over; /* nobody is left */
 };
 
 /* What a member's message knows of the entry. */
@@ -82,10 +83,11 @@ walk(struct fan_out *f, int max)
 	int64_t *ids = xcalloc((size_t)max, sizeof *ids);
 	int n = queue_members(t->queue, f->account->id, f->after, ids, max);
 	const char *data = data_of_member(f);
-	int meant = 0;
+	int meant = 0, found = n;
 
-	if (n > 0 && turn_load_ids(t, ids, n) != 0)
-		n = -1;
+	if (n > 0)
+		n = turn_load_first(t, ids, n);
+	f->is_over = n == found && n < max;
 	for (int i = 0; i < n && meant >= 0; i++) {
 		struct person *member = people_by_id(&t->people, ids[i]);
 
@@ -135,7 +137,7 @@ advance(struct fan_out *f, int max)
 
 	if (n < 0 || f->row->state != QUEUE_QUEUED)
 		return n;
-	if (n < max) {
+	if (f->is_over) {
 		end(f, QUEUE_SENT, went_to(f, ""));
 		return n;
 	}
@@ -201,8 +203,9 @@ turn_fan_out(struct turn *t, int max)
 	struct queue_message row;
 	int looked = 0, n = 0;
 
-	while (looked < max && (n = queue_messages_due(t->queue,
-				    CHANNEL_MEMBERS, t->now_ms, &row, 1)) > 0) {
+	while (looked < max && !turn_is_full(t) &&
+	       (n = queue_messages_due(
+		    t->queue, CHANNEL_MEMBERS, t->now_ms, &row, 1)) > 0) {
 		struct fan_out f = {.turn = t, .row = &row};
 
 		f.data = json_text_read(row.data, strlen(row.data));

@@ -357,9 +357,8 @@ turn_wake(struct turn *t, int max)
 	int64_t *ids = xcalloc((size_t)max + 1, sizeof *ids);
 	int n = queue_wakeups_due(t->queue, t->now_ms, ids, max);
 
-	if (n > 0 &&
-	    (people_load_ids(&t->people, ids, n) != 0 || turn_replay(t) != 0))
-		n = -1;
+	if (n > 0)
+		n = turn_load_first(t, ids, n);
 	for (int i = 0; i < n; i++) {
 		struct person *person = people_by_id(&t->people, ids[i]);
 

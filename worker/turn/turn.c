@@ -74,7 +74,7 @@ clear(struct turn *t)
 	decisions_clear(&t->decisions);
 	arena_reset(&t->arena);
 	t->n_events = t->n_decided = t->n_messages = 0;
-	t->n_replayed = t->n_current = 0;
+	t->n_replayed = t->n_current = t->n_history = 0;
 	t->is_open = false;
 }
 

@@ -60,6 +60,7 @@ struct turn {
 	int n_events, n_decided, n_messages;
 	int cap_events, cap_decided, cap_messages;
 	int n_replayed, n_current; /* people that have been looked at for it */
+	int n_history;		   /* stored events gone through */
 	bool is_open;
 };
 
@@ -87,6 +88,13 @@ int turn_wake(struct turn *, int max);
  * for the turn's own files.
  */
 int turn_load_ids(struct turn *, const int64_t *ids, int n);
+/*
+ * The same for the first of many: one by one until the turn has gone through so
+ * many stored events that others have waited long enough. Returns how many, at
+ * least one of them.
+ */
+int turn_load_first(struct turn *, const int64_t *ids, int n);
+bool turn_is_full(const struct turn *);
 
 /*
  * Calls it with each stored event of that subject, oldest first, and with
