@@ -28,6 +28,7 @@ struct partial {
 
 struct templates {
 	struct arena memory;   /* names and other strings */
+	const char *locale;    /* of templates without one */
 	struct template *list; /* by name, then locale */
 	size_t n;
 	struct layout *layouts;
@@ -251,6 +252,7 @@ add_template(struct folder *f, const char *name, const char *shown)
 	    .locale = arena_strndup(&set->memory, normal, strlen(normal)),
 	    .tags = no_tags,
 	};
+	t->language = normal[0] != '\0' ? t->info.locale : set->locale;
 	return t;
 }
 
@@ -388,8 +390,10 @@ templates_load_with(const char *dir, const struct templates_options *options,
 	    .options = options,
 	    .dir = dir,
 	    .shown = last_part(dir)};
+	const char *locale = options->locale != NULL ? options->locale : "en";
 	int errors = problems->errors;
 
+	f.set->locale = arena_strndup(&f.set->memory, locale, strlen(locale));
 	for_files(&f, "/partials", ".liquid", load_partial);
 	add_layout(&f, "none", "none", bare, sizeof bare - 1);
 	for_files(&f, "/layouts", ".html", load_layout);
@@ -490,17 +494,15 @@ struct liquid_scope
 template_scope(const struct template *t, const struct liquid_scope *scope)
 {
 	struct liquid_scope own = *scope;
-	size_t len = strcspn(t->info.locale, "-");
+	size_t len = strcspn(t->language, "-_");
 	const char *locale = scope->locale;
 
-	if (len == 0)
-		return own;
 	if (locale == NULL && scope->lookup != NULL)
 		locale = json_string_value(json_object_get(
 		    scope->lookup(scope->arg, "user"), "locale"));
-	if (locale == NULL || strncasecmp(locale, t->info.locale, len) != 0 ||
+	if (locale == NULL || strncasecmp(locale, t->language, len) != 0 ||
 	    (locale[len] != '\0' && locale[len] != '-' && locale[len] != '_'))
-		locale = t->info.locale;
+		locale = t->language;
 	own.locale = locale;
 	return own;
 }

@@ -35,6 +35,7 @@ struct templates *templates_load(const char *dir, struct problems *);
 struct templates_options {
 	const json_t *keys; /* for hmac_sha256, name to secret; may be NULL */
 	bool forbids_raw;
+	const char *locale; /* of templates without one; NULL: English */
 };
 struct templates *templates_load_with(
     const char *dir, const struct templates_options *, struct problems *);

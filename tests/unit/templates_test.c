@@ -285,7 +285,7 @@ dates_are_in_the_templates_language(void **state)
 	static const struct {
 		const char *person, *template, *date;
 	} cases[] = {{"de-CH", "de", "März 1’000"}, {"fr", "de", "März 1.000"},
-	    {"de", NULL, "März 1.000"}, {"xx", NULL, "March 1,000"},
+	    {"de", NULL, "March 1,000"}, {"xx", NULL, "March 1,000"},
 	    {NULL, "de", "März 1.000"}, {"den", "de", "März 1.000"}};
 
 	put("a.md", "Subject: {{ '2026-03-01' | date: '%B' }}\n\nx");
@@ -307,6 +307,30 @@ dates_are_in_the_templates_language(void **state)
 		m = render(w, cases[i].template != NULL ? "a" : "b",
 		    cases[i].template);
 		assert_string_equal(buf_str(&m.subject), cases[i].date);
+		email_free(&m);
+	}
+}
+
+/* One without a locale is in the language that the workspace says. */
+static void
+those_without_a_locale_have_the_workspaces(void **state)
+{
+	struct workspace *w = *state;
+	struct templates_options german = {.locale = "de"};
+	static const char *const people[][2] = {{"en", "März 1.000"},
+	    {"de-CH", "März 1’000"}, {"fr", "März 1.000"}};
+
+	put("a.md", "Subject: {{ '2026-03-01' | date: '%B' }} "
+		    "{{ 1000 | number }}\n\nx");
+	w->set =
+	    templates_load_with(path_of("templates"), &german, &w->problems);
+	for (size_t i = 0; i < sizeof people / sizeof *people; i++) {
+		struct email m;
+
+		json_object_set_new(json_object_get(w->scope, "user"),
+		    "locale", json_string(people[i][0]));
+		m = render(w, "a", NULL);
+		assert_string_equal(buf_str(&m.subject), people[i][1]);
 		email_free(&m);
 	}
 }
@@ -661,6 +685,7 @@ main(void)
 	    TEST(layouts_are_chosen),
 	    TEST(locales_fall_back),
 	    TEST(dates_are_in_the_templates_language),
+	    TEST(those_without_a_locale_have_the_workspaces),
 	    TEST(header_mistakes_are_named),
 	    TEST(names_must_be_one_template_each),
 	    TEST(lines_are_those_of_the_file),

@@ -80,6 +80,7 @@ struct settings {
 	char *public_url; /* no slash at the end */
 	char *store;	  /* absolute path */
 	const struct zone *zone;
+	char *locale; /* of templates without one */
 	char **write_keys, **operator_tokens; /* NULL-terminated */
 	char **metrics_tokens;
 	struct {

@@ -138,7 +138,8 @@ workspace_load(const char *folder, const char *const *overrides,
 	buf_addf(&path, "%s/templates", w->settings->folder);
 	w->templates = templates_load_with(path.data,
 	    &(struct templates_options){.keys = w->settings->template_keys,
-		.forbids_raw = !w->settings->allow_raw},
+		.forbids_raw = !w->settings->allow_raw,
+		.locale = w->settings->locale},
 	    problems);
 	buf_free(&path);
 	check_reserved(w, problems);
