@@ -37,7 +37,7 @@ preview_render(struct preview *v, const struct previewer *p,
 	    .lookup = lookup,
 	    .arg = data,
 	    .now_ms = p->now_ms,
-	    .zone = p->workspace->settings->zone,
+	    .zone = preview_zone(p),
 	    .undefined_is_nil = p->leaves_blanks,
 	};
 

@@ -27,6 +27,8 @@ struct previewer {
  */
 json_t *preview_scope(
     const struct previewer *, const struct template *, bool is_bare);
+/* The real person's, as the engine has it, else the workspace's. */
+const struct zone *preview_zone(const struct previewer *);
 /* Fetches --person. 0 or an exit code, having said why. */
 int preview_fetch(struct previewer *, const char *id);
 

@@ -4,26 +4,36 @@
 
 #include "sequences/engine.h"
 #include "templates/mem.h"
+#include "templates/time/date.h"
 #include "worker/commands/preview.h"
+
+#define EXAMPLE_MS 1774605600000 /* 27 March 2026, 10:00 UTC */
+
+/* Times have the person's offset, as the engine gives them. */
+static json_t *
+time_text(const struct previewer *p, int64_t ms)
+{
+	char text[40];
+
+	return json_string(
+	    date_rfc3339_in(ms, preview_zone(p), text, sizeof text));
+}
 
 static json_t *
 made_up_person(void)
 {
-	return json_pack("{s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s},s:{s:s,s:s},"
-			 "s:{s:i,s:s}}",
+	return json_pack("{s:{s:s,s:s,s:s,s:s,s:s,s:s,s:s},s:{s:s,s:s}}",
 	    "user", "id", "ada", "email", "ada@example.com", "first_name",
 	    "Ada", "last_name", "Lovelace", "name", "Ada Lovelace", "company",
 	    "Initech", "plan", "free", "account", "id", "initech", "name",
-	    "Initech", "entry", "day", 0, "entered_at",
-	    "2026-03-27T10:00:00+00:00");
+	    "Initech");
 }
 
 static json_t *
 bare_person(void)
 {
-	return json_pack("{s:{s:s,s:s},s:{s:s},s:{s:i,s:s}}", "user", "id",
-	    "ada", "email", "ada@example.com", "account", "id", "initech",
-	    "entry", "day", 0, "entered_at", "2026-03-27T10:00:00+00:00");
+	return json_pack("{s:{s:s,s:s},s:{s:s}}", "user", "id", "ada", "email",
+	    "ada@example.com", "account", "id", "initech");
 }
 
 /* ----------------------------------------------------------- real people */
@@ -49,10 +59,9 @@ preview_fetch(struct previewer *p, const char *id)
 	if (rc != 0)
 		return rc;
 	account_id = json_string_value(json_object_get(reply, "account"));
-	p->person = json_pack("{s:O,s:O,s:{s:i,s:s}}", "user",
-	    json_object_get(reply, "traits"), "metric",
-	    json_object_get(reply, "metrics"), "entry", "day", 0, "entered_at",
-	    "2026-03-27T10:00:00+00:00");
+	p->person =
+	    json_pack("{s:O,s:O}", "user", json_object_get(reply, "traits"),
+		"metric", json_object_get(reply, "metrics"));
 	if (account_id != NULL &&
 	    (rc = fetch(p, "/v1/accounts/", account_id, &account)) == 0) {
 		json_t *traits = json_object_get(account, "traits");
@@ -64,6 +73,16 @@ preview_fetch(struct previewer *p, const char *id)
 	json_decref(account);
 	json_decref(reply);
 	return rc;
+}
+
+const struct zone *
+preview_zone(const struct previewer *p)
+{
+	struct subject user = {.traits = json_object_get(p->person, "user")};
+	struct subject account = {
+	    .traits = json_object_get(p->person, "account")};
+
+	return engine_zone(p->workspace->rules, &user, &account);
 }
 
 /* --------------------------------------------------------------- metrics */
@@ -122,13 +141,12 @@ ends_with(const char *s, const char *end)
 }
 
 static void
-fill_metric(json_t *metrics, const char *name)
+fill_metric(const struct previewer *p, json_t *metrics, const char *name)
 {
 	if (json_is_null(json_object_get(metrics, name)))
 		json_object_set_new(metrics, name,
-		    ends_with(name, "_at")
-			? json_string("2026-03-27T10:00:00+00:00")
-			: json_integer(42));
+		    ends_with(name, "_at") ? time_text(p, EXAMPLE_MS)
+					   : json_integer(42));
 }
 
 /* Of the data of a message by hand nothing is known but the name. */
@@ -171,7 +189,8 @@ fill_path(void *arg, const struct liquid_path *read)
 	if (path[root] == '\0')
 		return;
 	if (strncmp(path, "account.metric.", 15) == 0) {
-		fill_metric(json_object_get(account, "metric"), path + 15);
+		fill_metric(f->previewer, json_object_get(account, "metric"),
+		    path + 15);
 		return;
 	}
 	name = xstrndup(path + root + 1, strcspn(path + root + 1, "."));
@@ -182,7 +201,8 @@ fill_path(void *arg, const struct liquid_path *read)
 	else if (strncmp(path, "event.", 6) == 0)
 		fill_seen(f->scope, "event", seen->event, name);
 	else if (strncmp(path, "metric.", 7) == 0)
-		fill_metric(json_object_get(f->scope, "metric"), name);
+		fill_metric(
+		    f->previewer, json_object_get(f->scope, "metric"), name);
 	else if (strncmp(path, "data.", 5) == 0)
 		fill_data(f->scope, name);
 	free(name);
@@ -194,6 +214,7 @@ preview_scope(
 {
 	const struct template_info *info = template_info(template);
 	const struct settings *s = p->workspace->settings;
+	const char *locale = option(p->in, "locale");
 	struct filling f = {p, NULL};
 	json_t *user;
 
@@ -202,9 +223,14 @@ preview_scope(
 	else
 		f.scope = is_bare ? bare_person() : made_up_person();
 	user = json_object_get(f.scope, "user");
+	if (locale == NULL)
+		locale = info->locale[0] != '\0' ? info->locale : s->locale;
 	if (p->person == NULL)
-		json_object_set_new(user, "locale",
-		    json_string(info->locale[0] != '\0' ? info->locale : "en"));
+		json_object_set_new(user, "locale", json_string(locale));
+	json_object_set_new(f.scope, "now", time_text(p, p->now_ms));
+	json_object_set_new(f.scope, "entry",
+	    json_pack(
+		"{s:i,s:o}", "day", 0, "entered_at", time_text(p, EXAMPLE_MS)));
 	json_object_set_new(f.scope, "event", json_object());
 	if (p->person == NULL)
 		add_metrics(p, f.scope);

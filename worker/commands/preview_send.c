@@ -89,7 +89,7 @@ mail_of(const struct previewer *p, const json_t *scope)
 
 	return json_pack("{s:s,s:s,s:s*,s:s,s:O*}", "from_name", s->sender.name,
 	    "from_address", s->sender.address, "reply_to", s->sender.reply_to,
-	    "timezone", zone_name(s->zone), "unsubscribe_url",
+	    "timezone", zone_name(preview_zone(p)), "unsubscribe_url",
 	    json_object_get(scope, "unsubscribe_url"));
 }
 
