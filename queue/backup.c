@@ -237,6 +237,63 @@ make_folder(const char *path)
 	free(folder);
 }
 
+struct queue_file
+file_at(const char *path, const char *ending)
+{
+	char *name = copy_text(path, ending);
+	struct queue_file file = {0};
+	struct stat st;
+
+	if (stat(name, &st) == 0)
+		file = (struct queue_file){st.st_dev, st.st_ino};
+	free(name);
+	return file;
+}
+
+bool
+queue_file_is(const struct queue_file *file, const char *path)
+{
+	struct queue_file there = file_at(path, "");
+
+	return file->inode != 0 && file->inode == there.inode &&
+	       file->device == there.device;
+}
+
+void
+queue_files(const struct queue *q, struct queue_file out[2])
+{
+	out[0] = q->file;
+	out[1] = q->rescued;
+}
+
+/*
+ * SQLite knows a log by its name only: beside another file it would be taken
+ * for that one's. First all of it is copied into the file that it is of.
+ */
+static void
+take_log_away(struct queue *q)
+{
+	char *log = copy_text(q->path, "-wal"), *kept;
+	char *index = copy_text(q->path, "-shm");
+	bool is_whole =
+	    sqlite3_wal_checkpoint_v2(q->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+		NULL, NULL) == SQLITE_OK;
+
+	if (!is_whole)
+		q->file = (struct queue_file){0};
+	if (queue_file_is(&q->log, log)) {
+		kept = copy_text(q->path, ".lost-wal");
+		if (is_whole || q->rescued.inode != 0)
+			unlink(log);
+		else
+			rename(log, kept);
+		unlink(index);
+		free(kept);
+	}
+	free(log);
+	free(index);
+}
+
 int
 backup_rescue(struct queue *q)
 {
@@ -253,14 +310,19 @@ backup_rescue(struct queue *q)
 	b->from = NULL; /* it is the queue's */
 	queue_backup_close(b);
 	if (rc == 0)
-		error_say(&q->error, QUEUE_FAILED,
+		q->rescued = file_at(name, "");
+	take_log_away(q);
+	if (rc == 0)
+		error_say(&q->error, QUEUE_MOVED,
 		    "%s was removed or replaced while it was in use; all that "
-		    "was in it is in %s now: to go on, put that in its place",
+		    "was in it is in %s now: to go on, move that to its place; "
+		    "to go on with another file there, restart",
 		    q->path, name);
 	else
-		error_say(&q->error, QUEUE_FAILED,
+		error_say(&q->error, QUEUE_MOVED,
 		    "%s was removed or replaced while it was in use, and what "
-		    "was in it cannot be saved: %s",
+		    "was in it cannot be saved: %s; to go on with the file "
+		    "that is there now, restart",
 		    q->path, error.text);
 	free(name);
 	return -1;

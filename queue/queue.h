@@ -34,6 +34,7 @@ enum queue_failure {
 	QUEUE_DAMAGED,	 /* not a store, or its checks fail */
 	QUEUE_FULL,	 /* no room on the disk: see queue_recover() */
 	QUEUE_READ_ONLY, /* the file system is, or has become so */
+	QUEUE_MOVED,	 /* the file is not in its place any more */
 };
 
 struct queue_error {
@@ -336,6 +337,21 @@ const struct queue_error *queue_checkpointer_error(
     const struct queue_checkpointer *);
 void queue_checkpointer_close(struct queue_checkpointer *);
 int64_t queue_log_bytes(const struct queue *); /* size of the log now */
+
+/*
+ * A file that is removed or replaced while a worker has it open is lost with
+ * the worker. The next begin notices, copies all of it to PATH.rescued, takes
+ * its log away from whatever has its place now, and fails with QUEUE_MOVED.
+ *
+ * In which files, wherever they are, all that was committed is: the store's
+ * own, and the one that it was rescued to. All zero: not in that one.
+ */
+struct queue_file {
+	uint64_t device, inode;
+};
+void queue_files(const struct queue *, struct queue_file out[2]);
+/* Is it what is at that path? */
+bool queue_file_is(const struct queue_file *, const char *path);
 
 /*
  * A full disk. A worker's store keeps some room in reserve (PATH.reserve) to

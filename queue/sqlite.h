@@ -102,6 +102,7 @@ struct queue {
 	bool has_failed; /* for good, with that error */
 	struct rows *rows;
 	int64_t log_bytes;
+	struct queue_file file, log, rescued;
 	bool has_reserve;	  /* PATH.reserve is there */
 	int64_t wake_hints[4096]; /* by id % 4096: wake_at when last loaded */
 	int64_t trimmed;    /* seen.hash up to which this round has looked */
@@ -153,6 +154,8 @@ int events_forget(struct queue *, int64_t subject);
  * copies it beside that place. Sets q->error, and returns -1.
  */
 int backup_rescue(struct queue *q);
+/* What is at PATH and this ending: all zero if there is nothing. */
+struct queue_file file_at(const char *path, const char *ending);
 
 /* An open connection (pragmas set, nothing read yet), or NULL. */
 sqlite3 *store_connect(const char *path, int flags, struct queue_error *);

@@ -269,8 +269,13 @@ queue_open(const char *url, enum queue_mode mode, struct queue_error *error)
 		q->path = queue_alloc(strlen(url) + 1);
 		strcpy(q->path, url);
 	}
-	if (connect[mode](q) == 0 && schema_ready(q) == 0)
+	if (connect[mode](q) == 0 && schema_ready(q) == 0) {
+		if (mode == QUEUE_WORKER) {
+			q->file = file_at(url, "");
+			q->log = file_at(url, "-wal");
+		}
 		return q;
+	}
 	if (mode == QUEUE_READER && connect_frozen(q) == 0 &&
 	    schema_ready(q) == 0)
 		return q;

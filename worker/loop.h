@@ -16,8 +16,9 @@
  * worker.c has the turns, load.c what they work with.
  */
 struct outage {
-	struct queue_error error; /* why it is; QUEUE_OK: there is none */
-	int64_t told_at, try_at;  /* monotonic */
+	struct queue_error error;   /* why it is; QUEUE_OK: there is none */
+	struct queue_file files[2]; /* that have all of the store */
+	int64_t told_at, try_at;    /* monotonic */
 	int64_t pause_ms;
 };
 

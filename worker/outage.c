@@ -4,6 +4,7 @@
  * turn that fails and is over with one that does not. Meanwhile the reason is
  * told when it is another one, and else once a minute.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -69,6 +70,7 @@ void
 outage_begin(struct worker *w)
 {
 	tell(w, queue_error(w->queue));
+	queue_files(w->queue, w->outage.files);
 	turn_rollback(&w->turn);
 	lanes_rolled_back(&w->lanes);
 	if (w->outage.error.what != QUEUE_FULL ||
@@ -81,8 +83,29 @@ outage_begin(struct worker *w)
 
 /*
  * A store that was removed is not made anew: that would look as if nothing had
- * ever been sent.
+ * ever been sent. Nor is another one taken for it that has its place.
  */
+static bool
+is_in_place(const struct worker *w)
+{
+	return w->queue != NULL ||
+	       queue_file_is(&w->outage.files[0], w->store) ||
+	       queue_file_is(&w->outage.files[1], w->store);
+}
+
+/* Put there while it was closed. */
+static void
+say_another(const struct worker *w, struct queue_error *e)
+{
+	if (e->what == QUEUE_MOVED || access(w->store, F_OK) != 0)
+		return;
+	e->what = QUEUE_MOVED;
+	snprintf(e->text, sizeof e->text,
+	    "%s is another file now than the one that was in use; to go on "
+	    "with it, stop the worker, remove %s-wal and %s-shm, and start it",
+	    w->store, w->store, w->store);
+}
+
 void
 outage_try(struct worker *w, int64_t mono)
 {
@@ -92,8 +115,10 @@ outage_try(struct worker *w, int64_t mono)
 		return;
 	if (w->queue != NULL)
 		queue_recover(w->queue);
-	else if (access(w->store, F_OK) == 0)
+	else if (is_in_place(w))
 		load_store(w, &e);
+	else
+		say_another(w, &e);
 	if (w->queue != NULL && queue_is_full(w->queue))
 		e = (struct queue_error){QUEUE_FULL, "no room on the disk"};
 	if (outage_is_on(w)) {
@@ -127,7 +152,7 @@ outage_refuse(struct worker *w, struct input *inputs)
 		next = in->next;
 		in->status = 503;
 		in->why = outage_reason(w);
-		if (is_look(in) && reader == NULL)
+		if (is_look(in) && reader == NULL && is_in_place(w))
 			reader = queue_open(w->store, QUEUE_READER, &e);
 		if (is_look(in) && reader != NULL &&
 		    api_look(

@@ -541,6 +541,42 @@ test('a store that is removed while it is in use', async (t) => {
 	assert.equal((await it.worker.person('cleo')).traits.plan, 'free')
 })
 
+test('a store that is replaced while it is in use', async (t) => {
+	const it = await onboarding(t)
+	const store = path.join(it.dir, 'data/nudge.db'), copy = path.join(it.dir, 'copy.db')
+	await isWell(it, 'ada')
+	assert.equal((await nudge(['backup', copy, '-C', it.dir])).code, 0)
+	await isWell(it, 'bob')
+	fs.cpSync(copy, `${copy}2`)
+	fs.renameSync(copy, store)
+	assert.equal((await it.worker.post('/v1/batch', { batch: signUp('cleo') })).status, 503)
+	assert.deepEqual(fs.readdirSync(path.join(it.dir, 'data')).sort(),
+		['nudge.db', 'nudge.db.rescued'])
+	const began = Date.now()
+	const refuses = async () => assert.equal(
+		(await it.worker.post('/v1/track', track('cleo', 'E'))).status, 503)
+	await until('it to try again, a second later', async () => {
+		await refuses()
+		return Date.now() - began > 1500
+	})
+	assert.equal((await it.worker.call('/v1/people/ada'))[0], 503)
+	assert.equal(told(it.worker, /the store can be written again/), 0)
+	assert.equal(told(it.worker, /move that to its place; .* restart/), 1, it.worker.log)
+	fs.renameSync(`${store}.rescued`, store)
+	await until('the worker to be ready', async () =>
+		(await it.worker.fetch('/readyz')).status === 200)
+	await isWell(it, 'dora')
+	assert.equal((await it.worker.person('bob')).messages[0].state, 'sent')
+	// ... and with a restart it is the other one.
+	fs.renameSync(`${copy}2`, store)
+	await refuses()
+	await it.worker.stop()
+	it.worker = await Worker.start(t, it.dir)
+	assert.equal((await it.worker.call('/v1/people/bob'))[0], 404)
+	assert.equal((await it.worker.person('ada')).messages[0].state, 'sent')
+	await isWell(it, 'emil')
+})
+
 test('two workers on one store', async (t) => {
 	const it = await onboarding(t)
 	await isWell(it, 'ada')

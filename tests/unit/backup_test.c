@@ -141,6 +141,56 @@ test_a_store_that_was_removed_is_saved(void **state)
 	}
 }
 
+/* Another store takes the place: neither becomes a part of the other. */
+static void
+test_a_store_that_was_replaced_is_saved(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_file files[2];
+	struct queue_backup *b;
+	char rescued[120], log[120];
+
+	fill(f->q, 0, 10);
+	b = queue_backup_open(f->path, copy_of(f), &f->error);
+	assert_int_equal(queue_backup_step(b, -1, &f->error), 0);
+	queue_backup_close(b);
+	fill(f->q, 10, 1000);
+	queue_files(f->q, files);
+	assert_true(queue_file_is(&files[0], f->path));
+	assert_int_equal(files[1].inode, 0);
+	assert_int_equal(rename(copy_of(f), f->path), 0);
+	assert_int_equal(queue_begin(f->q), -1);
+	assert_int_equal(queue_error(f->q)->what, QUEUE_MOVED);
+	queue_files(f->q, files);
+	snprintf(rescued, sizeof rescued, "%s.rescued", f->path);
+	snprintf(log, sizeof log, "%s-wal", f->path);
+	assert_true(files[0].inode != 0);
+	assert_false(queue_file_is(&files[0], f->path));
+	assert_true(queue_file_is(&files[1], rescued));
+	assert_int_not_equal(access(log, F_OK), 0);
+	reopen(f);
+	assert_int_equal(rows_in(f->q, "subjects"), 10);
+	assert_int_equal(rename(rescued, f->path), 0);
+	reopen(f);
+	assert_int_equal(rows_in(f->q, "subjects"), 1010);
+}
+
+/* ... and comes back: all of it is in it, also what only the log had. */
+static void
+test_a_store_that_was_away_is_whole(void **state)
+{
+	struct fixture *f = *state;
+	char away[120];
+
+	fill(f->q, 0, 10);
+	snprintf(away, sizeof away, "%s.away", f->path);
+	assert_int_equal(rename(f->path, away), 0);
+	assert_int_equal(queue_begin(f->q), -1);
+	assert_int_equal(rename(away, f->path), 0);
+	reopen(f);
+	assert_int_equal(rows_in(f->q, "subjects"), 10);
+}
+
 int
 main(void)
 {
@@ -150,6 +200,8 @@ main(void)
 	    TEST(test_nothing_is_written_over),
 	    TEST(test_a_store_at_rest),
 	    TEST(test_a_store_that_was_removed_is_saved),
+	    TEST(test_a_store_that_was_replaced_is_saved),
+	    TEST(test_a_store_that_was_away_is_whole),
 	};
 
 	return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
