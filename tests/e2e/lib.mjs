@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -197,6 +198,33 @@ export class Worker {
 		}, patience)
 	}
 }
+
+// A bare connection: what it got, and whether the other side has closed it.
+class Wire {
+	constructor(t, worker) {
+		this.socket = net.connect(new URL(worker.url).port, '127.0.0.1')
+		this.got = ''
+		this.closed = false
+		this.socket.on('data', (data) => { this.got += data })
+		this.socket.on('error', () => {})
+		this.socket.on('close', () => { this.closed = true })
+		t.after(() => this.socket.destroy())
+	}
+
+	async open() {
+		await once(this.socket, 'connect')
+		return this
+	}
+
+	send(text) {
+		if (!this.closed) this.socket.write(text)
+	}
+
+	end(what) {
+		return until(what, () => this.closed)
+	}
+}
+export const wire = (t, worker) => new Wire(t, worker).open()
 
 export const basic = (key) => 'Basic ' + Buffer.from(key + ':').toString('base64')
 

@@ -1,16 +1,14 @@
 // What whoever runs it sees and relies on: limits on clients, metrics, health,
 // logs, systemd.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
 import zlib from 'node:zlib'
-import { basic, identify, mailing, nudge, program, root, token, track, until, Worker, workspace,
-	writeKey } from './lib.mjs'
+import { basic, identify, mailing, nudge, program, root, token, track, until, wire, Worker,
+	workspace, writeKey } from './lib.mjs'
 
 const start = async (t, limits = {}, options = {}) => {
 	const dir = await workspace(t, (settings) => {
@@ -19,33 +17,6 @@ const start = async (t, limits = {}, options = {}) => {
 	})
 	return { dir, worker: await Worker.start(t, dir, options) }
 }
-
-// A bare connection: what it got, and whether the other side has closed it.
-class Wire {
-	constructor(t, worker) {
-		this.socket = net.connect(new URL(worker.url).port, '127.0.0.1')
-		this.got = ''
-		this.closed = false
-		this.socket.on('data', (data) => { this.got += data })
-		this.socket.on('error', () => {})
-		this.socket.on('close', () => { this.closed = true })
-		t.after(() => this.socket.destroy())
-	}
-
-	async open() {
-		await once(this.socket, 'connect')
-		return this
-	}
-
-	send(text) {
-		if (!this.closed) this.socket.write(text)
-	}
-
-	end(what) {
-		return until(what, () => this.closed)
-	}
-}
-const wire = (t, worker) => new Wire(t, worker).open()
 
 const event = JSON.stringify(track('ada', 'E'))
 const request = `POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: ${basic(writeKey)}\r\n` +
@@ -499,7 +470,7 @@ test('SIGUSR1 tells how things stand, SIGUSR2 nothing, and it goes on', async (t
 	await worker.get('/v1/channels/email/pause', { note: 'a break' })
 	worker.child.kill('SIGUSR2')
 	const status = await told(2)
-	assert.match(status, /^messages: 1 queued; channel email: paused, 0 on their way, by an operator: a break;/)
+	assert.match(status, /^messages: 1 queued; channel email: paused, 0 on their way;/)
 	fs.writeFileSync(path.join(dir, 'metrics.json'), '{')
 	worker.child.kill('SIGHUP')
 	await until('the reload', () => /reload: /.test(worker.log))
@@ -547,17 +518,34 @@ test('a store that cannot grow: 503 for events, /readyz says why, and it comes b
 // --------------------------------------------------------------------- logs
 
 test('the log is JSON lines and has nobody in it', async (t) => {
-	const { worker, sink } = await mailing(t, { refuse: (stage, address) =>
-		stage === 'rcpt' && { bad: [550, `5.1.1 <${address}>: no such user`],
-			slow: [451, `4.7.1 <${address}> try later`] }[address.split('@')[0]] })
-	const people = { ada: 'Lovelace', bad: 'Babbage', slow: 'Somerville' }
+	const hook = await webSink(t, () =>
+		({ status: 404, body: 'Grace Hopper has left', headers: { 'x-user': 'Hopper' } }))
+	const { dir, worker, sink } = await mailing(t, {
+		refuse: (stage, address) => stage === 'rcpt' && {
+			"o'brien": [550, "5.1.1 User O'Brien.Smith unknown, see https://x/?r=o'brien%40example.com"],
+			'bad/x': [550, `5.1.1 <${address}>: no such user`],
+			'slow|k': [451, `4.7.1 ${address} try later`] }[address.split('@')[0]],
+		edit: (settings, folder) => {
+			settings.channels.hook = { type: 'webhook', url: hook.url }
+			writeJson(path.join(folder, 'templates/hook.json'),
+				{ channel: 'hook', body: { text: '{{ user.name }}' } })
+			fs.writeFileSync(path.join(folder, 'templates/held.md'),
+				'Subject: Hi\n\n{{ user.name | plus: 1 }}\n')
+		} })
+	const people = { ada: 'Lovelace', "o'brien": 'OBrien', 'bad/x': 'Babbage', 'slow|k': 'Somerville' }
 	for (const [id, name] of Object.entries(people))
 		await worker.events(identify(id, { email: `${id}@example.com`, name,
 			plan: 'free' }), track(id, 'Signed Up'), { type: 'track', userId: id })
 	await sink.wait(1)
 	await worker.events(identify('nul\u0000', { email: 'nul@example.com' }))
 	await worker.fetch('/v1/people?q=ada@example.com')
-	await until('the log to tell', () => /is refused/.test(worker.log))
+	await worker.get('/v1/send', { user: 'ada', template: 'held' })
+	await worker.get('/v1/send', { user: 'ada', template: 'hook' })
+	await until('the log to tell', () => /held by email, attempt 1; nudge queue says why/.test(worker.log) &&
+		/answers with 404, next try/.test(worker.log) && worker.log.split('is refused').length === 3)
+	assert.match((await nudge(['queue', '-C', dir, '--state', 'refused'])).stdout, /O'Brien\.Smith/)
+	assert.match((await nudge(['queue', '-C', dir, '--state', 'held'])).stdout, /Lovelace/)
+	assert.match((await nudge(['channels', '-C', dir, 'hook'])).stdout, /Hopper/)
 	await worker.call('/v1/people/ada/suppress', { note: 'Lovelace asked' })
 	await worker.stop()
 	const lines = worker.log.trimEnd().split('\n').map((line) => JSON.parse(line))
@@ -568,8 +556,8 @@ test('the log is JSON lines and has nobody in it', async (t) => {
 		assert.match(line.level, /^(info|warn|error)$/)
 	}
 	const all = worker.log + worker.out.split('Mail is captured')[0]
-	assert.match(all, /no such user/)
-	assert.doesNotMatch(all, /(ada|bad|slow|nul)@|Lovelace|Babbage|Somerville/)
+	assert.match(all, /day-00-welcome by email, attempt 1, 550, 5\.1\.1;/)
+	assert.doesNotMatch(all, /@example|%40|O'?Brien|(ada|nul)@|Lovelace|Babbage|Somerville|Hopper|no such user/i)
 })
 
 // ------------------------------------------------------------------ systemd

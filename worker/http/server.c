@@ -19,6 +19,7 @@
 #include "templates/buf.h"
 #include "worker/http/connections.h"
 #include "worker/http/discards.h"
+#include "worker/http/framing.h"
 #include "worker/http/page.h"
 #include "worker/http/preferences.h"
 #include "worker/http/reply.h"
@@ -499,10 +500,14 @@ on_request(struct evhttp_request *r, void *arg)
 	struct server *s = arg;
 	size_t len = 0;
 	char *path = raw != NULL ? evhttp_uridecode(raw, 0, &len) : NULL;
+	const char *fault = framing_fault(r);
 
 	connections_answering(s->connections, r);
 	set_limits(s->http, worker_settings_now(s->worker));
-	if (path == NULL || strlen(path) != len)
+	if (fault != NULL) {
+		reply_header(r, "Connection", "close");
+		problem(r, 400, fault);
+	} else if (path == NULL || strlen(path) != len)
 		problem(r, 400, "the path cannot be read");
 	else
 		route(s, r, path);

@@ -1,0 +1,59 @@
+// HTTP as those see it who mean harm, or are broken: where requests end, what
+// they may cost, and what they are told.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { until, wire, Worker, workspace } from './lib.mjs'
+
+const start = async (t, limits = {}) => {
+	const dir = await workspace(t, (settings) => { settings.limits = limits })
+	return Worker.start(t, dir)
+}
+
+// What stands behind the headers would be a request of its own.
+const inner = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
+const doubtful = Object.entries({
+	'HEAD with a body': ['HEAD', `Content-Length: ${inner.length}`],
+	'HEAD with chunks': ['HEAD', 'Transfer-Encoding: chunked'],
+	'a blank before the colon': ['POST', `Content-Length : ${inner.length}`],
+	'a tab before the colon': ['POST', `Content-Length\t: ${inner.length}`],
+	'chunks with a blank before the colon': ['POST', 'Transfer-Encoding : chunked'],
+	'a folded length': ['POST', `Content-Length:\r\n ${inner.length}`],
+	'a length that goes on': ['POST', 'Content-Length: 0\r\n 5'],
+	'a folded coding': ['POST', 'Transfer-Encoding:\r\n chunked', '0\r\n\r\n'],
+	'two lengths, none first': ['POST', `Content-Length: 0\r\nContent-Length: ${inner.length}`],
+	'a list of lengths': ['POST', `Content-Length: ${inner.length}, ${inner.length}`],
+	'a signed length': ['POST', 'Content-Length: +0'],
+	'another coding': ['POST', 'Transfer-Encoding: xchunked'],
+	'two codings': ['POST', 'Transfer-Encoding: chunked, identity'],
+	'no coding': ['POST', 'Transfer-Encoding: identity'],
+	'a length and no coding': ['POST', 'Content-Length: 0\r\nTransfer-Encoding: identity'],
+	'a bare CR': ['POST', `X: a\rContent-Length: ${inner.length}`],
+	'two lengths': ['POST', 'Content-Length: 2\r\nContent-Length: 0', '{}'],
+	'a length and chunks': ['POST', 'Content-Length: 2\r\nTransfer-Encoding: chunked', '0\r\n\r\n'],
+	'a length behind the chunks': ['POST', 'Transfer-Encoding: chunked', '0\r\nContent-Length: 5\r\n\r\n'],
+	'chunks twice': ['POST', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', '0\r\n\r\n'],
+})
+
+test('a request whose end is in doubt is the last of its connection', async (t) => {
+	const worker = await start(t)
+	for (const [name, [method, header, body = '']] of doubtful) {
+		const one = await wire(t, worker)
+		one.send(`${method} /v1/t HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n${body}${inner}`)
+		await one.end(`the connection to be closed: ${name}`)
+		assert.match(one.got, /^HTTP\/1\.1 400 [^]*?\r\nConnection: close\r\n/i, name)
+		assert.equal(one.got.split('HTTP/1.').length, 2, `${name}: ${one.got}`)
+	}
+	const old = await wire(t, worker)
+	old.send('POST /v1/t HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n' +
+		`0\r\n\r\n${inner}`)
+	await old.end('the old one to be closed')
+	assert.match(old.got, /^HTTP\/1\.[01] 400 /)
+	for (const good of ['HEAD /healthz HTTP/1.1\r\nContent-Length: 0\r\n\r\n',
+		'GET /healthz HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}',
+		'GET /healthz HTTP/1.1\r\nContent-Length:\t2\r\nContent-Length: 2\r\n\r\n{}',
+		'POST /v1/t HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n']) {
+		const one = await wire(t, worker)
+		one.send(good + inner)
+		await until('the second answer', () => /HTTP[^]*HTTP\/1\.1 200 OK[^]*ok\n/.test(one.got))
+	}
+})
