@@ -7,8 +7,8 @@ import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
 import zlib from 'node:zlib'
-import { basic, identify, mailing, nudge, program, root, token, track, until, wire, Worker,
-	workspace, writeKey } from './lib.mjs'
+import { basic, identify, mailing, nudge, program, root, token, track, until, webSink, wire,
+	Worker, workspace, writeJson, writeKey } from './lib.mjs'
 
 const start = async (t, limits = {}, options = {}) => {
 	const dir = await workspace(t, (settings) => {
