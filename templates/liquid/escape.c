@@ -6,13 +6,13 @@
  * header, a control in text, a scheme such as javascript: at the start of a
  * URL.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "templates/html_escape.h"
 #include "templates/liquid/render.h"
+#include "templates/mail/markdown.h"
 
 /* Who looks at a byte: for all others it stands for itself. */
 enum reader {
@@ -26,8 +26,8 @@ enum reader {
 	CSS = 128,
 };
 
-#define CONTROL (LINE | TEXT | MARKDOWN | JSON | PARAMETER | URL | CSS)
-#define SPACE	(CONTROL & ~(TEXT | MARKDOWN))
+#define CONTROL (HTML | LINE | TEXT | MARKDOWN | JSON | PARAMETER | URL | CSS)
+#define SPACE	(CONTROL & ~(HTML | TEXT | MARKDOWN))
 #define ENCODED (PARAMETER | URL)
 
 static const unsigned char readers[256] = {[0 ... 8] = CONTROL,
@@ -41,7 +41,7 @@ static const unsigned char readers[256] = {[0 ... 8] = CONTROL,
     ['$'] = MARKDOWN | PARAMETER | CSS,
     ['%'] = PARAMETER,
     ['&'] = HTML | MARKDOWN | PARAMETER | CSS,
-    ['\''] = HTML | ENCODED | CSS,
+    ['\''] = HTML | MARKDOWN | ENCODED | CSS,
     ['('] = MARKDOWN | ENCODED | CSS,
     [')'] = MARKDOWN | ENCODED | CSS,
     ['*'] = MARKDOWN | PARAMETER | CSS,
@@ -91,7 +91,7 @@ skip(const char *p, const char *end, unsigned reader)
 }
 
 struct bytes { /* where a reader stands */
-	const char *at, *start, *end;
+	const char *at, *end;
 	size_t used;  /* bytes from `at` that are replaced, or stay */
 	char code[8]; /* room for what replaces them */
 };
@@ -104,7 +104,7 @@ static void
 replace_bytes(struct render *r, const char *s, size_t len, unsigned reader,
     replace_fn *replace)
 {
-	struct bytes b = {.at = s, .start = s, .end = s + len};
+	struct bytes b = {.at = s, .end = s + len};
 	const char *run = s, *other;
 
 	for (;;) {
@@ -169,6 +169,14 @@ drop_control(struct bytes *b)
 	return "";
 }
 
+static const char *
+html_escape_byte(struct bytes *b)
+{
+	unsigned char c = (unsigned char)*b->at;
+
+	return c < ' ' || c >= 0x7f ? drop_control(b) : entity(b);
+}
+
 /* Slack's documentation, "Escaping text": these three and no others. */
 static const char *
 slack_entity(struct bytes *b)
@@ -188,11 +196,6 @@ one_line(struct bytes *b)
 	return " ";
 }
 
-/*
- * CommonMark section 2.4: any ASCII punctuation may have a backslash. Those
- * that mean something only at the start of a line get it where a word does not
- * stand before them.
- */
 static const char *
 markdown_escape(struct bytes *b)
 {
@@ -200,13 +203,17 @@ markdown_escape(struct bytes *b)
 
 	if (c < ' ' || c >= 0x7f)
 		return drop_control(b);
-	if (c == '<' || c == '>' || c == '&')
-		return entity(b);
-	if (strchr("-+#=", c) != NULL && b->at > b->start &&
-	    isalnum((unsigned char)b->at[-1]))
-		return NULL;
-	memcpy(b->code, (char[]){'\\', (char)c, '\0'}, 3);
+	markdown_literal((char)c, b->code);
 	return b->code;
+}
+
+/* A line that ends in a tag could be the end of the tag. */
+static const char *
+markdown_attribute(struct bytes *b)
+{
+	return *b->at == '\n' || *b->at == '\r' ? " "
+	       : *b->at == '\t'			? NULL
+						: markdown_escape(b);
 }
 
 /* RFC 8259 section 7. */
@@ -310,14 +317,17 @@ print_place(struct render *r, struct value v, enum place place)
 		replace_bytes(r, v.text, v.len, HTML, attribute_entity);
 	else if (place == PLACE_CSS)
 		replace_bytes(r, v.text, v.len, CSS, drop);
-	else if (place == PLACE_ATTRIBUTE || r->context == LIQUID_HTML)
-		escape_html(r, v.text, v.len);
+	else if (r->context == LIQUID_HTML)
+		replace_bytes(r, v.text, v.len, HTML, html_escape_byte);
+	else if (place == PLACE_ATTRIBUTE)
+		replace_bytes(
+		    r, v.text, v.len, MARKDOWN | LINE, markdown_attribute);
 	else
 		replace_bytes(r, v.text, v.len, MARKDOWN, markdown_escape);
 }
 
 static void
-print_string(struct render *r, struct value v, enum place place)
+print_escaped(struct render *r, struct value v, enum place place)
 {
 	bool safe = (v.flags & VALUE_SAFE) != 0;
 
@@ -354,6 +364,17 @@ print_string(struct render *r, struct value v, enum place place)
 	}
 }
 
+static void
+print_string(struct render *r, struct value v, enum place place)
+{
+	if ((v.flags & VALUE_PIECES) != 0)
+		pieces_print(r, v, place);
+	else if (r->gather != NULL)
+		pieces_add(r, v, place);
+	else
+		print_escaped(r, v, place);
+}
+
 /* Items of an array one by one, as each has its own safe mark. */
 static void
 print_items(struct render *r, struct value v, enum place place)
@@ -383,13 +404,16 @@ escape_print(struct render *r, struct value v, enum place place)
 struct value
 escape_value(struct render *r, struct value v)
 {
+	struct gather *outer = r->gather;
 	size_t mark;
 
 	if ((v.flags & VALUE_SAFE) != 0)
 		return v;
+	r->gather = NULL;
 	mark = render_mark(r);
 	escape_print(r, v, PLACE_TEXT);
 	v = render_take(r, mark);
 	v.flags = VALUE_SAFE;
+	r->gather = outer;
 	return v;
 }

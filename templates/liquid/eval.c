@@ -196,12 +196,12 @@ defined(struct render *r, struct value v, const struct expr *e, bool lenient)
 struct value
 eval_chain(struct render *r, const struct chain *chain, bool lenient)
 {
+	bool may_lack = lenient || chain->has_default;
 	struct value v = value_nil(), args[20];
 
 	if (chain->head == NULL)
 		return v;
-	lenient = lenient || chain->has_default;
-	v = defined(r, eval_expr(r, chain->head), chain->head, lenient);
+	v = defined(r, eval_expr(r, chain->head), chain->head, may_lack);
 	if (v.type == VALUE_EMPTY || v.type == VALUE_BLANK)
 		v = value_text("", 0); /* outside of a comparison */
 	for (int i = 0; i < chain->n_filters; i++) {
@@ -210,13 +210,13 @@ eval_chain(struct render *r, const struct chain *chain, bool lenient)
 
 		for (int j = 0; j < call->n_args; j++) {
 			args[j] = defined(r, eval_expr(r, call->args[j]),
-			    call->args[j], lenient);
+			    call->args[j], may_lack);
 			work += value_bytes(args[j]);
 		}
 		render_step(r, work);
 		v = call->filter->apply(r, v, args, call->n_args);
 	}
-	/* filters such as first and plain_name may leave nothing */
+	/* default may have none to give; first and plain_name leave none */
 	return defined(r, v, chain->head, lenient);
 }
 

@@ -385,30 +385,17 @@ filter_size(struct render *r, struct value v, const struct value *args, int n)
 static struct value
 joined(struct render *r, struct list list, struct value glue, struct value last)
 {
-	bool safe = list.n > 0;
-	size_t mark;
+	struct gather g;
 
-	for (size_t i = 0; i < list.n; i++)
-		safe = safe && (list.items[i].flags & VALUE_SAFE) != 0;
-	/* the glue is the author's: then all of it can be made safe */
-	safe = safe || ((glue.flags & VALUE_SAFE) != 0 && list.n > 1);
-	mark = render_mark(r);
+	pieces_begin(r, &g);
 	for (size_t i = 0; i < list.n; i++) {
-		struct value between = i + 1 == list.n ? last : glue;
-
 		render_step(r, 0);
-		if (i > 0 && safe)
-			escape_print(r, between, PLACE_TEXT);
-		else if (i > 0)
-			render_print(r, between);
-		if (safe)
-			escape_print(r, list.items[i], PLACE_TEXT);
-		else
-			render_print(r, list.items[i]);
+		if (i > 0)
+			escape_print(
+			    r, i + 1 == list.n ? last : glue, PLACE_TEXT);
+		escape_print(r, list.items[i], PLACE_TEXT);
 	}
-	glue = render_take(r, mark);
-	glue.flags = safe ? VALUE_SAFE : 0;
-	return glue;
+	return pieces_end(r, false);
 }
 
 struct value

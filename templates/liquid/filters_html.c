@@ -9,11 +9,29 @@
 
 #define MARKDOWN_WORK 128 /* besides the text; see render_step() */
 
+static bool
+is_page(const struct render *r)
+{
+	return r->context == LIQUID_HTML || r->context == LIQUID_MARKDOWN;
+}
+
 /* In these contexts `escape` means: for this context, and so no second time. */
 static bool
 escapes_itself(const struct render *r)
 {
-	return r->context == LIQUID_HTML || r->context == LIQUID_MARKDOWN;
+	return is_page(r) || r->context == LIQUID_SLACK ||
+	       r->context == LIQUID_HEADER;
+}
+
+/* It will be, for the place in which it is printed. */
+static struct value
+escape_later(struct render *r, struct value v)
+{
+	struct gather g;
+
+	pieces_begin(r, &g);
+	escape_print(r, v, PLACE_TEXT);
+	return pieces_end(r, true);
 }
 
 struct value
@@ -25,7 +43,7 @@ filter_escape(struct render *r, struct value v, const struct value *args, int n)
 		return v;
 	v = render_text(r, v);
 	if (escapes_itself(r))
-		return escape_value(r, v);
+		return escape_later(r, v);
 	mark = render_mark(r);
 	escape_html(r, v.text, v.len);
 	return render_take(r, mark);
@@ -53,10 +71,9 @@ filter_escape_once(
 	size_t mark;
 
 	v = render_text(r, v);
-	if (escapes_itself(r) && (v.flags & VALUE_SAFE) != 0)
-		return v;
-	if (r->context == LIQUID_MARKDOWN)
-		return escape_value(r, v);
+	if ((escapes_itself(r) && r->context != LIQUID_HTML) ||
+	    (is_page(r) && (v.flags & (VALUE_SAFE | VALUE_PIECES)) != 0))
+		return escape_later(r, v);
 	mark = render_mark(r);
 	for (const char *p = v.text, *end = p + v.len; p < end; p++)
 		if (*p == '&' && is_entity(p, end))
@@ -64,7 +81,7 @@ filter_escape_once(
 		else
 			escape_html(r, p, 1);
 	v = render_take(r, mark);
-	v.flags = escapes_itself(r) ? VALUE_SAFE : 0;
+	v.flags = is_page(r) ? VALUE_SAFE : 0;
 	return v;
 }
 
@@ -72,7 +89,7 @@ struct value
 filter_newline_to_br(
     struct render *r, struct value v, const struct value *args, int n)
 {
-	bool safe = escapes_itself(r);
+	bool safe = is_page(r);
 	size_t mark;
 
 	v = render_text(r, v);
@@ -96,6 +113,8 @@ filter_raw(struct render *r, struct value v, const struct value *args, int n)
 	if (v.type == VALUE_NIL)
 		return v;
 	v = render_text(r, v);
+	if ((v.flags & VALUE_PIECES) != 0)
+		return escape_value(r, v);
 	v.flags |= VALUE_SAFE;
 	return v;
 }
@@ -216,7 +235,7 @@ filter_markdown(
 	if (rc != 0 || r->out->len - r->out_start > RENDER_OUTPUT_MAX)
 		render_fail(r, "the text is too much for the Markdown reader");
 	v = render_take(r, mark);
-	v.flags = escapes_itself(r) ? VALUE_SAFE : 0;
+	v.flags = is_page(r) ? VALUE_SAFE : 0;
 	return v;
 }
 

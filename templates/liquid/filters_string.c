@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters on text. Lengths and positions count characters, not bytes. Where two
- * texts are joined and one is safe, the other is escaped and the result is
- * safe.
+ * Filters on text. Lengths and positions count characters, not bytes. Where
+ * texts are joined, each part stays as safe or unsafe as it was.
  */
 #include <string.h>
 
@@ -14,23 +13,14 @@
 static struct value
 joined(struct render *r, struct value a, struct value b)
 {
-	size_t mark;
-	uint8_t safe;
+	struct gather g;
 
 	a = render_text(r, a);
 	b = render_text(r, b);
-	safe = (a.flags | b.flags) & VALUE_SAFE;
-	/* an empty text has nothing to be safe or unsafe */
-	if (safe && a.len > 0)
-		a = escape_value(r, a);
-	if (safe && b.len > 0)
-		b = escape_value(r, b);
-	mark = render_mark(r);
-	render_write(r, a.text, a.len);
-	render_write(r, b.text, b.len);
-	a = render_take(r, mark);
-	a.flags = safe;
-	return a;
+	pieces_begin(r, &g);
+	escape_print(r, a, PLACE_TEXT);
+	escape_print(r, b, PLACE_TEXT);
+	return pieces_end(r, false);
 }
 
 struct value
@@ -119,15 +109,19 @@ filter_titlecase(
 static struct value
 stripped(struct render *r, struct value v, bool left, bool right)
 {
-	v = filter_text(r, v);
-	while (left && v.len > 0 && is_space(*v.text)) {
-		v.text++;
-		v.len--;
-	}
-	while (right && v.len > 0 &&
-	       (is_space(v.text[v.len - 1]) || v.text[v.len - 1] == '\0'))
-		v.len--;
-	return v;
+	size_t from = 0, to;
+	struct gather g;
+
+	v = render_text(r, v);
+	to = v.len;
+	while (left && from < to && is_space(v.text[from]))
+		from++;
+	while (right && to > from &&
+	       (is_space(v.text[to - 1]) || v.text[to - 1] == '\0'))
+		to--;
+	pieces_begin(r, &g);
+	pieces_print_range(r, v, from, to);
+	return pieces_end(r, false);
 }
 
 struct value
@@ -354,61 +348,47 @@ find_last(struct value v, struct value what)
 }
 
 static void
-write_piece(struct render *r, const char *from, const char *end, bool escape)
-{
-	if (escape)
-		escape_print(
-		    r, value_text(from, (size_t)(end - from)), PLACE_TEXT);
-	else
-		render_write(r, from, (size_t)(end - from));
-}
-
-static void
-write_replaced(struct render *r, struct value v, struct value what,
-    struct value by, enum which which, bool escape)
+print_replaced(struct render *r, struct value v, struct value what,
+    struct value by, enum which which)
 {
 	const char *run = v.text, *end = v.text + v.len, *at;
 
 	at = which == LAST ? find_last(v, what)
 			   : memmem(run, v.len, what.text, what.len);
 	while (at != NULL) {
-		write_piece(r, run, at, escape);
-		render_write(r, by.text, by.len);
+		pieces_print_range(
+		    r, v, (size_t)(run - v.text), (size_t)(at - v.text));
+		escape_print(r, by, PLACE_TEXT);
 		run = at + what.len;
 		if (which != ALL)
 			break;
 		if (what.len == 0) { /* between all characters */
 			at = run;
 			run += utf8_next(run, (size_t)(end - run));
-			write_piece(r, at, run, escape);
+			pieces_print_range(r, v, (size_t)(at - v.text),
+			    (size_t)(run - v.text));
 			if (at == run)
 				break;
 		}
 		at = memmem(run, (size_t)(end - run), what.text, what.len);
 	}
-	write_piece(r, run, end, escape);
+	pieces_print_range(r, v, (size_t)(run - v.text), v.len);
 }
 
 static struct value
 replaced(struct render *r, struct value v, struct value what, struct value by,
     enum which which)
 {
-	bool is_safe, v_is_safe;
-	size_t mark;
+	size_t mark = render_mark(r);
+	struct gather g;
 
 	v = render_text(r, v);
 	what = render_text(r, what);
 	by = render_text(r, by);
-	v_is_safe = (v.flags & VALUE_SAFE) != 0;
-	is_safe = v_is_safe || (by.len > 0 && (by.flags & VALUE_SAFE) != 0);
-	if (is_safe)
-		by = escape_value(r, by);
-	mark = render_mark(r);
-	write_replaced(r, v, what, by, which, is_safe && !v_is_safe);
+	pieces_begin(r, &g);
+	print_replaced(r, v, what, by, which);
 	render_step(r, render_mark(r) - mark);
-	v = render_take(r, mark);
-	v.flags = is_safe ? VALUE_SAFE : 0;
-	return v;
+	return pieces_end(r, false);
 }
 
 struct value

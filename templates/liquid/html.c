@@ -55,8 +55,23 @@ tag_end(struct html *h)
 }
 
 static void
+css_read(struct html *h, char c)
+{
+	if (h->kind == HTML_CSS && c == '(' && (h->last[0] | 32) == 'r' &&
+	    (h->last[1] | 32) == 'l') {
+		h->in_css = true;
+		h->kind = HTML_URL_START;
+	} else if (h->in_css && c == ')') {
+		h->in_css = false;
+		h->kind = HTML_CSS;
+	}
+}
+
+static void
 url_read(struct html *h, char c)
 {
+	if (h->in_css && (c == '"' || c == '\'' || c == '('))
+		return;
 	if (h->kind == HTML_URL_START && !is_space(c) && c != '<')
 		h->kind = HTML_URL;
 	if (h->kind == HTML_URL && (c == '?' || c == '&'))
@@ -123,6 +138,7 @@ in_tag(struct html *h, char c)
 	} else if (c == '=' && h->state == HTML_ATTRIBUTE) {
 		h->state = HTML_EQUALS;
 		h->kind = attribute_kind(h->name);
+		h->in_css = false;
 	} else if (is_space(c) || c == '/') {
 		/* "href =" still is an attribute and its = */
 		if (h->state == HTML_ATTRIBUTE && c == '/')
@@ -155,8 +171,10 @@ in_value(struct html *h, char c)
 		tag_end(h);
 	else if (h->state == HTML_QUOTED ? c == h->quote : is_space(c))
 		h->state = HTML_TAG;
-	else
+	else {
+		css_read(h, c);
 		url_read(h, c);
+	}
 }
 
 static void
@@ -195,7 +213,8 @@ next_mark(const char *p, const char *end)
 static const char *
 skip(struct html *h, const char *p, const char *end)
 {
-	bool in_url = h->kind == HTML_URL_START || h->kind == HTML_URL;
+	bool may_change = h->kind == HTML_URL_START || h->kind == HTML_URL ||
+			  h->kind == HTML_CSS || h->in_css;
 	const char *next;
 
 	if (h->state == HTML_TEXT && h->is_markdown)
@@ -204,7 +223,7 @@ skip(struct html *h, const char *p, const char *end)
 		next = memchr(p, '<', (size_t)(end - p));
 	else if (h->state == HTML_COMMENT)
 		next = memchr(p, '>', (size_t)(end - p));
-	else if (h->state == HTML_QUOTED && !in_url)
+	else if (h->state == HTML_QUOTED && !may_change)
 		next = memchr(p, h->quote, (size_t)(end - p));
 	else
 		return p;
@@ -322,7 +341,8 @@ html_join(struct html *h, const struct html *other)
 	bool same = h->state == other->state && h->element == other->element;
 
 	if (h->state == HTML_QUOTED)
-		same = same && h->quote == other->quote;
+		same = same && h->quote == other->quote &&
+		       h->in_css == other->in_css;
 	if (h->state == HTML_QUOTED || h->state == HTML_LINK) {
 		bool url = h->kind >= HTML_URL && h->kind <= HTML_URL_START;
 

@@ -38,6 +38,7 @@ struct html {
 	unsigned char state, kind;
 	char quote;
 	bool is_markdown;
+	bool in_css;   /* the URL is one of url() in style="" */
 	char name[10]; /* of the tag or attribute, lower case, cut off */
 	unsigned char name_len;
 	char element; /* 's' script, 't' style, 0 others */

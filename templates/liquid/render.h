@@ -50,6 +50,14 @@ struct scratch {
 	_Alignas(16) char first[8192];
 };
 
+struct gather {		    /* of pieces, while a text is made of them */
+	size_t mark;	    /* where the text begins in the output */
+	struct piece *list; /* what is known of its first `end` bytes */
+	uint32_t n, cap;
+	size_t end;
+	struct gather *outer;
+};
+
 struct render {
 	const struct liquid *liquid;
 	const struct liquid_scope *scope;
@@ -62,7 +70,8 @@ struct render {
 	const struct node *at; /* for errors */
 	const struct locale *locale; /* NULL: not asked yet */
 	int steps, depth;
-	struct loop *loop; /* innermost forloop of the frame */
+	struct loop *loop;     /* innermost forloop of the frame */
+	struct gather *gather; /* values are not escaped yet */
 	struct error *error;
 	int result; /* of liquid_render(), when it ends by longjmp */
 	jmp_buf failed;
@@ -140,10 +149,22 @@ enum flow render_text_node(struct render *, const struct node *);
  * are the only ways of data into output.
  */
 void escape_print(struct render *, struct value, enum place);
-/* The same as a string, marked safe: what `escape` gives in HTML. */
+/* The same as a string, marked safe. */
 struct value escape_value(struct render *, struct value);
 void escape_html(struct render *, const char *, size_t len);
 void escape_percent(struct render *, const char *, size_t len, bool plus);
+
+/*
+ * Between begin and end escape_print() keeps values as they are, and what else
+ * is written counts as the author's. The end takes it all off the output; with
+ * `escapes` even a text that is all data will not be escaped a second time.
+ */
+void pieces_begin(struct render *, struct gather *);
+struct value pieces_end(struct render *, bool escapes);
+void pieces_add(struct render *, struct value, enum place);
+void pieces_print(struct render *, struct value, enum place);
+/* A part of any string, with its marks. */
+void pieces_print_range(struct render *, struct value, size_t from, size_t to);
 
 int render_run(struct render *, const struct liquid *,
     const struct liquid_scope *, struct buf *, struct error *,

@@ -46,8 +46,8 @@ render_assign(struct render *r, const struct node *node)
 	const struct assign_node *n = (const struct assign_node *)node;
 
 	/* an undefined variable stays one, and is an error where it is used */
-	r->frame->slots[n->slot].assigned =
-	    eval_chain(r, &n->chain, n->chain.n_filters == 0);
+	r->frame->slots[n->slot].assigned = eval_chain(
+	    r, &n->chain, n->chain.n_filters == 0 || n->chain.has_default);
 	return FLOW_ON;
 }
 
@@ -69,12 +69,12 @@ static enum flow
 render_capture(struct render *r, const struct node *node)
 {
 	const struct assign_node *n = (const struct assign_node *)node;
-	size_t mark = render_mark(r);
-	enum flow flow = render_body(r, &n->body);
-	struct value v = render_take(r, mark);
+	struct gather g;
+	enum flow flow;
 
-	v.flags = VALUE_SAFE;
-	r->frame->slots[n->slot].assigned = v;
+	pieces_begin(r, &g);
+	flow = render_body(r, &n->body);
+	r->frame->slots[n->slot].assigned = pieces_end(r, false);
 	return flow;
 }
 

@@ -363,12 +363,15 @@ static enum flow
 render_ifchanged(struct render *r, const struct node *node)
 {
 	const struct changed_node *n = (const struct changed_node *)node;
-	size_t mark = render_mark(r);
-	enum flow flow = render_body(r, &n->body);
-	struct value v = render_take(r, mark);
+	struct gather g;
+	enum flow flow;
+	struct value v;
 
+	pieces_begin(r, &g);
+	flow = render_body(r, &n->body);
+	v = pieces_end(r, false);
 	if (!render_equal(r, v, r->frame->changed))
-		render_write(r, v.text, v.len);
+		escape_print(r, v, PLACE_TEXT);
 	r->frame->changed = v;
 	return flow;
 }

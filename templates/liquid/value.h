@@ -34,6 +34,7 @@ enum value_type {
 #define VALUE_SAFE	1u /* fit for the template's context as it is */
 #define VALUE_ENCODED	2u /* percent-encoded already */
 #define VALUE_UNDEFINED 4u /* a nil that data did not give */
+#define VALUE_PIECES	8u /* a string of parts that are safe and unsafe */
 
 struct range {
 	int64_t from, to; /* both included; empty when from > to */

@@ -12,6 +12,15 @@
  * Markdown return 0, or -1 when md4c gave up.
  */
 int markdown_html(const char *source, size_t len, struct buf *out);
+
+/*
+ * A character of a value, as it has to stand in Markdown: three bytes, one of
+ * Unicode's private use characters, which mean nothing to the reader of
+ * Markdown wherever they are. markdown_html() makes it the character again,
+ * escaped for HTML.
+ */
+void markdown_literal(char c, char code[4]);
+
 /* The same, but tags in the source are text: for what strangers wrote. */
 int markdown_html_plain(const char *source, size_t len, struct buf *out);
 

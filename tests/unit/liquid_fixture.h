@@ -76,12 +76,32 @@ struct row {
 	const char *source, *result;
 };
 
+/* A value's punctuation in Markdown (markdown_literal) is shown as \x. */
+static inline void
+show_disguised(void)
+{
+	char *to = out.data;
+
+	for (const char *p = out.data; p != NULL && *p != '\0'; p++)
+		if (p[0] == '\xee' && (p[1] & 0xfe) == 0x80) {
+			*to++ = '\\';
+			*to++ = (char)((p[1] & 1) << 6 | (p[2] & 63));
+			p += 2;
+		} else {
+			*to++ = *p;
+		}
+	if (to != NULL)
+		buf_truncate(&out, (size_t)(to - out.data));
+}
+
 static inline void
 check(enum liquid_context context, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (run(context, rows[i].source) != 0)
 			fail_msg("%s: %s", rows[i].source, error.text);
+		if (context == LIQUID_MARKDOWN)
+			show_disguised();
 		assert_string_equal(buf_str(&out), rows[i].result);
 	}
 }

@@ -173,15 +173,29 @@ markup_as_text(void **state)
 	    {"<p title=\"{{ user.bio }}\">",
 		"<p title=\"&lt;a href=&quot;https://evil.example&quot;&gt;"
 		"x&lt;/a&gt; [y](https://z)\">"},
+	    {"<td style=\"background: URL( '{{ user.image }}'); color: "
+	     "{{ user.bio }}\">",
+		"<td style=\"background: URL( 'https://a.example/"
+		"i%27%29.png?a=1&amp;b'); color: a hrefhttpsevil.examplexa "
+		"yhttpsz\">"},
+	    {"<td style=\"background:url({{ user.site }})\">",
+		"<td style=\"background:url(#)\">"},
+	    {"<td style=\"background:url(https://x/?{{ user.image }})\">",
+		"<td style=\"background:url(https://x/?"
+		"https%3A%2F%2Fa.example%2Fi%27%29.png%3Fa%3D1%26b)\">"},
+	    {"{{ user.controls }}", "azb\n"},
 	};
 	static const struct row markdown[] = {
-	    {"{{ user.bio }}", "&lt;a href=\\\"https\\://evil\\.example\\\"&gt;"
-			       "x&lt;/a&gt; \\[y\\]\\(https\\://z\\)"},
+	    {"{{ user.bio }}", "\\<a href\\=\\\"https\\://evil\\.example\\\"\\>"
+			       "x\\</a\\> \\[y\\]\\(https\\://z\\)"},
 	    {"[Go]({{ user.site }})", "[Go](#)"},
 	};
 
 	set("bio", "<a href=\"https://evil.example\">x</a> [y](https://z)");
 	set("site", "javascript:alert(1)");
+	set("image", "https://a.example/i').png?a=1&b");
+	set("controls", "a\x1bz\xe2\x80\xae\x07"
+			"b\n");
 	CHECK(LIQUID_HTML, html);
 	CHECK(LIQUID_MARKDOWN, markdown);
 }

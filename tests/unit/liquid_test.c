@@ -136,10 +136,10 @@ other_contexts(void **state)
 	    {"https://x/{{ q }}", "https://x/a%20b%26c%3Dd%2F%C3%A9"},
 	    {"{{ 'https://x/' }}{{ plain | url_encode }}", "https://x/Ada"}};
 	static const struct row markdown[] = {
-	    {"{{ html }}", "&lt;p&gt;x&lt;/p&gt;"},
+	    {"{{ html }}", "\\<p\\>x\\</p\\>"},
 	    {"{{ md }}",
-		"\\*x\\* \\[l\\]\\(http\\://e\\) \\# \\_y\\_ Jean-Luc"},
-	    {"{{ md | escape | truncate: 3, '' }}", "\\\\\\*x"},
+		"\\*x\\* \\[l\\]\\(http\\://e\\) \\# \\_y\\_ Jean\\-Luc"},
+	    {"{{ md | escape | truncate: 3, '' }}", "\\*x\\*"},
 	    {"{{ evil }}", "evil\\.example"},
 	    {"[go]({{ url }})", "[go](https://a.example/?x=1&y=2)"},
 	    {"[go]({{ js }})", "[go](#)"},
@@ -148,12 +148,11 @@ other_contexts(void **state)
 	    {"at https://x/{{ q }}. {{ evil }}",
 		"at https://x/a%20b&c=d/%C3%A9. evil\\.example"},
 	    {"<a title=\"{{ name | escape }}\">",
-		"<a title=\"&lt;b&gt;\\&quot;A\\&quot; &amp; "
-		"&#39;B&#39;&lt;/b&gt;\">"},
+		"<a title=\"\\<b\\>\\\"A\\\" \\& \\'B\\'\\</b\\>\">"},
 	    {"<{{ url }}>", "<https://a.example/?x=1&y=2>"},
 	    {"<a href=\"{{ js }}\" title=\"{{ name }}\">",
-		"<a href=\"#\" title=\"&lt;b&gt;&quot;A&quot; &amp; "
-		"&#39;B&#39;&lt;/b&gt;\">"},
+		"<a href=\"#\" title=\"\\<b\\>\\\"A\\\" \\& "
+		"\\'B\\'\\</b\\>\">"},
 	    {"{{ '**b**' }} {{ md | raw | truncate: 4, '' }}",
 		"**b** \\*x\\* "},
 	};
