@@ -340,6 +340,10 @@ one_template_to_one_person(void **state)
 	assert_int_equal(send(&s, key, &e), 0);
 	assert_int_equal(send(&s, again, &e), 1);
 	assert_string_equal(key, again);
+	s.override = true;
+	assert_int_equal(send(&s, key, &e), -1);
+	assert_string_equal(
+	    e.text + strlen(e.text) - 26, again); /* names the first */
 	s.template_name = "welcom";
 	assert_int_equal(send(&s, key, &e), -1);
 	assert_string_equal(e.text, "there is no template \"welcom\"; did "

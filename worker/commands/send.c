@@ -57,7 +57,7 @@ static const struct option_spec options[] = {
     {"to", "WHOM", "user, account.owner or a contact; default user"},
     {"data", "JSON", "an object that the template sees as data"},
     {"at", "TIME", "not before: 2026-03-30T09:00:00Z"},
-    {"key", "TEXT", "the same key never sends twice"},
+    {"key", "TEXT", "the same request with it is sent once, another is refused"},
     {"override", NULL, "past unsubscribes, caps and quiet hours; recorded"},
     ACTOR_OPTIONS,
     {NULL, NULL, NULL},

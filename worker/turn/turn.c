@@ -161,26 +161,33 @@ turn_note(struct turn *t, struct person *person, const char *sequence,
 }
 
 /* 26 characters of RFC 4648 base32, lower case: 130 of SHA-256's bits. */
-void
-turn_key(char key[27], const struct subject *s, const char *sequence, int entry,
-    const char *step, const char *template_name, const char *channel,
-    const char *recipient)
+static void
+hash_key(char key[27], const struct buf *what)
 {
 	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
 	unsigned char sum[EVP_MAX_MD_SIZE];
-	struct buf b = {0};
 	int bit = 0;
 
-	buf_addf(&b, "%d/%s%c%s/%d/%s/%s/%s/%s", (int)s->kind, s->name, '\0',
-	    sequence, entry, step, template_name, channel, recipient);
-	EVP_Digest(b.data, b.len, sum, NULL, EVP_sha256(), NULL);
-	buf_free(&b);
+	EVP_Digest(what->data, what->len, sum, NULL, EVP_sha256(), NULL);
 	for (int i = 0; i < 26; i++, bit += 5) {
 		unsigned two = (unsigned)sum[bit / 8] << 8 | sum[bit / 8 + 1];
 
 		key[i] = digits[two >> (11 - bit % 8) & 31];
 	}
 	key[26] = '\0';
+}
+
+void
+turn_key(char key[27], const struct subject *s, const char *sequence, int entry,
+    const char *step, const char *template_name, const char *channel,
+    const char *recipient)
+{
+	struct buf b = {0};
+
+	buf_addf(&b, "%d/%s%c%s/%d/%s/%s/%s/%s", (int)s->kind, s->name, '\0',
+	    sequence, entry, step, template_name, channel, recipient);
+	hash_key(key, &b);
+	buf_free(&b);
 }
 
 /* The channel a message goes by: the contact's own, else the template's. */
@@ -312,43 +319,147 @@ turn_unique(const struct turn *t, char *out, size_t size)
 	    (unsigned long long)random);
 }
 
-int
-turn_send(struct turn *t, struct person *person, const struct turn_send *s,
-    char key[27], struct error *e)
+/* There is no such one among those, if it is so, in words. */
+static int
+check_name(const char *what, const char *name, const char *const *known,
+    struct error *e)
 {
-	const struct template_info *info = turn_template(t, s->template_name);
-	const char *recipient = s->recipient != NULL && s->recipient[0] != '\0'
-				    ? s->recipient
-				    : "user";
-	struct queue_message_filter same = {.key = key, .state = -1};
-	struct queue_message *m, found;
-	json_t *data;
-	int n;
+	const char *near = suggest(name, known);
 
-	if (info == NULL) {
-		const char *near = suggest(
-		    s->template_name, templates_names(t->workspace->templates));
+	for (const char *const *k = known; *k != NULL; k++)
+		if (strcmp(*k, name) == 0)
+			return 0;
+	error_set(e, "there is no %s \"%s\"%s%s%s", what, name,
+	    near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+	    near != NULL ? "\"?" : "");
+	return -1;
+}
 
-		error_set(e, "there is no template \"%s\"%s%s%s",
-		    s->template_name, near != NULL ? "; did you mean \"" : "",
-		    near != NULL ? near : "", near != NULL ? "\"?" : "");
-		return -1;
-	}
-	m = turn_message(t, person, info, "", 0, s->idempotency_key, recipient);
-	memcpy(key, m->key, sizeof m->key);
-	if (s->at_ms > m->next_at_ms)
-		m->next_at_ms = s->at_ms;
-	data = json_object();
+static int
+check_recipient(const struct turn *t, const char *name, struct error *e)
+{
+	const char *const *contacts = t->workspace->contacts;
+	const char **known;
+	size_t n = 0;
+	int rc;
+
+	while (contacts[n] != NULL)
+		n++;
+	known = xcalloc(n + 3, sizeof *known);
+	memcpy(known, contacts, n * sizeof *known);
+	known[n++] = "user";
+	known[n++] = "account.owner";
+	rc = check_name("recipient", name, known, e);
+	free(known);
+	return rc;
+}
+
+/* What a message sent by hand is told, as its row has it. */
+static const char *
+hand_data(struct turn *t, const struct turn_send *s)
+{
+	json_t *data = json_object();
+	const char *text;
+
 	if (s->data != NULL)
 		json_object_set(data, "data", s->data);
 	if (s->override)
 		json_object_set_new(data, "override", json_true());
-	m->data = turn_keep_json(t, data);
+	if (s->at_ms != 0)
+		json_object_set_new(data, "at_ms", json_integer(s->at_ms));
+	text = turn_keep_json(t, data);
 	json_decref(data);
-	n = queue_messages_find(t->queue, &same, &found, 1);
-	if (n > 0)
-		t->n_messages--;
-	return n > 0 ? 1 : 0;
+	return text;
+}
+
+/* The same key is the same message, whatever else was asked for with it. */
+static void
+hand_key(char key[27], const char *idempotency_key)
+{
+	struct buf b = {0};
+
+	buf_addf(&b, "by hand/%s", idempotency_key);
+	hash_key(key, &b);
+	buf_free(&b);
+}
+
+static bool
+is_same(const struct queue_message *a, const struct queue_message *b)
+{
+	json_t *x, *y;
+	bool same;
+
+	if (strcmp(a->template_name, b->template_name) != 0 ||
+	    strcmp(a->recipient, b->recipient) != 0)
+		return false;
+	x = json_loads(a->data, 0, NULL);
+	y = json_loads(b->data, 0, NULL);
+	same = json_equal(x, y);
+	json_decref(x);
+	json_decref(y);
+	return same;
+}
+
+/* Is there one with the key, of this turn or of the store, and is it this? */
+static bool
+has_key(struct turn *t, const struct person *person,
+    const struct queue_message *m, bool *same)
+{
+	struct queue_message_filter filter = {.key = m->key, .state = -1};
+	struct queue_message stored;
+
+	for (int i = 0; i < t->n_messages; i++) {
+		const struct turn_message *x = &t->messages[i];
+
+		if (strcmp(x->row.key, m->key) != 0)
+			continue;
+		*same = person_now(x->person) == person && is_same(&x->row, m);
+		return true;
+	}
+	if (queue_messages_find(t->queue, &filter, &stored, 1) <= 0)
+		return false;
+	*same = stored.subject == person->id && is_same(&stored, m);
+	return true;
+}
+
+static int
+check_send(const struct turn *t, const struct queue_message *m, struct error *e)
+{
+	return check_name("template", m->template_name,
+		   templates_names(t->workspace->templates), e) == 0
+		   ? check_recipient(t, m->recipient, e)
+		   : -1;
+}
+
+int
+turn_send(struct turn *t, struct person *person, const struct turn_send *s,
+    char key[27], struct error *e)
+{
+	struct queue_message wanted = {
+	    .template_name = s->template_name,
+	    .recipient = s->recipient != NULL && s->recipient[0] != '\0'
+			     ? s->recipient
+			     : "user",
+	    .data = hand_data(t, s),
+	};
+	struct queue_message *m;
+	bool same;
+
+	if (check_send(t, &wanted, e) != 0)
+		return -1;
+	hand_key(wanted.key, s->idempotency_key);
+	memcpy(key, wanted.key, sizeof wanted.key);
+	if (has_key(t, person, &wanted, &same)) {
+		error_set(e, "this key was used for another message, %s", key);
+		return same ? 1 : -1;
+	}
+	m = turn_message(t, person, turn_template(t, s->template_name), "", 0,
+	    s->idempotency_key, wanted.recipient);
+	memcpy(m->key, key, sizeof m->key);
+	m->data = wanted.data;
+	if (s->at_ms > m->next_at_ms)
+		m->next_at_ms = s->at_ms;
+	return 0;
 }
 
 /* ---------------------------------------------------------------- writing */

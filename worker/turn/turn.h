@@ -133,15 +133,16 @@ void turn_note(struct turn *, struct person *, const char *sequence, int entry,
 /* A message sent by hand. */
 struct turn_send {
 	const char *template_name;
-	const char *idempotency_key; /* same key, same message; "" for none */
+	const char *idempotency_key; /* same key, same message */
 	const char *recipient;	     /* "user" by default */
 	int64_t at_ms;		     /* not before; 0: now */
 	json_t *data;		     /* or NULL */
 	bool override;		     /* past unsubscribes, caps, quiet hours */
 };
 /*
- * Queues it. 0 with the key, 1 when that key is there already, -1 with the
- * error when it cannot be (no such template).
+ * Queues it. 0 with the key, 1 when the same was queued with that key already,
+ * -1 with the error when it cannot be: there is no such template or recipient,
+ * or the key was used for something else.
  */
 int turn_send(struct turn *, struct person *, const struct turn_send *,
     char key[27], struct error *);
