@@ -174,6 +174,13 @@ test('queries and bodies with what is not known, or is no such value', async (t)
 		{ user: 'ada', template: 'day-07-tips', data: [1] })
 	await refused('/v1/messages/none/retry', /"force" is not known/, { force: true })
 	await refused('/v1/channels/email/pause', /"until" is not known/, { until: 'noon' })
+	await refused('/v1/people/ada/suppress', /^"sequence" is not known/, { sequence: 'win-back' })
+	await refused('/v1/people/ada/enter', /^"for" is not known/, { sequence: 'win-back', for: '3d' })
+	await refused('/v1/people/ada/pause', /"topic" is not known/, { sequence: 'win-back', topic: 't' })
+	await refused('/v1/people/ada/forget', /"topic" is not known/, { topic: 'onboarding' })
+	for (const length of ['0s', '0d', 'soon', '99999999999999999999d'])
+		await refused('/v1/people/ada/pause', /^"for" is a duration/,
+			{ sequence: 'win-back', for: length })
 	assert.deepEqual(await log(worker), [])
 	const wrong = await nudge(['queue', '--limit', '0', '-C', dir])
 	assert.deepEqual([wrong.code, wrong.stderr],
@@ -181,9 +188,66 @@ test('queries and bodies with what is not known, or is no such value', async (t)
 
 	await worker.get('/v1/people/ada/enter', { sequence: 'win-back' })
 	await worker.get('/v1/people/ada/pause', { sequence: 'win-back', for: '3d',
-		actor: 'a'.repeat(64), note: 'n'.repeat(280), topic: null })
+		actor: 'a'.repeat(64), note: 'n'.repeat(280) })
 	assert.equal((await log(worker))[0][3],
 		`by ${'a'.repeat(64)}: ${'n'.repeat(280)}; until 2026-03-12T10:00:00+00:00`)
+})
+
+test('names of what there is not', async (t) => {
+	const { dir, worker } = await start(t)
+	const send = { user: 'ada', template: 'day-07-tips' }
+	for (const [where, body, detail] of [
+		['send', { ...send, to: 'cs-laed' },
+			'there is no recipient "cs-laed"; did you mean "cs-lead"?'],
+		['send', { ...send, template: 'day-07-tip' },
+			'there is no template "day-07-tip"; did you mean "day-07-tips"?'],
+		['people/ada/suppress', { topic: 'onbording' },
+			'there is no topic "onbording"; did you mean "onboarding"?'],
+		['people/ada/unsuppress', { topic: 'neverwas' }, 'there is no topic "neverwas"']]) {
+		const [status, problem] = await worker.call(`/v1/${where}`, body)
+		assert.deepEqual([status, problem.detail], [422, detail])
+	}
+	assert.deepEqual(await log(worker), [])
+	const wrong = await nudge(['send', 'day-07-tips', 'ada', '--to', 'cs-laed', '-C', dir])
+	assert.deepEqual([wrong.code, wrong.stderr],
+		[65, 'nudge: there is no recipient "cs-laed"; did you mean "cs-lead"?\n'])
+	assert.equal((await worker.get('/v1/send', { ...send, to: 'cs-lead' })).duplicate, false)
+})
+
+// ------------------------------------------------------- Idempotency-Key
+
+const once = (worker, key, body) => worker.call('/v1/send',
+	{ user: 'ada', template: 'day-07-tips', at: '2099-01-01T00:00:00Z', ...body },
+	{ 'idempotency-key': key })
+
+test('many requests with one key that come at once are one message', async (t) => {
+	const { worker } = await start(t)
+	const answers = await Promise.all(Array.from({ length: 30 }, () => once(worker, 'k')))
+	for (const [status, { key }] of answers)
+		assert.deepEqual([status, key], [200, answers[0][1].key])
+	assert.equal(answers.filter(([, { duplicate }]) => !duplicate).length, 1)
+	assert.equal((await worker.person('ada')).messages.length, 1)
+	assert.deepEqual((await log(worker)).map(([what]) => what), ['queued'])
+})
+
+test('a key is used for one message; data in another order is the same', async (t) => {
+	const { dir, worker } = await start(t)
+	await worker.events(identify('bob', { email: 'bob@example.com' }))
+	const [, { key }] = await once(worker, 'k', { data: { a: 1, b: 2 } })
+	assert.deepEqual(await once(worker, 'k', { data: { b: 2, a: 1 }, note: 'again' }),
+		[200, { key, duplicate: true }])
+	for (const other of [{}, { data: { a: 1, b: 3 } }, { user: 'bob', data: { a: 1, b: 2 } },
+		{ template: 'day-21-invite', data: { a: 1, b: 2 } },
+		{ to: 'account.owner', data: { a: 1, b: 2 } }, { override: true, data: { a: 1, b: 2 } },
+		{ at: '2098-01-01T00:00:00Z', data: { a: 1, b: 2 } }]) {
+		const [status, problem] = await once(worker, 'k', other)
+		assert.deepEqual([status, problem.detail],
+			[422, `this key was used for another message, ${key}`])
+	}
+	assert.equal((await worker.messages('')).length, 1)
+	const wrong = await nudge(['send', 'day-07-tips', 'ada', '--key', 'k', '-C', dir])
+	assert.deepEqual([wrong.code, wrong.stderr],
+		[65, `nudge: this key was used for another message, ${key}\n`])
 })
 
 // ---------------------------------------------------------------- settings

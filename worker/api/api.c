@@ -18,19 +18,20 @@
 static const struct call {
 	const char *method, *path; /* "*" stands for one segment */
 	api_fn *run;
-	/* parameters of a GET's query, members of a POST's body */
+	/*
+	 * Parameters of a GET's query, members of a POST's body. NULL: what it
+	 * is told is the action's, and looked at by it.
+	 */
 	const char *const *takes;
 } calls[] = {
     {"GET", "/v1/people", people_search, NAMES("q", "limit")},
     {"GET", "/v1/people/*", people_show, NAMES(NULL)},
     {"GET", "/v1/people/*/timeline", people_timeline, NAMES("limit", "cursor")},
     {"GET", "/v1/people/*/metrics", people_metrics, NAMES(NULL)},
-    {"POST", "/v1/people/*/*", people_act,
-	NAMES("sequence", "for", "topic", "actor", "note")},
+    {"POST", "/v1/people/*/*", people_act, NULL},
     {"GET", "/v1/accounts/*", accounts_show, NAMES("limit", "cursor")},
     {"GET", "/v1/accounts/*/metrics", people_metrics, NAMES(NULL)},
-    {"POST", "/v1/accounts/*/*", people_act,
-	NAMES("sequence", "for", "topic", "actor", "note")},
+    {"POST", "/v1/accounts/*/*", people_act, NULL},
     {"GET", "/v1/messages", messages_list,
 	NAMES("state", "sequence", "limit", "cursor")},
     {"GET", "/v1/messages/*", messages_show, NAMES(NULL)},
@@ -202,15 +203,15 @@ fits_decision(struct api_call *call, const char *name, size_t most)
 	return false;
 }
 
-static bool
-takes_body(const struct call *found, struct api_call *call)
+bool
+api_takes(struct api_call *call, const char *const *names)
 {
 	const char *name, *kind;
 	json_t *value;
 
 	json_object_foreach((json_t *)call->body, name, value)
 	{
-		if (!is_known(call, name, found->takes))
+		if (!is_known(call, name, names))
 			return false;
 		kind = wrong_kind(name, value);
 		if (kind != NULL) {
@@ -230,7 +231,8 @@ api_run(struct turn *t, struct api_call *call)
 
 	if (found == NULL)
 		api_problem(call, 404, "there is nothing at %s", call->path);
-	else if (takes_query(found, call) && takes_body(found, call))
+	else if (takes_query(found, call) &&
+		 (found->takes == NULL || api_takes(call, found->takes)))
 		return found->run(t, call, &m);
 	return 0;
 }

@@ -37,6 +37,8 @@ int api_limit(const struct api_call *);
 int64_t api_cursor(const struct api_call *);
 void api_set_cursor(json_t *reply, int count, int limit, int64_t last);
 const char *api_text(const struct api_call *, const char *name); /* or "" */
+/* Is the body of these members, each of its kind? If not, it is answered. */
+bool api_takes(struct api_call *, const char *const *names);
 
 /* "by jane: the relay moves": who made the call, and why. */
 const char *api_reason(const struct api_call *, char out[API_REASON_SIZE]);

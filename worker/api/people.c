@@ -10,6 +10,7 @@
 #include "templates/mem.h"
 #include "templates/mail/mime.h"
 #include "worker/api/calls.h"
+#include "worker/settings/topics.h"
 
 #define ROWS 100 /* of each kind in one answer */
 
@@ -313,6 +314,7 @@ struct action {
 	char why[API_REASON_SIZE]; /* and who */
 	struct api_call *call;
 	struct error error;
+	int status; /* of the answer that tells the error */
 };
 
 static int
@@ -339,8 +341,10 @@ pause_sequence(struct action *a)
 	const char *length = api_text(a->call, "for");
 	int64_t ms = 0;
 
-	if (length[0] != '\0' && duration_parse(length, &ms) != 0) {
+	if (length[0] != '\0' &&
+	    (duration_parse(length, &ms) != 0 || ms == 0)) {
 		error_set(&a->error, "\"for\" is a duration such as 3d");
+		a->status = 400;
 		return -1;
 	}
 	return engine_pause(a->turn->workspace->rules, &a->person->subject,
@@ -385,6 +389,26 @@ set_suppressed(
 	return rc;
 }
 
+/* A misspelt one would keep nothing back. */
+static int
+check_topic(struct action *a, const char *topic)
+{
+	const char **known = topics_of(a->turn->workspace);
+	const char *near = suggest(topic, known);
+	bool is_known = topic[0] == '\0';
+
+	for (const char **k = known; *k != NULL; k++)
+		is_known |= strcmp(*k, topic) == 0;
+	if (!is_known) {
+		error_set(&a->error, "there is no topic \"%.100s\"%s%s%s",
+		    topic, near != NULL ? "; did you mean \"" : "",
+		    near != NULL ? near : "", near != NULL ? "\"?" : "");
+		a->status = 422;
+	}
+	free(known);
+	return is_known ? 0 : -1;
+}
+
 static int
 suppression(struct action *a, bool is_on)
 {
@@ -393,6 +417,8 @@ suppression(struct action *a, bool is_on)
 	const char *topic = api_text(a->call, "topic");
 	struct buf reason = {0};
 
+	if (check_topic(a, topic) != 0)
+		return -1;
 	if (email == NULL) {
 		error_set(&a->error, "there is no address to %s",
 		    is_on ? "suppress" : "allow again");
@@ -438,26 +464,33 @@ forget(struct action *a)
 	return -1;
 }
 
+#define AND_WHO "actor", "note", NULL
+static const char *const takes_sequence[] = {"sequence", AND_WHO};
+static const char *const takes_pause[] = {"sequence", "for", AND_WHO};
+static const char *const takes_topic[] = {"topic", AND_WHO};
+static const char *const takes_nothing[] = {AND_WHO};
+
 static const struct {
 	const char *name;
 	int (*run)(struct action *);
+	const char *const *takes;
 	bool has_sequence;
 } actions[] = {
-    {"enter", enter, true},
-    {"exit", leave, true},
-    {"pause", pause_sequence, true},
-    {"resume", resume, true},
-    {"skip", skip, true},
-    {"suppress", suppress, false},
-    {"unsuppress", unsuppress, false},
-    {"forget", forget, false},
+    {"enter", enter, takes_sequence, true},
+    {"exit", leave, takes_sequence, true},
+    {"pause", pause_sequence, takes_pause, true},
+    {"resume", resume, takes_sequence, true},
+    {"skip", skip, takes_sequence, true},
+    {"suppress", suppress, takes_topic, false},
+    {"unsuppress", unsuppress, takes_topic, false},
+    {"forget", forget, takes_nothing, false},
 };
 
 int
 people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	bool is_user = is_about_users(call);
-	struct action a = {.turn = t, .call = call};
+	struct action a = {.turn = t, .call = call, .status = 409};
 	size_t i = 0, n = sizeof actions / sizeof actions[0];
 	int found;
 
@@ -468,6 +501,8 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 		    call, 404, "\"%s\" cannot be done to somebody", m->star[1]);
 		return 0;
 	}
+	if (!api_takes(call, actions[i].takes))
+		return 0;
 	found = find(t, call, is_user ? SUBJECT_USER : SUBJECT_ACCOUNT,
 	    m->star[0], &a.person);
 	if (found != 1)
@@ -480,7 +515,7 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 	}
 	if (actions[i].run(&a) != 0) {
 		decisions_clear(&t->decisions);
-		api_problem(call, 409, "%s", a.error.text);
+		api_problem(call, a.status, "%s", a.error.text);
 		return 0;
 	}
 	if (a.person->is_gone) {
