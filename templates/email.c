@@ -12,6 +12,7 @@
 
 #include "templates/lint.h"
 #include "templates/mail/markdown.h"
+#include "templates/mail/mime.h"
 #include "templates/template.h"
 #include "templates/utf8.h"
 
@@ -337,8 +338,11 @@ email_compile(struct template *t, const char *text, size_t len,
 	if (s.head[HEAD_SUBJECT].text == NULL)
 		complain(&s, 1, "an email needs a Subject");
 	for (int i = 0; i < HEAD_LIQUID; i++)
-		if (s.head[i].text != NULL)
+		if (s.head[i].text != NULL) {
 			t->head[i] = compile(&s, &s.head[i], LIQUID_HEADER);
+			t->head_at[i].line = s.head[i].line;
+			t->head_at[i].column = s.head[i].column;
+		}
 	if (s.body.text != NULL)
 		t->body = compile(&s, &s.body,
 		    t->is_markdown ? LIQUID_MARKDOWN : LIQUID_HTML);
@@ -374,6 +378,41 @@ make_one_line(struct buf *b)
 	buf_truncate(b, n > 0 && b->data[n - 1] == ' ' ? n - 1 : n);
 }
 
+/* One mailbox; in From somebody's name will do. */
+static bool
+is_sender(const char *text, bool is_from)
+{
+	struct buf name = {0}, address = {0}, ascii = {0};
+	bool is_one = mailbox_parse(text, &name, &address) == 0;
+	struct error e;
+
+	if (is_one && address.len > 0)
+		is_one = address_to_ascii(address.data, &ascii, &e) == 0;
+	else
+		is_one = is_one && is_from;
+	buf_free(&name);
+	buf_free(&address);
+	buf_free(&ascii);
+	return is_one;
+}
+
+/* What only the values decide; a sender that is not given is the workspace's.
+ */
+static int
+check_head(const struct template *t, enum head i, const struct buf *value,
+    struct error *e)
+{
+	const char *text = buf_str(value);
+
+	if (i == HEAD_SUBJECT ? *text != '\0'
+			      : i == HEAD_PREHEADER || *text == '\0' ||
+				    is_sender(text, i == HEAD_FROM))
+		return 0;
+	error_at(e, t->info.file, t->head_at[i].line, t->head_at[i].column,
+	    NULL, "\"%.200s\" cannot stand in %s", text, head_names[i]);
+	return -1;
+}
+
 static int
 render_head(const struct template *t, const struct liquid_scope *scope,
     struct email *m, struct error *e)
@@ -388,9 +427,11 @@ render_head(const struct template *t, const struct liquid_scope *scope,
 
 		if (t->head[i] != NULL)
 			r = liquid_render(t->head[i], scope, out[i], e);
+		make_one_line(out[i]);
+		if (r == 0)
+			r = check_head(t, (enum head)i, out[i], e);
 		if (r != 0)
 			return r;
-		make_one_line(out[i]);
 	}
 	return 0;
 }

@@ -38,6 +38,9 @@ struct template
 	const char *language; /* its locale, or that of those without one */
 	/* email */
 	struct liquid *head[HEAD_LIQUID]; /* NULL: the line is not there */
+	struct {
+		int line, column;
+	} head_at[HEAD_LIQUID];
 	struct liquid *body;
 	bool is_markdown;
 	const struct layout *layout;

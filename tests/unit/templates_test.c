@@ -327,12 +327,65 @@ those_without_a_locale_have_the_workspaces(void **state)
 	for (size_t i = 0; i < sizeof people / sizeof *people; i++) {
 		struct email m;
 
-		json_object_set_new(json_object_get(w->scope, "user"),
-		    "locale", json_string(people[i][0]));
+		json_object_set_new(json_object_get(w->scope, "user"), "locale",
+		    json_string(people[i][0]));
 		m = render(w, "a", NULL);
 		assert_string_equal(buf_str(&m.subject), people[i][1]);
 		email_free(&m);
 	}
+}
+
+/* A mail without a subject, or from nobody in particular, is held. */
+static void
+headers_that_values_spoil(void **state)
+{
+	struct workspace *w = *state;
+	static const struct {
+		const char *from, *reply_to, *error;
+	} cases[] = {{"", "", NULL}, {"Bo at Acme", "", NULL},
+	    {"Bö <bo@acme.example>", "h@b\u00fccher.example", NULL},
+	    {"a@b.example, c@d.example", "",
+		"2:7: \"a@b.example, c@d.example\""
+		" cannot stand in From"},
+	    {"Bo <bo>", "", "2:7: \"Bo <bo>\" cannot stand in From"},
+	    {"", "not an address",
+		"3:11: \"not an address\" cannot stand in Reply-To"},
+	    {"", "a@b", "3:11: \"a@b\" cannot stand in Reply-To"}};
+	struct liquid_scope scope = scope_of(w);
+	struct error e = {0};
+	struct email m;
+	char text[300];
+
+	put("a.md", "Subject: x\nFrom: {{ user.from }}\n"
+		    "Reply-To: {{ user.reply }}\n\nx");
+	put("b.md", "Tags: x\nSubject: {{ user.from }} {{ user.reply }}\n\nx");
+	load_clean(w);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *user = json_object_get(w->scope, "user");
+
+		json_object_set_new(user, "from", json_string(cases[i].from));
+		json_object_set_new(
+		    user, "reply", json_string(cases[i].reply_to));
+		if (cases[i].error == NULL) {
+			m = render(w, "a", NULL);
+			email_free(&m);
+			continue;
+		}
+		assert_int_equal(
+		    template_render_email(
+			templates_find(w->set, "a", NULL), &scope, &m, &e),
+		    -1);
+		assert_string_equal(error_string(&e, text, sizeof text) +
+					strlen("templates/a.md:"),
+		    cases[i].error);
+	}
+	json_object_set_new(
+	    json_object_get(w->scope, "user"), "reply", json_string(" "));
+	assert_int_equal(template_render_email(
+			     templates_find(w->set, "b", NULL), &scope, &m, &e),
+	    -1);
+	assert_string_equal(error_string(&e, text, sizeof text),
+	    "templates/b.md:2:10: \"\" cannot stand in Subject");
 }
 
 static void
@@ -686,6 +739,7 @@ main(void)
 	    TEST(locales_fall_back),
 	    TEST(dates_are_in_the_templates_language),
 	    TEST(those_without_a_locale_have_the_workspaces),
+	    TEST(headers_that_values_spoil),
 	    TEST(header_mistakes_are_named),
 	    TEST(names_must_be_one_template_each),
 	    TEST(lines_are_those_of_the_file),

@@ -85,50 +85,44 @@ domain_of(const char *address)
 	return at != NULL ? at + 1 : "";
 }
 
-/*
- * The template may say who writes, but not from where: only the sender's own
- * domain is authenticated (SPF, DKIM).
- */
-static int
-choose_from(const struct composing *c, const struct email *m, struct buf *name,
-    struct buf *address, struct error *e)
+int
+compose_from(const struct email *m, const struct mime_address *own,
+    struct buf *name, struct buf *address, struct error *e)
 {
-	const char *own = mail_string(c, "from_address");
-	const char *own_name = mail_string(c, "from_name");
-
-	if (own == NULL) {
-		error_set(e, "no sender address is set");
-		return -1;
-	}
-	if (mailbox_parse(buf_str(&m->from), name, address) != 0) {
-		error_set(
-		    e, "\"%.200s\" cannot stand in From", buf_str(&m->from));
-		return -1;
-	}
+	mailbox_parse(buf_str(&m->from), name, address);
 	if (address->len == 0)
-		buf_adds(address, own);
-	if (name->len == 0 && own_name != NULL)
-		buf_adds(name, own_name);
-	if (strcasecmp(domain_of(address->data), domain_of(own)) == 0)
+		buf_adds(address, own->address);
+	if (name->len == 0 && own->name != NULL)
+		buf_adds(name, own->name);
+	if (strcasecmp(domain_of(address->data), domain_of(own->address)) == 0)
 		return 0;
 	error_set(e, "From is %.100s, but the sender's domain is %.100s",
-	    address->data, domain_of(own));
+	    address->data, domain_of(own->address));
 	return -1;
 }
 
 static int
+choose_from(const struct composing *c, const struct email *m, struct buf *name,
+    struct buf *address, struct error *e)
+{
+	const struct mime_address own = {
+	    mail_string(c, "from_name"), mail_string(c, "from_address")};
+
+	if (own.address != NULL)
+		return compose_from(m, &own, name, address, e);
+	error_set(e, "no sender address is set");
+	return -1;
+}
+
+static void
 choose_reply_to(const struct composing *c, const struct email *m,
-    struct buf *name, struct buf *address, struct error *e)
+    struct buf *name, struct buf *address)
 {
 	const char *own = mail_string(c, "reply_to");
 	const char *text = m->reply_to.len > 0 ? m->reply_to.data : own;
 
-	if (text == NULL)
-		return 0;
-	if (mailbox_parse(text, name, address) == 0 && address->len > 0)
-		return 0;
-	error_set(e, "\"%.200s\" cannot stand in Reply-To", text);
-	return -1;
+	if (text != NULL)
+		mailbox_parse(text, name, address);
 }
 
 /* A name that a mail client would turn into a link is none. */
@@ -178,8 +172,7 @@ address_and_compose(const struct composing *c, const struct email *m,
 	struct buf reply_name = {0}, reply_address = {0};
 	int r = choose_from(c, m, &name, &address, e);
 
-	if (r == 0)
-		r = choose_reply_to(c, m, &reply_name, &reply_address, e);
+	choose_reply_to(c, m, &reply_name, &reply_address);
 	if (r == 0)
 		r = compose(c, m,
 		    &(struct mime_address){name.data, address.data},

@@ -17,6 +17,14 @@
  * be there.
  */
 
+/*
+ * Whom a mail is from: the template may say who writes, but not from where, as
+ * only the sender's own domain is authenticated (SPF, DKIM). 0, or -1 with the
+ * error set: it is from elsewhere. Both buffers are appended to.
+ */
+int compose_from(const struct email *, const struct mime_address *own,
+    struct buf *name, struct buf *address, struct error *);
+
 /* Returns 0, or -1 with d->verdict set (held, skipped). */
 int compose_mail(struct delivery *d, struct buf *mime);
 int compose_document(struct delivery *d, struct buf *json);
