@@ -97,6 +97,19 @@ alias_joins_what_was_known_before(void **state)
 }
 
 static void
+a_name_that_is_new_survives_a_merge(void **state)
+{
+	ingest("{\"type\":\"track\",\"userId\":\"old\",\"event\":\"A\"}");
+	ingest("{\"type\":\"identify\",\"userId\":\"old\","
+	       "\"anonymousId\":\"y\"},"
+	       "{\"type\":\"alias\",\"previousId\":\"old\","
+	       "\"userId\":\"new\"}");
+	assert_int_equal(
+	    id_of(QUEUE_ANONYMOUS_ID, "y"), id_of(QUEUE_USER_ID, "new"));
+	assert_true(id_of(QUEUE_USER_ID, "new") != 0);
+}
+
+static void
 group_sets_the_account(void **state)
 {
 	int64_t account, members[4];
@@ -383,6 +396,7 @@ main(void)
 	    TEST(two_histories_become_one),
 	    TEST(a_shared_device_takes_nobody_over),
 	    TEST(alias_joins_what_was_known_before),
+	    TEST(a_name_that_is_new_survives_a_merge),
 	    TEST(group_sets_the_account),
 	    TEST(an_account_has_its_own_sequences),
 	    TEST(old_events_start_nothing),

@@ -322,7 +322,7 @@ people_merge(struct people *p, struct person *from, struct person *into)
 	for (int i = 0; i < p->size; i++)
 		if (p->names[i].kind != 0 && p->names[i].person == from) {
 			p->names[i].person = into;
-			p->names[i].changed = from->id == 0;
+			p->names[i].changed |= from->id == 0;
 		}
 }
 
