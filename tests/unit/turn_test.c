@@ -109,6 +109,83 @@ a_name_that_is_new_survives_a_merge(void **state)
 	assert_true(id_of(QUEUE_USER_ID, "new") != 0);
 }
 
+#define FREE "\"traits\":{\"plan\":\"free\"}"
+
+static void
+sign_up(const char *key, const char *id)
+{
+	char text[300];
+
+	snprintf(text, sizeof text,
+	    "{\"type\":\"identify\",\"%s\":\"%s\"," FREE "},"
+	    "{\"type\":\"track\",\"%s\":\"%s\",\"event\":\"Signed Up\"}",
+	    key, id, key, id);
+	ingest(text);
+}
+
+/* The newest decision of this user's is that a welcome is skipped for that. */
+static void
+expect_skipped(const char *user, const char *reason)
+{
+	struct queue_decision d[1];
+
+	assert_int_equal(
+	    queue_decisions_of(b.queue, id_of(QUEUE_USER_ID, user), 0, d, 1),
+	    1);
+	assert_string_equal(d[0].what, "skipped");
+	assert_string_equal(d[0].step, "welcome");
+	assert_string_equal(d[0].reason, reason);
+	assert_string_equal(message(QUEUE_SKIPPED).reason, reason);
+}
+
+/* Of a sequence that both were in, one passage goes on. */
+static void
+who_is_merged_gets_no_step_twice(void **state)
+{
+	sign_up("anonymousId", "x");
+	sign_up("userId", "u");
+	assert_int_equal(count(QUEUE_QUEUED), 2);
+	ingest(IDENTIFY);
+	expect_skipped("u", "merged with x: already in the sequence");
+	assert_int_equal(count(QUEUE_SKIPPED), 1);
+	free_all(claim());
+	assert_int_equal(count(QUEUE_SENDING), 1);
+	assert_int_equal(count(QUEUE_QUEUED), 0);
+}
+
+/* ... nor by way of a third, which had not been in it; nor for a past one. */
+static void
+nor_who_is_merged_with_two(void **state)
+{
+	sign_up("userId", "u");
+	ingest("{\"type\":\"track\",\"userId\":\"u\","
+	       "\"event\":\"Account Deleted\"}");
+	b.now += 30 * MINUTE; /* so long the address is waited for */
+	assert_null(claim());
+	assert_int_equal(count(QUEUE_SKIPPED), 1);
+	sign_up("anonymousId", "x");
+	ingest("{\"type\":\"track\",\"userId\":\"v\",\"event\":\"A\"}");
+	assert_int_equal(count(QUEUE_QUEUED), 1);
+	ingest("{\"type\":\"alias\",\"previousId\":\"x\",\"userId\":\"v\"},"
+	       "{\"type\":\"alias\",\"previousId\":\"v\",\"userId\":\"u\"}");
+	expect_skipped("u", "merged with x: already in the sequence");
+	assert_int_equal(count(QUEUE_SKIPPED), 2);
+}
+
+/* What is due just then is not decided for both either. */
+static void
+nor_what_is_due_at_the_merge(void **state)
+{
+	sign_up("anonymousId", "x");
+	sign_up("userId", "u");
+	b.now += 48 * HOUR;
+	write_file("metrics.json", "{\"metrics\":{\"b\":{\"count\":\"B\"}}}");
+	reload(); /* x and u are behind: they are looked at before all else */
+	ingest(IDENTIFY);
+	assert_int_equal(count(QUEUE_QUEUED), 2);
+	assert_int_equal(count(QUEUE_SKIPPED), 2);
+}
+
 static void
 group_sets_the_account(void **state)
 {
@@ -353,10 +430,6 @@ one_template_to_one_person(void **state)
 	assert_int_equal(send(&s, key, &e), 0);
 	assert_int_equal(send(&s, again, &e), 1);
 	assert_string_equal(key, again);
-	s.override = true;
-	assert_int_equal(send(&s, key, &e), -1);
-	assert_string_equal(
-	    e.text + strlen(e.text) - 26, again); /* names the first */
 	s.template_name = "welcom";
 	assert_int_equal(send(&s, key, &e), -1);
 	assert_string_equal(e.text, "there is no template \"welcom\"; did "
@@ -397,6 +470,9 @@ main(void)
 	    TEST(a_shared_device_takes_nobody_over),
 	    TEST(alias_joins_what_was_known_before),
 	    TEST(a_name_that_is_new_survives_a_merge),
+	    TEST(who_is_merged_gets_no_step_twice),
+	    TEST(nor_who_is_merged_with_two),
+	    TEST(nor_what_is_due_at_the_merge),
 	    TEST(group_sets_the_account),
 	    TEST(an_account_has_its_own_sequences),
 	    TEST(old_events_start_nothing),

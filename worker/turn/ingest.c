@@ -36,15 +36,6 @@ add(struct turn *t, enum subject_kind kind, const char *name)
 	return person;
 }
 
-static void
-merge(struct turn *t, struct person *from, struct person *into)
-{
-	turn_catch_up(t, from);
-	turn_catch_up(t, into);
-	turn_leave(t, from);
-	people_merge(&t->people, from, into);
-}
-
 /*
  * The visitor behind an anonymous id turns out to be this user. Nobody else's
  * history is taken over: a device that a second user signs in on only changes
@@ -57,7 +48,7 @@ join(struct turn *t, const struct segment_event *e, struct person *visitor,
 	bool says_so = e->type == SEGMENT_IDENTIFY || e->type == SEGMENT_ALIAS;
 
 	if (visitor != NULL && visitor != user && !visitor->is_known && says_so)
-		merge(t, visitor, user);
+		turn_merge(t, visitor, user);
 	if (visitor == NULL || visitor->is_known || says_so)
 		people_bind(
 		    &t->people, QUEUE_ANONYMOUS_ID, e->anonymous_id, user);
@@ -104,10 +95,10 @@ alias(struct turn *t, const struct segment_event *e, struct person *user)
 	    people_find(p, QUEUE_ANONYMOUS_ID, e->previous_id);
 
 	if (known != NULL && known != user)
-		merge(t, known, user);
+		turn_merge(t, known, user);
 	if (visitor != NULL && visitor != user && visitor != known &&
 	    !visitor->is_known)
-		merge(t, visitor, user);
+		turn_merge(t, visitor, user);
 	if (known == NULL)
 		people_bind(p, QUEUE_ANONYMOUS_ID, e->previous_id, user);
 }
@@ -269,42 +260,6 @@ fresh(struct turn *t, const struct segment_event *const *events, int n,
 	return rc == 0 ? kept : -1;
 }
 
-/*
- * The events of somebody who was merged count for whoever it is now, as events
- * of old: they start nothing.
- */
-static int
-take_over_event(struct turn *t, struct person *into,
-    const struct queue_event *row, const struct event *event)
-{
-	struct event old = *event;
-
-	old.is_history = true;
-	engine_apply(t->workspace->rules, &into->subject, NULL, &old, t->now_ms,
-	    &t->decisions);
-	return 0;
-}
-
-static int
-take_over(struct turn *t, struct person *from)
-{
-	from->is_taken_over = true;
-	return turn_history(t, from->id, person_now(from), take_over_event);
-}
-
-static int
-take_over_merged(struct turn *t)
-{
-	for (int i = 0; i < t->people.count; i++) {
-		struct person *from = t->people.list[i];
-
-		if (from->merged_into != NULL && from->id != 0 &&
-		    !from->is_taken_over && take_over(t, from) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 int
 turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 {
@@ -326,7 +281,7 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 		take_traits(a->event, a->user, a->account);
 		remember(t, a);
 	}
-	if (kept > 0 && take_over_merged(t) != 0)
+	if (kept > 0 && turn_merged(t) != 0)
 		kept = -1;
 	for (int i = 0; i < kept; i++)
 		apply(t, &list[i]);

@@ -74,7 +74,7 @@ clear(struct turn *t)
 	decisions_clear(&t->decisions);
 	arena_reset(&t->arena);
 	t->n_events = t->n_decided = t->n_messages = 0;
-	t->n_replayed = t->n_current = t->n_history = 0;
+	t->n_doubles = t->n_replayed = t->n_current = t->n_history = 0;
 	t->is_open = false;
 }
 
@@ -89,6 +89,7 @@ turn_free(struct turn *t)
 	free(t->events);
 	free(t->decided);
 	free(t->messages);
+	free(t->doubles);
 	token_key_free(t->token_key);
 	*t = (struct turn){0};
 }

@@ -45,6 +45,12 @@ struct turn_message {
 	struct queue_message row;
 };
 
+/* Was merged with somebody who had been in that sequence. */
+struct turn_double {
+	struct person *person;
+	const char *sequence;
+};
+
 struct turn {
 	struct queue *queue;
 	struct workspace *workspace;
@@ -57,8 +63,9 @@ struct turn {
 	struct turn_event *events;
 	struct turn_decision *decided;
 	struct turn_message *messages;
-	int n_events, n_decided, n_messages;
-	int cap_events, cap_decided, cap_messages;
+	struct turn_double *doubles;
+	int n_events, n_decided, n_messages, n_doubles;
+	int cap_events, cap_decided, cap_messages, cap_doubles;
 	int n_replayed, n_current; /* people that have been looked at for it */
 	int n_history;		   /* stored events gone through */
 	bool is_open;
@@ -108,6 +115,11 @@ int turn_current(struct turn *); /* and all else */
 void turn_catch_up(struct turn *, struct person *);
 /* Time has passed, or something changed: the engine looks. */
 void turn_look(struct turn *, struct person *);
+
+/* `from` is `into`. */
+void turn_merge(struct turn *, struct person *from, struct person *into);
+/* After all merges: what they did counts, what they had waiting does not. */
+int turn_merged(struct turn *);
 
 /* The user is no member of an account any more, as far as metrics go. */
 void turn_leave(struct turn *, struct person *);
