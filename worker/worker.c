@@ -363,7 +363,7 @@ transact(struct worker *w, struct input *inputs, int64_t mono)
 
 	if (turn_begin(t, clock_now_ms(&w->clock)) != 0 || prepare(w) != 0 ||
 	    (can_recover(w) && recover(w) != 0) || take_events(w, inputs) < 0 ||
-	    take_calls(w, inputs) != 0 || lanes_settle(&w->lanes, t) != 0)
+	    take_calls(w, inputs) != 0 || lanes_settle(&w->lanes, t, mono) != 0)
 		return -1;
 	closing = is_closing(w);
 	if ((!closing && turn_wake(t, WAKE_SET) < 0) || turn_write(t) != 0 ||
@@ -455,7 +455,7 @@ one_turn(struct worker *w, int64_t mono)
 		load_committed(w);
 	}
 	sweep_committed(&w->sweep, mono);
-	lanes_committed(&w->lanes, mono);
+	lanes_committed(&w->lanes);
 	answer(inputs);
 	stats_observe(STAT_TURN, seconds_since(began));
 	if (queue_log_bytes(w->queue) > LOG_MAX)

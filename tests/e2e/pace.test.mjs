@@ -68,6 +68,29 @@ test('"slow down" is heeded by the whole channel', async (t) => {
 	assert.equal(await metric(worker, 'nudge_channel_pauses_total'), 1)
 })
 
+// Eight connections that all hear it at once are one moment, not eight.
+test('"slow down" on all connections at once is one pause', async (t) => {
+	let refuses = false, refusals = 0
+	const reply = (done) => {
+		if (!refuses) return done()
+		refusals++
+		done(Object.assign(new Error('4.7.1 too much mail from you'), { responseCode: 451 }))
+	}
+	const { sink, worker } = await mailing(t, { channel: { connections: 8 },
+		onRcptTo: (to, session, done) => setTimeout(reply, 30, done) })
+	await worker.events(...signUp(...many(150, 'example.com')))
+	await sink.wait(60)
+	refuses = true
+	const channel = async () => (await worker.get('/v1/channels')).channels
+		.find(({ name }) => name === 'email')
+	await until('all to be back', async () => (await channel()).in_flight === 0)
+	assert.ok(refusals > 1, 'several connections were refused')
+	assert.ok(refusals <= 24, 'what waited for a connection was not tried')
+	assert.deepEqual(worker.log.match(/paused for \d+ s/g), ['paused for 5 s'])
+	assert.equal(await metric(worker, 'nudge_channel_pauses_total'), 1)
+	assert.equal((await channel()).state, 'slowed')
+})
+
 test('a policy refusal raises an alarm and suppresses nobody; a dead address is', async (t) => {
 	const answers = { 'ada@example.com': [550, '5.7.1 poor reputation'],
 		'gone@example.com': [550, '5.1.1 nobody'] }

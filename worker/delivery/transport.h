@@ -103,6 +103,11 @@ struct transport_type {
 	int (*room)(struct transport *);
 	void (*offer)(struct transport *, struct delivery *);
 	/*
+	 * What was offered and has not begun comes back as released, so that
+	 * the gates see it again. NULL: all begins at once.
+	 */
+	void (*take_back)(struct transport *);
+	/*
 	 * So many of its verdicts have been committed. A transport runs at most
 	 * `unsettled` (a channel setting) a connection ahead of this.
 	 */

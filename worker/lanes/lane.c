@@ -7,9 +7,10 @@
 #include "worker/log.h"
 #include "worker/telemetry/stats.h"
 
-#define CLAIM_MAX    256
-#define LOOK_MAX     2000 /* messages in a turn, most not to be sent now */
-#define PAUSE_MS     5000 /* when the other side asks for less, without a time */
+#define CLAIM_MAX 256
+#define LOOK_MAX  2000 /* messages in a turn, most not to be sent now */
+#define PAUSE_MS \
+	INT64_C(5000) /* when the other side asks for less, without a time */
 #define PAUSE_MAX_MS ((int64_t)15 * 60 * 1000)
 
 static void
@@ -89,6 +90,14 @@ lane_next_ms(const struct lane *l, int64_t now_ms)
 	return opens > now_ms && opens > l->next_at_ms ? opens : l->next_at_ms;
 }
 
+/* What was offered and has not begun passes the gates again. */
+static void
+take_back(struct lane *l)
+{
+	if (l->type->take_back != NULL)
+		l->type->take_back(l->transport);
+}
+
 static void
 set_why(struct lane *l, const struct verdict *v)
 {
@@ -100,13 +109,13 @@ set_why(struct lane *l, const struct verdict *v)
 }
 
 /*
- * 421, 4.7.x, 429: the other side wants less, so the whole channel waits, twice
- * as long each time until something is sent again.
+ * The longest wait that was asked for, or our own: that doubles once a pause,
+ * however many of those on their way are told the same.
  */
-static void
-slow_down(struct lane *l, int64_t mono)
+static int64_t
+pause_wanted(struct lane *l, int64_t mono)
 {
-	int64_t pause = 0;
+	int64_t asked = 0, own = 0;
 
 	for (int i = 0; i < l->n_verdicts; i++) {
 		const struct verdict *v = &l->verdicts[i]->verdict;
@@ -116,23 +125,34 @@ slow_down(struct lane *l, int64_t mono)
 		if (!v->slows_channel)
 			continue;
 		set_why(l, v);
-		if (v->retry_after_ms > pause)
-			pause = v->retry_after_ms;
-		else if (pause < PAUSE_MS << l->slowed)
-			pause = PAUSE_MS << l->slowed;
+		if (v->retry_after_ms > asked)
+			asked = v->retry_after_ms;
+		if (v->retry_after_ms == 0 && mono >= l->slowed_until)
+			own = PAUSE_MS << l->slowed;
 	}
-	if (pause == 0)
-		return;
-	if (pause > PAUSE_MAX_MS)
-		pause = PAUSE_MAX_MS;
-	else
+	if (own > 0 && own < PAUSE_MAX_MS)
 		l->slowed++;
-	if (mono + pause <= l->slowed_until)
+	if (own > asked)
+		asked = own;
+	return asked < PAUSE_MAX_MS ? asked : PAUSE_MAX_MS;
+}
+
+/*
+ * 421, 4.7.x, 429: the other side wants less, so the whole channel waits. That
+ * holds even when the turn is rolled back.
+ */
+static void
+slow_down(struct lane *l, int64_t mono)
+{
+	int64_t pause = pause_wanted(l, mono);
+
+	if (pause == 0 || mono + pause <= l->slowed_until)
 		return;
 	l->slowed_until = mono + pause;
+	take_back(l);
 	stats_count(STAT_PAUSES, l->channel->name, "", 1);
 	log_warn("channel %s: the other side wants less, paused for %d s",
-	    l->channel->name, (int)(pause / 1000));
+	    l->channel->name, (int)((pause + 999) / 1000));
 }
 
 int
@@ -217,6 +237,7 @@ lane_told(struct lane *l)
 	l->remembers = false;
 	l->slowed_until = 0;
 	l->slowed = 0;
+	take_back(l);
 	lane_resume(l);
 }
 
@@ -233,12 +254,13 @@ count_verdict(const struct lane *l, const struct verdict *v)
 }
 
 int
-lane_settle(struct lane *l, struct turn *t)
+lane_settle(struct lane *l, struct turn *t, int64_t mono)
 {
 	int released = 0;
 
 	if (l->n_verdicts == 0)
 		return 0;
+	slow_down(l, mono);
 	for (int i = 0; i < l->n_verdicts; i++) {
 		const struct verdict *v = &l->verdicts[i]->verdict;
 
@@ -279,12 +301,11 @@ lane_claim(struct lane *l, struct turn *t, int64_t mono)
 }
 
 void
-lane_committed(struct lane *l, int64_t now)
+lane_committed(struct lane *l)
 {
 	int settled = l->n_verdicts;
 	struct delivery *d;
 
-	slow_down(l, now);
 	l->n_verdicts = 0;
 	for (int i = 0; i < settled; i++)
 		turn_delivery_free(l->verdicts[i]);

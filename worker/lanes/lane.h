@@ -35,7 +35,7 @@ struct lane {
 	char *stopped;	      /* by an operator, and why; or NULL */
 	int64_t slowed_until; /* the other side wanted less */
 	char slowed_why[sizeof((struct verdict *)NULL)->text];
-	int slowed;	    /* times in a row, with nothing sent between */
+	int slowed;	    /* pauses in a row, with nothing sent between */
 	int64_t next_at_ms; /* when a message is due; wall clock, 0 none */
 };
 
@@ -68,9 +68,9 @@ int lane_room(struct lane *, int64_t now_ms, int64_t monotonic_ms);
 int64_t lane_next_ms(const struct lane *, int64_t now_ms);
 
 /* Steps of a turn: the first two inside the transaction. */
-int lane_settle(struct lane *, struct turn *);
+int lane_settle(struct lane *, struct turn *, int64_t monotonic_ms);
 int lane_claim(struct lane *, struct turn *, int64_t monotonic_ms);
-void lane_committed(struct lane *, int64_t monotonic_ms);
+void lane_committed(struct lane *);
 void lane_rolled_back(struct lane *);
 
 void lane_stop(struct lane *, int grace_ms);

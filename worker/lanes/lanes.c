@@ -84,10 +84,10 @@ lanes_resume(struct lanes *ls)
 }
 
 int
-lanes_settle(struct lanes *ls, struct turn *t)
+lanes_settle(struct lanes *ls, struct turn *t, int64_t mono)
 {
 	for (int i = 0; i < ls->count; i++)
-		if (lane_settle(ls->list[i], t) != 0)
+		if (lane_settle(ls->list[i], t, mono) != 0)
 			return -1;
 	return 0;
 }
@@ -103,10 +103,10 @@ lanes_claim(struct lanes *ls, struct turn *t, int64_t mono)
 }
 
 void
-lanes_committed(struct lanes *ls, int64_t mono)
+lanes_committed(struct lanes *ls)
 {
 	for (int i = 0; i < ls->count; i++)
-		lane_committed(ls->list[i], mono);
+		lane_committed(ls->list[i]);
 	sweep(ls);
 }
 

@@ -30,9 +30,9 @@ struct lane *lanes_find(const struct lanes *, const char *channel);
 void lanes_resume(struct lanes *);
 
 /* Steps of a turn; see lane.h. Retiring ones only settle. */
-int lanes_settle(struct lanes *, struct turn *);
+int lanes_settle(struct lanes *, struct turn *, int64_t monotonic_ms);
 int lanes_claim(struct lanes *, struct turn *, int64_t monotonic_ms);
-void lanes_committed(struct lanes *, int64_t monotonic_ms);
+void lanes_committed(struct lanes *);
 void lanes_rolled_back(struct lanes *);
 
 bool lanes_have_verdicts(const struct lanes *);

@@ -262,6 +262,12 @@ smtp_offer(struct transport *t, struct delivery *d)
 }
 
 static void
+smtp_take_back(struct transport *t)
+{
+	smtp_lane_take_back(&t->lane);
+}
+
+static void
 smtp_settled(struct transport *t, int count)
 {
 	while (count-- > 0)
@@ -323,6 +329,7 @@ const struct transport_type transport_smtp = {
     .start = smtp_start,
     .room = smtp_room,
     .offer = smtp_offer,
+    .take_back = smtp_take_back,
     .settled = smtp_settled,
     .status = smtp_status,
     .resume = smtp_resume,

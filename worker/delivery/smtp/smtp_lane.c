@@ -293,6 +293,14 @@ smtp_lane_offer(struct smtp_lane *l, struct delivery *d)
 }
 
 void
+smtp_lane_take_back(struct smtp_lane *l)
+{
+	pthread_mutex_lock(&l->lock);
+	release_waiting(l, "the channel waits");
+	pthread_mutex_unlock(&l->lock);
+}
+
+void
 smtp_lane_settled(struct smtp_lane *l, struct smtp_slot *slot)
 {
 	if (slot == NULL)

@@ -85,6 +85,8 @@ void smtp_lane_free(struct smtp_lane *);
 /* For the loop's thread. */
 int smtp_lane_room(struct smtp_lane *);
 void smtp_lane_offer(struct smtp_lane *, struct delivery *);
+/* Those that wait are released. */
+void smtp_lane_take_back(struct smtp_lane *);
 void smtp_lane_settled(struct smtp_lane *, struct smtp_slot *);
 /* `out` is zeroed or had before; its space is used again. */
 void smtp_lane_news(struct smtp_lane *, struct smtp_news *out);
