@@ -117,10 +117,24 @@ on_files(void *arg)
 	load_again(arg, "the workspace's files have changed");
 }
 
+/* Also what is wrong with the workspace is told in the form that it asks for. */
+static void
+open_log(const struct worker_options *options)
+{
+	struct problems problems = {0};
+	struct settings *settings =
+	    settings_load(options->folder, options->overrides, &problems);
+
+	log_open(settings->log_json, LOG_INFO);
+	problems_free(&problems);
+	settings_free(settings);
+}
+
 /* What was there before it was read is known: nothing in between is missed. */
 int
 load_workspace(struct worker *w)
 {
+	open_log(w->options);
 	w->files = watch_files_new(w->options->folder, w->base, on_files, w);
 	w->workspace = load(w->options, NULL, false);
 	return w->workspace != NULL ? 0 : -1;

@@ -77,19 +77,33 @@ printable(const unsigned char *s)
 	return len;
 }
 
+/* The next "@", as it is or percent-encoded, of so many bytes; or NULL. */
+static const char *
+find_at(const char *s, size_t *len)
+{
+	for (; *s != '\0'; s++) {
+		*len = *s == '@' ? 1 : strncmp(s, "%40", 3) == 0 ? 3 : 0;
+		if (*len > 0)
+			return s;
+	}
+	return NULL;
+}
+
 /*
- * Is the "@" at s that of a mail address? Then its local part begins at the
- * result, which is not before `from`; else NULL.
+ * Is the "@" at s, which ends at `after`, that of a mail address? Then its
+ * local part begins at the result, which is not before `from`; else NULL. What
+ * ends one is what cannot stand in one unquoted (RFC 5322 section 3.2.3,
+ * atext).
  */
 static const char *
-local_part(const char *from, const char *s)
+local_part(const char *from, const char *s, const char *after)
 {
-	static const char ends[] = " \t\r\n<>()[]{},;:=\"'`|/";
+	static const char ends[] = " \t\r\n<>()[],;:\"\\";
 	const char *start = s;
 
 	while (start > from && strchr(ends, start[-1]) == NULL)
 		start--;
-	return start < s && strchr(ends, s[1]) == NULL ? start : NULL;
+	return start < s && strchr(ends, *after) == NULL ? start : NULL;
 }
 
 /* The text with "***" in place of every local part, as far as it fits. */
@@ -97,16 +111,15 @@ static void
 mask(const char *text, char *to, size_t size)
 {
 	const char *at = text, *start;
-	size_t len = 0;
+	size_t len = 0, width;
 
-	while ((at = strchr(at, '@')) != NULL && len < size) {
-		start = local_part(text, at);
-		if (start != NULL) {
-			len += (size_t)snprintf(to + len, size - len,
-			    "%.*s***@", (int)(start - text), text);
-			text = at + 1;
-		}
-		at++;
+	for (; (at = find_at(at, &width)) != NULL && len < size; at += width) {
+		start = local_part(text, at, at + width);
+		if (start == NULL)
+			continue;
+		len += (size_t)snprintf(to + len, size - len, "%.*s***%.*s",
+		    (int)(start - text), text, (int)width, at);
+		text = at + width;
 	}
 	if (len < size)
 		snprintf(to + len, size - len, "%s", text);

@@ -9,8 +9,10 @@
  * at a terminal, JSON objects {"ts", "level", "msg"} for everything else. Lines
  * for systemd's journal have its priority in front ("<4>", sd-daemon(3)).
  *
- * Logs are kept and passed on where people's data must not go: of a mail
- * address, which other sides' replies are full of, only the domain comes out.
+ * Logs are kept and passed on where people's data must not go. So what other
+ * sides say in their own words, and values of templates, are not logged above
+ * debug: `nudge queue` and `nudge channels` have them, for who may read them.
+ * Should an address get here all the same, only its domain comes out.
  * A line is one write(2), so that threads do not mix theirs. Bytes that are not
  * printable UTF-8 come out as \xNN, whatever the caller passed: no reply of a
  * server and no property of an event can forge a line or move a cursor.

@@ -737,7 +737,6 @@ worker_run(const struct worker_options *options)
 		return EX_CONFIG;
 	}
 	w.store = xstrdup(w.workspace->settings->store);
-	log_open(w.workspace->settings->log_json, LOG_INFO);
 	if (options->test_clock_ms != 0)
 		w.clock = (struct clock){true, options->test_clock_ms};
 	gauges_start(clock_now_ms(&w.clock));

@@ -7,8 +7,8 @@ import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
 import zlib from 'node:zlib'
-import { basic, identify, mailing, nudge, program, root, token, track, until, webSink, wire,
-	Worker, workspace, writeJson, writeKey } from './lib.mjs'
+import { atTerminal, basic, identify, mailing, nudge, program, root, token, track, until, webSink,
+	wire, Worker, workspace, writeJson, writeKey } from './lib.mjs'
 
 const start = async (t, limits = {}, options = {}) => {
 	const dir = await workspace(t, (settings) => {
@@ -524,13 +524,13 @@ test('the log is JSON lines and has nobody in it', async (t) => {
 		refuse: (stage, address) => stage === 'rcpt' && {
 			"o'brien": [550, "5.1.1 User O'Brien.Smith unknown, see https://x/?r=o'brien%40example.com"],
 			'bad/x': [550, `5.1.1 <${address}>: no such user`],
-			'slow|k': [451, `4.7.1 ${address} try later`] }[address.split('@')[0]],
+			'slow|k': [451, `4.3.0 ${address} try later`] }[address.split('@')[0]],
 		edit: (settings, folder) => {
 			settings.channels.hook = { type: 'webhook', url: hook.url }
 			writeJson(path.join(folder, 'templates/hook.json'),
 				{ channel: 'hook', body: { text: '{{ user.name }}' } })
 			fs.writeFileSync(path.join(folder, 'templates/held.md'),
-				'Subject: Hi\n\n{{ user.name | plus: 1 }}\n')
+				'Subject: Hi\n\n{{ user.name | currency: "EUR" }}\n')
 		} })
 	const people = { ada: 'Lovelace', "o'brien": 'OBrien', 'bad/x': 'Babbage', 'slow|k': 'Somerville' }
 	for (const [id, name] of Object.entries(people))
@@ -545,7 +545,7 @@ test('the log is JSON lines and has nobody in it', async (t) => {
 		/answers with 404, next try/.test(worker.log) && worker.log.split('is refused').length === 3)
 	assert.match((await nudge(['queue', '-C', dir, '--state', 'refused'])).stdout, /O'Brien\.Smith/)
 	assert.match((await nudge(['queue', '-C', dir, '--state', 'held'])).stdout, /Lovelace/)
-	assert.match((await nudge(['channels', '-C', dir, 'hook'])).stdout, /Hopper/)
+	assert.match((await nudge(['channels', '-C', dir])).stdout, /Hopper/)
 	await worker.call('/v1/people/ada/suppress', { note: 'Lovelace asked' })
 	await worker.stop()
 	const lines = worker.log.trimEnd().split('\n').map((line) => JSON.parse(line))
@@ -559,6 +559,19 @@ test('the log is JSON lines and has nobody in it', async (t) => {
 	assert.match(all, /day-00-welcome by email, attempt 1, 550, 5\.1\.1;/)
 	assert.doesNotMatch(all, /@example|%40|O'?Brien|(ada|nul)@|Lovelace|Babbage|Somerville|Hopper|no such user/i)
 })
+
+test('what keeps it from starting is told in JSON lines too, on a terminal where they are chosen',
+	async (t) => {
+		const dir = await workspace(t, (settings) => { settings.log = 'json' })
+		const errors = (text) => text.trim().split(/\r?\n/).map((line) => JSON.parse(line))
+			.filter(({ level }) => level === 'error').map(({ msg }) => msg)
+		fs.writeFileSync(path.join(dir, 'metrics.json'), '{')
+		const { code, stderr } = await nudge(['run', '-C', dir])
+		assert.equal(code, 78)
+		assert.match(errors(stderr)[0], /^metrics\.json:1:/)
+		const { shown } = atTerminal(['run', '-C', dir])
+		assert.match(errors(shown)[0], /^metrics\.json:1:/)
+	})
 
 // ------------------------------------------------------------------ systemd
 

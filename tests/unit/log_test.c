@@ -117,7 +117,12 @@ test_addresses_are_masked(void **state)
 	assert_logged("550 5.1.1 <ada.lovelace@example.com>: no such user",
 	    "550 5.1.1 <***@example.com>: no such user");
 	assert_logged("a@b.example,c@d.example", "***@b.example,***@d.example");
-	assert_logged("to=z\xc3\xb6@example.com", "to=***@example.com");
+	assert_logged("to z\xc3\xb6@example.com", "to ***@example.com");
+	assert_logged("<o'brien@b.example>", "<***@b.example>");
+	assert_logged("to sales/x@b.example", "to ***@b.example");
+	assert_logged("k|x{y}@b.example", "***@b.example");
+	assert_logged("bounce+ada=example.com@b.example", "***@b.example");
+	assert_logged("GET /?r=ada%40b.example", "GET ***%40b.example");
 	assert_logged("smtp://me:secret@relay:25", "smtp://me:***@relay:25");
 	assert_logged("@ home, a @ b, x@", "@ home, a @ b, x@");
 	assert_logged("a@@b.example", "***@@b.example");

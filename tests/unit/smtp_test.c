@@ -158,7 +158,7 @@ test_one_connection_only(void **state)
 	run_until_verdicts(w, 2);
 	assert_int_equal(count(w, VERDICT_SENT), 1);
 	assert_int_equal(count(w, VERDICT_RELEASED), 1);
-	assert_notice(w, "refuses: 421 4.7.0 one is enough, going on with 1 "
+	assert_notice(w, "refuses: 421 4.7.0, going on with 1 "
 			 "connection\n");
 	w->withhold = false;
 	settle(w);

@@ -32,10 +32,9 @@ add_lane(struct lane *l, struct buf *out)
 	struct transport_status s = {0};
 
 	lane_status(l, clock_monotonic_ms(), &s);
-	buf_addf(out, "; channel %s: %s%s, %d on their way%s%s",
-	    l->channel->name, l->is_retiring ? "ending, " : "",
-	    transport_state_name(s.state), l->in_flight,
-	    s.why[0] != '\0' ? ", " : "", s.why);
+	buf_addf(out, "; channel %s: %s%s, %d on their way", l->channel->name,
+	    l->is_retiring ? "ending, " : "", transport_state_name(s.state),
+	    l->in_flight);
 }
 
 static void

@@ -652,6 +652,23 @@ suppress(
 	return queue_suppress(t->queue, d->address, "", reason, t->now_ms);
 }
 
+/* Without the reason: that has the other side's words, or values. */
+static void
+log_ending(const struct delivery *d, const struct channel *channel,
+    enum queue_state state)
+{
+	const struct verdict *v = &d->verdict;
+	char code[16] = "";
+
+	if (v->code != 0)
+		snprintf(code, sizeof code, ", %d", v->code);
+	log_warn("message %s is %s: %s by %s, attempt %d%s%s%s; nudge queue "
+		 "says why",
+	    d->key, queue_state_name(state), template_info(d->template)->name,
+	    channel->name, d->attempt, code,
+	    v->enhanced_status[0] != '\0' ? ", " : "", v->enhanced_status);
+}
+
 int
 turn_settle(struct turn *t, struct delivery *const *list, int n)
 {
@@ -673,8 +690,7 @@ turn_settle(struct turn *t, struct delivery *const *list, int n)
 			return -1;
 		if (fate.state == QUEUE_REFUSED ||
 		    fate.state == QUEUE_HELD_BACK)
-			log_warn("message %s is %s: %s", d->key,
-			    queue_state_name(fate.state), fate.reason);
+			log_ending(d, claimed->channel, fate.state);
 	}
 	return 0;
 }

@@ -123,7 +123,7 @@ grow(struct transport *t)
 		smtp_lane_leave(slot, SLOT_EMPTY);
 		snprintf(text, sizeof text, "cannot start a thread: %s",
 		    strerror(err));
-		smtp_lane_failed(&t->lane, text, false);
+		smtp_lane_failed(&t->lane, text, NULL, false);
 		return;
 	}
 }

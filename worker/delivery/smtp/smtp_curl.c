@@ -306,23 +306,27 @@ static void
 blame_lane(struct session *s, CURLcode rc, bool login)
 {
 	const struct heard *h = s->mail.code >= 400 ? &s->mail : &s->other;
-	char text[400], words[200];
+	const struct smtp_reply reply = reply_of(h);
+	struct verdict said = {0};
+	bool is_refused = h->code >= 400 && rc != CURLE_OPERATION_TIMEDOUT;
+	char what[400];
+	int n = snprintf(what, sizeof what, "%.100s:%d ", s->channel->host,
+	    s->channel->port);
+	char *out = what + n;
+	size_t size = sizeof what - (size_t)n;
 
-	smtp_one_line(words, sizeof words, h->code >= 400 ? h->text : s->why);
+	smtp_quote(&reply, &said);
 	if (rc == CURLE_OPERATION_TIMEDOUT)
-		snprintf(text, sizeof text,
-		    "%.100s:%d does not answer within %d s", s->channel->host,
-		    s->channel->port, s->channel->timeout_ms / 1000);
-	else if (h->code >= 400)
-		snprintf(text, sizeof text, "%.100s:%d %s: %d %s",
-		    s->channel->host, s->channel->port,
-		    login ? "refuses the login" : "refuses", h->code, words);
+		snprintf(out, size, "does not answer within %d s",
+		    s->channel->timeout_ms / 1000);
+	else if (is_refused)
+		snprintf(out, size, login ? "refuses the login" : "refuses");
 	else
-		snprintf(text, sizeof text, "%.100s:%d %s: %s",
-		    s->channel->host, s->channel->port,
-		    login ? "wants a login" : "cannot be used", words);
+		snprintf(out, size, "%s: %s",
+		    login ? "wants a login" : "cannot be used", s->why);
 	/* A token is renewed, a password is not. */
-	smtp_lane_failed(s->slot->lane, text, login && !has_token(s->channel));
+	smtp_lane_failed(s->slot->lane, what, is_refused ? &said : NULL,
+	    login && !has_token(s->channel));
 }
 
 /* Nothing of it was said. */

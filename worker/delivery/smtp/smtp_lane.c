@@ -168,8 +168,21 @@ is_paused(const struct smtp_lane *l)
 	return pause_left(l) > 0;
 }
 
+/* "relay:25 refuses the login: 535 5.7.8", and the relay's words or none. */
 static void
-pause_lane(struct smtp_lane *l, const char *why, bool login)
+explain(char *out, size_t size, const char *what, const struct verdict *reply,
+    const char *words)
+{
+	if (reply == NULL)
+		snprintf(out, size, "%s", what);
+	else
+		snprintf(out, size, "%s: %d%s%s%s%s", what, reply->code,
+		    reply->enhanced_status[0] != '\0' ? " " : "",
+		    reply->enhanced_status, *words != '\0' ? " " : "", words);
+}
+
+static void
+pause_lane(struct smtp_lane *l, const char *told, bool login)
 {
 	int64_t pause_ms = FIRST_PAUSE_MS;
 	char text[500];
@@ -180,9 +193,8 @@ pause_lane(struct smtp_lane *l, const char *why, bool login)
 		pause_ms = LONGEST_PAUSE_MS;
 	l->failures++;
 	l->open_at_ms = smtp_now_ms() + pause_ms;
-	release_waiting(l, why);
-	snprintf(l->why, sizeof l->why, "%s", why);
-	snprintf(text, sizeof text, "%s, next try in %" PRId64 " s", why,
+	release_waiting(l, l->why);
+	snprintf(text, sizeof text, "%s, next try in %" PRId64 " s", told,
 	    pause_ms / 1000);
 	add_notice(l, text);
 }
@@ -199,12 +211,12 @@ recover(struct smtp_lane *l)
 }
 
 static void
-stay_small(struct smtp_lane *l, const char *why)
+stay_small(struct smtp_lane *l, const char *told)
 {
 	char text[500];
 
 	l->grow_at_ms = smtp_now_ms() + GROW_PAUSE_MS;
-	snprintf(text, sizeof text, "%s, going on with %d connection%s", why,
+	snprintf(text, sizeof text, "%s, going on with %d connection%s", told,
 	    l->live, l->live == 1 ? "" : "s");
 	add_notice(l, text);
 }
@@ -472,15 +484,22 @@ smtp_lane_closed(struct smtp_lane *l)
 }
 
 void
-smtp_lane_failed(struct smtp_lane *l, const char *why, bool login)
+smtp_lane_failed(struct smtp_lane *l, const char *what,
+    const struct verdict *reply, bool login)
 {
+	char told[400];
+
+	explain(told, sizeof told, what, reply, "");
 	pthread_mutex_lock(&l->lock);
-	if (l->stopping || is_paused(l)) /* one failure for all of them */
+	if (l->stopping || is_paused(l)) { /* one failure for all of them */
 		;
-	else if (l->live > 0 && !login)
-		stay_small(l, why);
-	else
-		pause_lane(l, why, login);
+	} else if (l->live > 0 && !login) {
+		stay_small(l, told);
+	} else {
+		explain(l->why, sizeof l->why, what, reply,
+		    reply != NULL ? reply->text : "");
+		pause_lane(l, told, login);
+	}
 	pthread_mutex_unlock(&l->lock);
 }
 

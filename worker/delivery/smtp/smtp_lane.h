@@ -126,9 +126,11 @@ void smtp_lane_closed(struct smtp_lane *);
 /*
  * A connection failed before any mail: the relay does not work. It is left
  * alone for 1 s, doubling up to 5 min, at once when it refuses the login.
- * Where other connections work, only no more are opened for a minute.
+ * Where other connections work, only no more are opened for a minute. The reply
+ * is what the relay said, or NULL; its words are not for the log.
  */
-void smtp_lane_failed(struct smtp_lane *, const char *why, bool login);
+void smtp_lane_failed(struct smtp_lane *, const char *what,
+    const struct verdict *reply, bool login);
 void smtp_lane_notice(struct smtp_lane *, const char *text);
 
 /* The thread in the slot ends, or could not be started. */

@@ -174,15 +174,16 @@ job_give(struct session *s, struct job *j)
 }
 
 static void
-login_failed(struct session *s, const char *words)
+login_failed(struct session *s, const struct verdict *reply)
 {
-	char text[400];
+	char what[400];
 
 	s->blamed = true;
-	snprintf(text, sizeof text, "%s:%d %s: %s", s->channel->host,
+	snprintf(what, sizeof what, "%s:%d %s%s", s->channel->host,
 	    s->channel->port,
-	    s->auth != NULL ? "refuses the login" : "wants a login", words);
-	smtp_lane_failed(s->slot->lane, text, true);
+	    s->auth != NULL ? "refuses the login" : "wants a login",
+	    reply == NULL ? ": it offers no PLAIN, LOGIN or CRAM-MD5" : "");
+	smtp_lane_failed(s->slot->lane, what, reply, true);
 }
 
 /*
@@ -197,7 +198,7 @@ job_end(struct session *s, struct job *j)
 
 	s->carried = s->carried || o == SMTP_ACCEPTED;
 	if (o == SMTP_LOGIN_REFUSED)
-		login_failed(s, v.text);
+		login_failed(s, &v);
 	if (o == SMTP_OUT_OF_STEP) {
 		smtp_io_abort(&s->slot->io, EPROTO);
 		smtp_lane_notice(s->slot->lane, v.text);
@@ -408,8 +409,11 @@ session_open(struct session *s)
 	s->watch.must_log_in = s->auth != NULL;
 }
 
-/* Why it never came to MAIL, in words for the operator. */
-static void
+/*
+ * Why it never came to MAIL, in words for the operator. Returns whether it is
+ * what the relay has replied.
+ */
+static bool
 explain(struct session *s, char *out, size_t size)
 {
 	const struct smtp_watch *w = &s->watch;
@@ -431,32 +435,39 @@ explain(struct session *s, char *out, size_t size)
 		snprintf(out, size, "has a bad certificate: %s", certificate);
 	else if (s->no_starttls)
 		snprintf(out, size, "does not offer STARTTLS");
-	else if (w->refusal[0] != '\0')
-		snprintf(out, size, "refuses: %s", w->refusal);
-	else if (w->now == SMTP_STARTTLS)
+	else if (w->refusal[0] != '\0') {
+		snprintf(out, size, "refuses");
+		return true;
+	} else if (w->now == SMTP_STARTTLS)
 		snprintf(out, size, "cannot agree on TLS");
 	else if (s->slot->io.err == ETIMEDOUT)
 		snprintf(out, size, "does not answer within %d s",
 		    s->channel->timeout_ms / 1000);
 	else
 		snprintf(out, size, "closes the connection");
+	return false;
 }
 
 static void
 session_failed(struct session *s)
 {
-	const struct smtp_watch *w = &s->watch;
-	char text[400];
+	const char *refusal = s->watch.refusal;
+	struct verdict reply = {0};
+	bool is_refused;
+	char what[400];
 
 	smtp_watch_close(&s->watch);
-	if (w->login_refused) {
-		login_failed(s, w->refusal[0] != '\0'
-				    ? w->refusal
-				    : "it offers no PLAIN, LOGIN or CRAM-MD5");
+	if (refusal[0] != '\0')
+		smtp_quote(&(struct smtp_reply){.code = atoi(refusal),
+			       .text = refusal + strcspn(refusal, " -")},
+		    &reply);
+	if (s->watch.login_refused) {
+		login_failed(s, refusal[0] != '\0' ? &reply : NULL);
 		return;
 	}
-	explain(s, text, sizeof text);
-	smtp_lane_failed(s->slot->lane, text, false);
+	is_refused = explain(s, what, sizeof what);
+	smtp_lane_failed(
+	    s->slot->lane, what, is_refused ? &reply : NULL, false);
 }
 
 static void

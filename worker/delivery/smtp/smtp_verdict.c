@@ -106,10 +106,11 @@ provider_id(const char *text, char *out, size_t size)
 		snprintf(out, size, "%.*s", (int)len, at);
 }
 
-static void
-quote(const struct smtp_reply *r, struct verdict *v)
+void
+smtp_quote(const struct smtp_reply *r, struct verdict *v)
 {
 	int status[3];
+	size_t len;
 
 	v->code = r->code;
 	enhanced_status(r, status);
@@ -118,6 +119,10 @@ quote(const struct smtp_reply *r, struct verdict *v)
 		    "%u.%u.%u", (unsigned)status[0] % 10,
 		    (unsigned)status[1] % 1000, (unsigned)status[2] % 1000);
 	smtp_one_line(v->text, sizeof v->text, r->text);
+	len = strlen(v->enhanced_status);
+	if (len > 0 && strncmp(v->text, v->enhanced_status, len) == 0 &&
+	    v->text[len] == ' ')
+		memmove(v->text, v->text + len + 1, strlen(v->text) - len);
 }
 
 /*
@@ -174,7 +179,7 @@ is_dead(const struct verdict *v)
 static void
 refused(const struct smtp_reply *r, struct verdict *v)
 {
-	quote(r, v);
+	smtp_quote(r, v);
 	v->what = r->code / 100 == 5 ? VERDICT_REFUSED : VERDICT_RETRY;
 	v->is_policy = v->what == VERDICT_REFUSED && is_policy(v);
 	v->slows_channel =
@@ -219,7 +224,7 @@ smtp_verdict(const struct smtp_facts *f, struct verdict *v)
 		say(v, VERDICT_RETRY, "the connection was lost on the way");
 		break;
 	case SMTP_LOGIN_REFUSED:
-		quote(&f->mail, v);
+		smtp_quote(&f->mail, v);
 		v->what = VERDICT_RELEASED;
 		break;
 	case SMTP_MAIL_REFUSED: /* does not know the recipient: it is us */
@@ -232,7 +237,7 @@ smtp_verdict(const struct smtp_facts *f, struct verdict *v)
 		recipient_refused(&f->rcpt, v);
 		break;
 	case SMTP_ACCEPTED:
-		quote(&f->transfer, v);
+		smtp_quote(&f->transfer, v);
 		v->what = VERDICT_SENT;
 		provider_id(v->text, v->provider_id, sizeof v->provider_id);
 		break;

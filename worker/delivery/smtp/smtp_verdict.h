@@ -40,6 +40,9 @@ enum smtp_outcome {
 
 enum smtp_outcome smtp_verdict(const struct smtp_facts *, struct verdict *);
 
+/* Code, enhanced status and text of a reply, into a verdict for nothing yet. */
+void smtp_quote(const struct smtp_reply *, struct verdict *);
+
 /* Whether this reply to MAIL asks for a login (RFC 4954 section 6). */
 bool smtp_is_login(int code);
 

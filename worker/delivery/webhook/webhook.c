@@ -59,7 +59,10 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* "app.example:8080 answers with 404: no such hook, next try in 4 s" */
+/*
+ * "app.example:8080 answers with 404, next try in 4 s": what it says besides
+ * may be about people, and is not for the log.
+ */
 static void
 trouble(struct transport *t, const char *what, const char *text,
     const char *what_now)
@@ -68,7 +71,7 @@ trouble(struct transport *t, const char *what, const char *text,
 
 	snprintf(t->why, sizeof t->why, "%s%s%s", what,
 	    *text != '\0' ? ": " : "", text);
-	buf_addf(&notice, "%s %s%s", t->plan->host, t->why, what_now);
+	buf_addf(&notice, "%s %s%s", t->plan->host, what, what_now);
 	verdicts_trouble(&t->verdicts, notice.data);
 	buf_free(&notice);
 }
@@ -186,6 +189,7 @@ judge_unsent(struct exchange *x, bool in_part)
 {
 	struct transport *t = x->transport;
 	struct verdict *v = &x->delivery->verdict;
+	char what[sizeof v->text + 24];
 
 	if (t->out_of_grace) {
 		v->what = VERDICT_RELEASED;
@@ -199,7 +203,8 @@ judge_unsent(struct exchange *x, bool in_part)
 		v->what = VERDICT_RETRY;
 	} else {
 		v->what = in_part ? VERDICT_RETRY : VERDICT_RELEASED;
-		leave_alone(t, "cannot be reached", v->text);
+		snprintf(what, sizeof what, "cannot be reached: %s", v->text);
+		leave_alone(t, what, "");
 	}
 }
 
