@@ -5,6 +5,7 @@
  * A wake-up is a column of its subject, so the two cannot disagree. A save
  * writes only the columns asked for: an index on the others is not touched.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "queue/sqlite.h"
@@ -320,16 +321,20 @@ queue_wakeup_next(struct queue *q)
 struct search {
 	struct queue_subject *out;
 	int n, max;
+	int64_t skip;	     /* so many before them */
+	unsigned char *seen; /* a bit for each id there is */
 	const char *from, *to;
 };
 
+/* Is it the first time that the search comes upon it? */
 static bool
-is_found(const struct search *search, int64_t id)
+is_new(struct search *search, int64_t id)
 {
-	for (int i = 0; i < search->n; i++)
-		if (search->out[i].id == id)
-			return true;
-	return false;
+	unsigned char *byte = &search->seen[id / 8], bit = 1 << id % 8;
+	bool is_first = !(*byte & bit);
+
+	*byte |= bit;
+	return is_first;
 }
 
 /* Adds who is new among those that the statement finds (kind: of names). */
@@ -347,7 +352,8 @@ search_with(
 	put_text(st, 3, search->to);
 	while (search->n < search->max && (more = statement_step(q, st)) == 1) {
 		int64_t id = get_int(st, 0);
-		if (is_found(search, id))
+
+		if (!is_new(search, id) || search->skip-- > 0)
 			continue;
 		if (queue_subjects_load(q, &id, 1, &search->out[search->n]))
 			return -1;
@@ -367,17 +373,24 @@ search_everywhere(struct queue *q, struct search *search)
 }
 
 int
-queue_subjects_search(
-    struct queue *q, const char *text, struct queue_subject *out, int max)
+queue_subjects_search(struct queue *q, const char *text, int64_t skip,
+    struct queue_subject *out, int max)
 {
 	/* Behind whatever begins with the text: the last code point. */
 	char *end = sqlite3_mprintf("%s\xf4\x8f\xbf\xbf", text);
-	struct search search = {out, 0, max, text, text};
-	int result = search_everywhere(q, &search);
+	struct search search = {
+	    .out = out, .max = max, .skip = skip, .from = text, .to = text};
+	int64_t last = queue_subjects_last(q);
+	int result = -1;
 
-	search.to = end != NULL ? end : text;
+	if (last >= 0 && end != NULL) {
+		search.seen = queue_alloc((size_t)last / 8 + 1);
+		result = search_everywhere(q, &search);
+		search.to = end;
+	}
 	if (result == 0)
 		result = search_everywhere(q, &search);
+	free(search.seen);
 	sqlite3_free(end);
 	return result == 0 ? search.n : -1;
 }

@@ -152,10 +152,11 @@ int queue_members(
 
 /*
  * Subjects of whose names (queue_names_bind) or email one is `text`, then those
- * where one begins with it. Email in any case. Count or -1.
+ * where one begins with it. Email in any case. The first `skip` are left out,
+ * for the next page. Count or -1.
  */
-int queue_subjects_search(
-    struct queue *, const char *text, struct queue_subject *out, int max);
+int queue_subjects_search(struct queue *, const char *text, int64_t skip,
+    struct queue_subject *out, int max);
 
 /*
  * A wake-up is a time at which a subject must be looked at: one a subject, the

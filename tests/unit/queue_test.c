@@ -152,17 +152,24 @@ test_search_finds_names_and_emails(void **state)
 
 	assert_int_equal(queue_names_bind(f->q, &other, 1, &ada), 0);
 	assert_int_equal(queue_subjects_save(f->q, &bob, 1), 0);
-	assert_int_equal(queue_subjects_search(f->q, "ada", out, 9), 3);
+	assert_int_equal(queue_subjects_search(f->q, "ada", 0, out, 9), 3);
 	assert_int_equal(out[0].id, ada); /* exact before longer, once */
 	assert_int_equal(out[1].id, longer);
 	assert_int_equal(out[2].id, bob.id);
-	assert_int_equal(queue_subjects_search(f->q, "ada", out, 1), 1);
+	assert_int_equal(queue_subjects_search(f->q, "ada", 0, out, 1), 1);
 	assert_int_equal(out[0].id, ada);
 	assert_int_equal(
-	    queue_subjects_search(f->q, "aDA.bob@X.example", out, 9), 1);
+	    queue_subjects_search(f->q, "aDA.bob@X.example", 0, out, 9), 1);
 	assert_string_equal(out[0].email, "Ada.Bob@x.example");
-	assert_int_equal(queue_subjects_search(f->q, "da", out, 9), 0);
-	assert_int_equal(queue_subjects_search(f->q, "%", out, 9), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(
+		    queue_subjects_search(f->q, "ada", i, &out[i], 1), 1);
+		assert_int_equal(
+		    out[i].id, ((int64_t[]){ada, longer, bob.id})[i]);
+	}
+	assert_int_equal(queue_subjects_search(f->q, "ada", 3, out, 9), 0);
+	assert_int_equal(queue_subjects_search(f->q, "da", 0, out, 9), 0);
+	assert_int_equal(queue_subjects_search(f->q, "%", 0, out, 9), 0);
 }
 
 static void

@@ -24,7 +24,7 @@ static const struct call {
 	 */
 	const char *const *takes;
 } calls[] = {
-    {"GET", "/v1/people", people_search, NAMES("q", "limit")},
+    {"GET", "/v1/people", people_search, NAMES("q", "limit", "cursor")},
     {"GET", "/v1/people/*", people_show, NAMES(NULL)},
     {"GET", "/v1/people/*/timeline", people_timeline, NAMES("limit", "cursor")},
     {"GET", "/v1/people/*/metrics", people_metrics, NAMES(NULL)},

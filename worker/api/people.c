@@ -43,14 +43,15 @@ people_search(struct turn *t, struct api_call *call, const struct api_match *m)
 	static struct queue_subject rows[API_PAGE_MAX];
 	json_t *list = json_array();
 	char text[API_VALUE_SIZE];
-	int n;
+	int64_t before = api_cursor(call);
+	int limit = api_limit(call), n;
 
 	if (!api_query(call, "q", text) || text[0] == '\0') {
 		json_decref(list);
 		api_problem(call, 400, "say whom to look for: ?q=ada");
 		return 0;
 	}
-	n = queue_subjects_search(t->queue, text, rows, api_limit(call));
+	n = queue_subjects_search(t->queue, text, before, rows, limit);
 	for (int i = 0; i < n; i++)
 		json_array_append_new(list,
 		    json_pack("{s:s,s:s,s:o,s:o}", "kind",
@@ -58,6 +59,8 @@ people_search(struct turn *t, struct api_call *call, const struct api_match *m)
 			rows[i].name, "email", text_value(rows[i].email),
 			"first_seen_at", time_value(rows[i].created_at_ms)));
 	api_answer(call, json_pack("{s:o}", "people", list));
+	if (n > 0)
+		api_set_cursor(call->reply, n, limit, before + n);
 	return n < 0 ? -1 : 0;
 }
 

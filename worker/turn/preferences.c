@@ -35,7 +35,7 @@ note(struct turn *t, const char *address, const char *what, const char *topic)
 	struct buf reason = {0};
 	int n, owners = 0;
 
-	n = queue_subjects_search(t->queue, address, found, PEOPLE_MAX);
+	n = queue_subjects_search(t->queue, address, 0, found, PEOPLE_MAX);
 	for (int i = 0; i < n; i++)
 		if (strcasecmp(found[i].email, address) == 0)
 			ids[owners++] = found[i].id;
