@@ -195,6 +195,68 @@ test('long subjects, clipped HTML, no way out', async (t) => {
 	])
 })
 
+const times = (n, text) => Array(n).fill(text)
+
+test('what would be held for everybody, where it is written', async (t) => {
+	const dir = await workspace(t)
+	const wrong = ['"now" | date: "%R", "Europe/Berln"', '"now" | time_zone: "PST8"',
+		'9 | currency: "EURO"', '"now" | add_time: 3, "fortnights"', '9 | divided_by: 0',
+		'event.total | divided_by: 0', 'data.at | date: "%R", "Europe/Berln"']
+	wrong.forEach((filters, i) => write(dir, `templates/w${i}.md`,
+		`Subject: x\n\n{{ ${filters} }}\n`))
+	write(dir, 'templates/x0.md', 'Subject: x\n\n{% if metric.tasks > "3" %}x{% endif %}\n')
+	write(dir, 'templates/x1.md', 'Subject: x\nReply-To: not an address\n\nx\n')
+	write(dir, 'templates/x2.md', 'Subject: x\nFrom: a@b.example, c@d.example\n\nx\n')
+	write(dir, 'templates/x3.md', 'Subject: x\nFrom: boss@elsewhere.example\n\nx\n')
+	write(dir, 'templates/x4.md', 'Tags: a\nSubject: {% if false %}x{% endif %}\n\nx\n')
+	write(dir, 'templates/x5.json',
+		'{ "channel": "slack", "body":\n\t{ "text": "{{ 9 | modulo: 0 }}" } }')
+	const warnings = await found(dir)
+	assert.deepEqual(warnings.map(([, rule, text]) => [rule, text.slice(0, 27)]),
+		times(13, ['held', 'the message would be held: ']))
+	assert.deepEqual(warnings.map(([where]) => where.slice('templates/'.length)),
+		[...wrong.map((_, i) => `w${i}.md:3:1`), 'x0.md:3:7', 'x1.md:2:11', 'x2.md:2:7',
+			'x3.md:2:7', 'x4.md:2:10', 'x5.json:2:12'])
+	assert.match(warnings[0][2], /Europe\/Berln/)
+	assert.match(warnings[10][2], /From is boss@elsewhere\.example, but the sender's domain/)
+})
+
+// What the made-up people lack, real ones have: there is nothing to be said of it.
+test('what values of real people may be is not held', async (t) => {
+	const dir = await workspace(t)
+	write(dir, 'templates/x.md', 'Subject: {{ user.nick }}\n' +
+		'From: {{ account.csm.name }} <{{ account.csm.email }}>\nReply-To: {{ data.answers }}\n\n' +
+		'{{ event.order.total | divided_by: event.order.items }} {{ 100 | divided_by: metric.tasks }}\n' +
+		'{{ data.amount | plus: 1 | currency: data.currency }} {% if data.amount > 3 %}x{% endif %}\n' +
+		'{{ data.when | date: "%R", event.zone }} {{ "now" | add_time: 2, event.unit }}\n' +
+		'{% for row in event.rows %}{{ row.a | divided_by: row.b }}{% endfor %}\n' +
+		'{{ event.starts_at | date: "%R" }} {{ data.n | times: 2 | number: user.locale }}\n')
+	write(dir, 'templates/y.md', 'Subject: y\n\n{% abort_message "never" %}\n')
+	write(dir, 'templates/z.json', '{ "channel": "slack", "body": { "text": "{{ event.a | modulo: event.b }}", ' +
+		'"n": "{{ data.n | plus: 1 }}" } }')
+	assert.deepEqual(await found(dir), [])
+})
+
+test('a topic that nobody else names', async (t) => {
+	const dir = await workspace(t)
+	const mail = (topic) => `Subject: x\nTopic: ${topic}\n\n{{ unsubscribe_url }}\n`
+	write(dir, 'templates/x.md', mail('onbording'))
+	write(dir, 'templates/y.md', mail('product-news'))
+	write(dir, 'templates/z.json', '{ "channel": "slack", "topic": "tip", "body": {} }')
+	assert.deepEqual(await found(dir), [
+		['templates/x.md:2:8', 'unknown-name', 'no topic of nudge.json or a sequence is ' +
+			'called "onbording"; did you mean "onboarding"?'],
+		['templates/y.md:2:8', 'unknown-name', 'no topic of nudge.json or a sequence is ' +
+			'called "product-news"'],
+		['templates/z.json:0:0', 'unknown-name', 'no topic of nudge.json or a sequence is ' +
+			'called "tip"; did you mean "tips"?'],
+	])
+	writeJson(path.join(dir, 'sequences/news.json'), { topic: 'product-news',
+		enter: { on: 'E' }, steps: [{ id: 'a', day: 0, send: 'y' }] })
+	assert.deepEqual((await places(dir)).filter((p) => p.startsWith('templates')),
+		['templates/x.md:2:8 unknown-name', 'templates/z.json:0:0 unknown-name'])
+})
+
 test('rules are left out by name, everywhere or in some files', async (t) => {
 	const dir = await workspace(t)
 	for (const name of ['x', 'logo-a'])
@@ -227,7 +289,7 @@ test('help has each rule', async () => {
 	const { stdout } = await nudge(['check', '--help'])
 	for (const rule of ['unknown-name', 'unsubscribe-link', 'plain-greeting', 'raw-value',
 		'image-alt', 'https-links', 'https-webhooks', 'shared-secret', 'clipped-html', 'long-subject', 'unreachable-step',
-		'no-upsell-before-day-4', 'human-owned-accounts', 'answerable-review'])
+		'held', 'no-upsell-before-day-4', 'human-owned-accounts', 'answerable-review'])
 		assert.match(stdout, new RegExp(`^  ${rule} +\\w`, 'm'))
 })
 

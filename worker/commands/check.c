@@ -3,7 +3,7 @@
 
 #include "worker/commands/check.h"
 
-const char *const check_rules[] = {"unknown-name", "unsubscribe-link",
+const char *const check_rules[] = {"unknown-name", "held", "unsubscribe-link",
     "plain-greeting", "raw-value", "image-alt", "https-links", "https-webhooks",
     "shared-secret", "clipped-html", "long-subject", "unreachable-step",
     "no-upsell-before-day-4", "human-owned-accounts", "answerable-review",
@@ -89,6 +89,7 @@ const struct command command_check = {
 	"have a rule:\n\n"
 	"  unknown-name            what there is not, as far as the workspace "
 	"can tell\n"
+	"  held                    a message that would not go out to anybody\n"
 	"  unsubscribe-link        a mail with a topic and no way out of it\n"
 	"  plain-greeting          a name without a default\n"
 	"  raw-value               somebody's value that goes out as it is\n"

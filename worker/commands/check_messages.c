@@ -20,10 +20,8 @@
 #include "worker/scenario/vocabulary.h"
 #include "worker/settings/topics.h"
 
-#define TYPO_MIN    5	/* shorter names are often alike */
-#define MANY	    100 /* people: enough to say that a rare trait is none */
-#define SUBJECT_MAX 70	/* characters that most lists of mails show */
-#define HTML_MAX    (102 * 1024) /* Gmail shows no more */
+#define TYPO_MIN 5   /* shorter names are often alike */
+#define MANY	 100 /* people: enough to say that a rare trait is none */
 
 struct naming {
 	struct previewer previewer;
@@ -75,7 +73,7 @@ unknown(struct buf *why, const char *what, const char *name,
 		buf_addf(why, "; did you mean \"%s\"?", near);
 }
 
-static void
+void
 check_certain(struct buf *why, const char *what, const char *name,
     const char *const *known)
 {
@@ -155,41 +153,7 @@ check_definitions(struct naming *n, struct problems *problems)
 	rules_free(rules_load(w->settings->folder, &context, problems));
 }
 
-/* --------------------------------------------------------------- rendered */
-
-static int
-characters(const char *s)
-{
-	int n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-static void
-check_rendered(const struct previewer *p, const struct template *t,
-    const struct lint *lint)
-{
-	const struct template_info *info = template_info(t);
-	struct preview v;
-
-	preview_render(&v, p, t, false);
-	if (v.result == 0 &&
-	    characters(buf_str(&v.mail.subject)) > SUBJECT_MAX) {
-		lint_header(lint, info->file, "Subject", "long-subject",
-		    "%d characters, for somebody called Ada: most mail "
-		    "programs show %d",
-		    characters(buf_str(&v.mail.subject)), SUBJECT_MAX);
-	}
-	if (v.result == 0 && v.mail.html.len > HTML_MAX) {
-		lint_header(lint, info->file, "", "clipped-html",
-		    "%zu KB of HTML: Gmail cuts off what comes after %d KB, "
-		    "the link to unsubscribe with it",
-		    v.mail.html.len / 1024, HTML_MAX / 1024);
-	}
-	preview_free(&v);
-}
+/* -------------------------------------------------------------- nudge.json */
 
 static void
 warn_member(struct problems *problems, const struct json_doc *doc,
@@ -394,8 +358,7 @@ check_messages(
 	lint_sources(&lint, w->templates);
 	check_definitions(&n, problems);
 	for (size_t i = 0; (t = templates_at(w->templates, i)) != NULL; i++)
-		if (template_info(t)->kind == TEMPLATE_EMAIL)
-			check_rendered(&n.previewer, t, &lint);
+		check_template(&n.previewer, t, &lint);
 	check_file(w, problems);
 	check_silenced(w->settings, problems);
 	if (problems->count > 0)

@@ -16,6 +16,7 @@
 #include "templates/mem.h"
 #include "worker/clock.h"
 #include "worker/commands/preview.h"
+#include "worker/delivery/compose.h"
 #include "worker/folders.h"
 
 extern char **environ;
@@ -26,6 +27,24 @@ static json_t *
 lookup(void *arg, const char *name)
 {
 	return json_object_get(arg, name);
+}
+
+/* The sender of another domain is what compose.c holds a mail for. */
+static int
+render_mail(struct preview *v, const struct previewer *p,
+    const struct liquid_scope *scope)
+{
+	const struct settings *s = p->workspace->settings;
+	struct mime_address own = {s->sender.name, s->sender.address};
+	struct buf name = {0}, address = {0};
+	int r = template_render_email(v->template, scope, &v->mail, &v->error);
+
+	if (r == 0 &&
+	    (r = compose_from(&v->mail, &own, &name, &address, &v->error)) != 0)
+		email_free(&v->mail);
+	buf_free(&name);
+	buf_free(&address);
+	return r;
 }
 
 void
@@ -45,11 +64,10 @@ preview_render(struct preview *v, const struct previewer *p,
 	v->who = p->person != NULL ? option(p->in, "person")
 		 : is_bare	   ? "Only the address known"
 				   : "Everything known";
-	v->result =
-	    template_info(template)->kind == TEMPLATE_EMAIL
-		? template_render_email(template, &scope, &v->mail, &v->error)
-		: template_render_document(
-		      template, &scope, &v->document, &v->error);
+	v->result = template_info(template)->kind == TEMPLATE_EMAIL
+			? render_mail(v, p, &scope)
+			: template_render_document(
+			      template, &scope, &v->document, &v->error);
 	json_decref(data);
 }
 

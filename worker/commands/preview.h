@@ -17,6 +17,7 @@ struct previewer {
 	struct seen seen;
 	json_t *person;	    /* --person: what the worker knows; NULL: made up */
 	bool leaves_blanks; /* where something is undefined; else it fails */
+	json_t *guess;	    /* what nobody knows of a made-up person is this */
 	int64_t now_ms;
 };
 

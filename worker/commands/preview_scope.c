@@ -140,13 +140,18 @@ ends_with(const char *s, const char *end)
 	return len >= n && strcmp(s + len - n, end) == 0;
 }
 
+/* A metric that counts has a value from the beginning: it stays a number. */
 static void
 fill_metric(const struct previewer *p, json_t *metrics, const char *name)
 {
-	if (json_is_null(json_object_get(metrics, name)))
+	json_t *value = json_object_get(metrics, name);
+
+	if (json_is_number(value) ? p->guess != NULL : json_is_null(value))
 		json_object_set_new(metrics, name,
 		    ends_with(name, "_at") ? time_text(p, EXAMPLE_MS)
-					   : json_integer(42));
+		    : json_is_null(value) && p->guess != NULL
+			? json_incref(p->guess)
+			: json_integer(42));
 }
 
 /* Of the data of a message by hand nothing is known but the name. */
@@ -167,45 +172,105 @@ fill_data(json_t *scope, const char *name)
 }
 
 static void
-fill_seen(json_t *scope, const char *root, json_t *seen, const char *name)
+fill_seen(json_t *object, json_t *seen, const char *name)
 {
-	json_t *object = json_object_get(scope, root);
 	json_t *example = json_object_get(seen, name);
 
 	if (json_object_get(object, name) == NULL && example != NULL)
 		json_object_set(object, name, example);
 }
 
+/*
+ * What a value is, as far as its name says it, else the guess: with a number
+ * for a currency no message could be sent.
+ */
+static json_t *
+guessed(const struct previewer *p, const char *name)
+{
+	static const char *const known[][2] = {{"currency", "EUR"},
+	    {"zone", "Europe/Berlin"}, {"locale", "en"}, {"language", "en"},
+	    {"unit", "days"}};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcasestr(name, known[i][0]) != NULL)
+			return json_string(known[i][1]);
+	if (strcasestr(name, "email") != NULL)
+		return json_string(p->workspace->settings->sender.address);
+	if (ends_with(name, "_at") || strcasestr(name, "date") != NULL)
+		return time_text(p, EXAMPLE_MS);
+	return json_incref(p->guess);
+}
+
+/* "event.order.total", with all that is on the way to it. */
+static void
+fill_guess(const struct previewer *p, json_t *object, const char *path)
+{
+	size_t len = strcspn(path, ".");
+	char *name = xstrndup(path, len);
+	json_t *member = json_object_get(object, name);
+
+	if (path[len] == '\0' && member == NULL) {
+		json_object_set_new(object, name, guessed(p, name));
+	} else if (path[len] != '\0') {
+		if (!json_is_object(member))
+			json_object_set_new(
+			    object, name, member = json_object());
+		fill_guess(p, member, path + len + 1);
+	}
+	free(name);
+}
+
+static void
+fill_unknown(const struct filling *f, const char *root, const char *path)
+{
+	const struct seen *seen = &f->previewer->seen;
+	json_t *object = json_object_get(f->scope, root);
+	char *name;
+
+	if (f->previewer->guess != NULL) {
+		if (object == NULL)
+			json_object_set_new(
+			    f->scope, root, object = json_object());
+		fill_guess(f->previewer, object, path);
+		return;
+	}
+	name = xstrndup(path, strcspn(path, "."));
+	if (strcmp(root, "user") == 0)
+		fill_seen(object, seen->user, name);
+	else if (strcmp(root, "account") == 0)
+		fill_seen(object, seen->account, name);
+	else if (strcmp(root, "event") == 0)
+		fill_seen(object, seen->event, name);
+	else
+		fill_data(f->scope, name);
+	free(name);
+}
+
 static void
 fill_path(void *arg, const struct liquid_path *read)
 {
+	static const char *const unknown[] = {
+	    "user", "account", "event", "data"};
 	struct filling *f = arg;
 	const char *path = read->text;
-	const struct seen *seen = &f->previewer->seen;
-	json_t *account = json_object_get(f->scope, "account");
 	size_t root = strcspn(path, ".");
-	char *name;
 
 	if (path[root] == '\0')
 		return;
 	if (strncmp(path, "account.metric.", 15) == 0) {
-		fill_metric(f->previewer, json_object_get(account, "metric"),
+		fill_metric(f->previewer,
+		    json_object_get(
+			json_object_get(f->scope, "account"), "metric"),
 		    path + 15);
 		return;
 	}
-	name = xstrndup(path + root + 1, strcspn(path + root + 1, "."));
-	if (strncmp(path, "user.", 5) == 0)
-		fill_seen(f->scope, "user", seen->user, name);
-	else if (strncmp(path, "account.", 8) == 0)
-		fill_seen(f->scope, "account", seen->account, name);
-	else if (strncmp(path, "event.", 6) == 0)
-		fill_seen(f->scope, "event", seen->event, name);
-	else if (strncmp(path, "metric.", 7) == 0)
-		fill_metric(
-		    f->previewer, json_object_get(f->scope, "metric"), name);
-	else if (strncmp(path, "data.", 5) == 0)
-		fill_data(f->scope, name);
-	free(name);
+	if (strncmp(path, "metric.", 7) == 0)
+		fill_metric(f->previewer, json_object_get(f->scope, "metric"),
+		    path + 7);
+	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+		if (strlen(unknown[i]) == root &&
+		    memcmp(path, unknown[i], root) == 0)
+			fill_unknown(f, unknown[i], path + root + 1);
 }
 
 json_t *
