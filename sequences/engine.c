@@ -19,7 +19,7 @@ trigger_fires(struct look *l, const struct trigger *trigger,
 {
 	if (trigger->kind == TRIGGER_EVENT) {
 		if (event == NULL || strcmp(trigger->on, event->name) != 0 ||
-		    look_event_time(l, event) < p->entered_ms)
+		    look_is_before(l, look_event_time(l, event), p->entered_ms))
 			return false;
 		engine_scope_look_at(&l->scope, event->properties, p);
 	} else {

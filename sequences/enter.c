@@ -33,6 +33,7 @@ entered_within(struct look *l, const struct past *last, int64_t at_ms,
 	char entered[TIME_TEXT_SIZE], period[40];
 
 	if (period_ms == 0 || last->entries == 0 ||
+	    last->entered_ms > l->now_ms || /* a clock ran ahead */
 	    at_ms - last->entered_ms >= period_ms)
 		return false;
 	look_time(l, last->entered_ms, entered);
@@ -61,7 +62,7 @@ may_reenter(struct look *l, const struct sequence *q, const struct cause *cause,
 		return true;
 	if (t->reenter == REENTER_NEVER)
 		return false;
-	if (cause->at_ms < last.exited_ms) {
+	if (look_is_before(l, cause->at_ms, last.exited_ms)) {
 		reason_set(reason, "it happened before the last exit");
 		return false;
 	}

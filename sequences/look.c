@@ -40,6 +40,12 @@ look_event_time(const struct look *l, const struct event *event)
 							 : event->at_ms;
 }
 
+bool
+look_is_before(const struct look *l, int64_t ms, int64_t remembered_ms)
+{
+	return ms < remembered_ms && remembered_ms <= l->now_ms;
+}
+
 static void __attribute__((format(printf, 2, 0)))
 reason_print(char reason[REASON_SIZE], const char *fmt, va_list ap)
 {

@@ -28,6 +28,11 @@ int look_end(struct look *);
 
 /* When it happened; a clock that runs ahead does not count. NULL: now. */
 int64_t look_event_time(const struct look *, const struct event *);
+/*
+ * Is it before what the subject remembers? A time that is still to come was
+ * remembered when a clock ran ahead: nothing is before it.
+ */
+bool look_is_before(const struct look *, int64_t ms, int64_t remembered_ms);
 
 /* The scope sees this event and this place from now on; both may be NULL. */
 void engine_scope_look_at(

@@ -249,7 +249,8 @@ place_take_event(struct look *l, const struct sequence *q, struct place *p,
 	char why[REASON_SIZE];
 
 	if (step == NULL || step->when != STEP_WAIT ||
-	    strcmp(step->wait.on, event->name) != 0 || at_ms < p->previous_ms)
+	    strcmp(step->wait.on, event->name) != 0 ||
+	    look_is_before(l, at_ms, p->previous_ms))
 		return;
 	engine_scope_look_at(&l->scope, event->properties, p);
 	if (!look_holds(l, step->wait.condition, why))

@@ -61,9 +61,11 @@ subject_trait_changed(struct subject *s)
 }
 
 void
-subject_set_traits(struct subject *s, json_t *traits, int64_t at_ms)
+subject_set_traits(
+    struct subject *s, json_t *traits, int64_t at_ms, int64_t now_ms)
 {
-	bool is_old = at_ms < s->traits_at_ms || at_ms == 0;
+	bool is_late = at_ms < s->traits_at_ms && s->traits_at_ms <= now_ms;
+	bool is_old = is_late || at_ms == 0;
 	const char *key;
 	json_t *value;
 

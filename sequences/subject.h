@@ -116,9 +116,11 @@ void subject_save_traits(const struct subject *, struct buf *out);
 /*
  * Traits that an identify or group call of that time brings; null removes one.
  * A call that is older than one already taken only adds what is missing, as
- * does one without a time (0).
+ * does one without a time (0). One that was taken when a clock ran ahead, at a
+ * time that is still to come, is older than any.
  */
-void subject_set_traits(struct subject *, json_t *traits, int64_t at_ms);
+void subject_set_traits(
+    struct subject *, json_t *traits, int64_t at_ms, int64_t now_ms);
 
 void subject_trait_changed(struct subject *); /* in another way */
 

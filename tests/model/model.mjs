@@ -707,7 +707,7 @@ class World extends View {
 
 	arrive(step) {
 		const user = this.findOrAdd('user', step.user)
-		const call = step.traits && { traits: step.traits, at: step.at }
+		const call = step.traits && { traits: step.traits, at: Math.min(step.at, this.now) }
 		let of = user.account
 		if (step.account !== undefined) {
 			of = this.findOrAdd('account', step.account)

@@ -461,11 +461,13 @@ leave(struct world *w, struct person *p)
 }
 
 static void
-set_traits(struct person *p, json_t *traits, int64_t at_ms)
+set_traits(
+    const struct world *w, struct person *p, json_t *traits, int64_t at_ms)
 {
 	if (traits == NULL)
 		return;
-	subject_set_traits(open_person(p), traits, at_ms);
+	subject_set_traits(open_person(p), traits,
+	    at_ms < w->now_ms ? at_ms : w->now_ms, w->now_ms);
 	close_person(p);
 }
 
@@ -502,7 +504,7 @@ group(struct world *w, struct person *p, struct event *e, json_t *step)
 	struct person *account =
 	    find_or_add(w, SUBJECT_ACCOUNT, text_of(step, "group"));
 
-	set_traits(account, json_object_get(step, "traits"), e->at_ms);
+	set_traits(w, account, json_object_get(step, "traits"), e->at_ms);
 	if (p->account != account)
 		leave(w, p);
 	p->account = account;
@@ -525,7 +527,7 @@ arrive(struct world *w, json_t *step)
 	} else if (json_object_get(step, "group") != NULL) {
 		group(w, p, &e, step);
 	} else {
-		set_traits(p, json_object_get(step, "traits"), e.at_ms);
+		set_traits(w, p, json_object_get(step, "traits"), e.at_ms);
 		apply(w, p, &e);
 	}
 }

@@ -406,6 +406,35 @@ test_out_of_order(void **state)
 	world_end(&w);
 }
 
+/*
+ * A clock that ran a month ahead was set right: what happens now happens after
+ * the entry and the exit that are said to be still to come.
+ */
+static void
+test_a_clock_that_ran_ahead(void **state)
+{
+	struct world w = world_begin("UTC", NULL,
+	    "{'enter': {'on': 'In', 'reenter': {'after': '1h'}},"
+	    "'exit': [{'on': 'Out'}],"
+	    "'steps': [{'id': 'a', 'wait': {'for': 'Did', 'until': '5d'}},"
+	    " {'id': 'b', 'after': '1d', 'send': 'x'}]}");
+
+	tell(&w, "05-01 10:00", "05-01 10:00", "In", "{}");
+	tell(&w, "04-01 10:00", "04-01 09:00", "Did", "{}");
+	tell(&w, "04-01 10:05", "04-01 10:00", "Out", "{}");
+	expect(&w, "05-01 10:00 entered\n"
+		   "04-01 10:00 waited a\n"
+		   "04-01 10:05 exited\n");
+	tell(&w, "04-01 10:10", "04-01 10:10", "In", "{}");
+	expect(&w, "04-01 10:10 entered\n");
+	tell(&w, "05-01 10:00", "05-01 10:00", "Out", "{}");
+	tell(&w, "04-01 12:00", "04-01 11:30", "In", "{}");
+	tell(&w, "04-01 13:00", "04-01 11:00", "Out", "{}"); /* of before */
+	expect(&w, "05-01 10:00 exited\n"
+		   "04-01 12:00 entered as of 04-01 11:30\n");
+	world_end(&w);
+}
+
 static void
 test_history(void **state)
 {
@@ -770,6 +799,7 @@ main(void)
 	    cmocka_unit_test(test_reenter_after),
 	    cmocka_unit_test(test_exit_before_enter),
 	    cmocka_unit_test(test_out_of_order),
+	    cmocka_unit_test(test_a_clock_that_ran_ahead),
 	    cmocka_unit_test(test_history),
 	    cmocka_unit_test(test_zone_change),
 	    cmocka_unit_test(test_removed_step),

@@ -389,7 +389,7 @@ identify(struct world *w, const char *time, const char *traits)
 	json_t *object = parse(traits);
 
 	run_until(w, time);
-	subject_set_traits(&w->user, object, at(w, time));
+	subject_set_traits(&w->user, object, at(w, time), at(w, time));
 	json_decref(object);
 	tell(w, time, time, "", "{}");
 }

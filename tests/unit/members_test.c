@@ -112,7 +112,7 @@ has(struct world *w, int member, const char *traits)
 	json_t *value = json_loads(traits, 0, NULL);
 
 	assert_non_null(value);
-	subject_set_traits(&w->members[member], value, NOW);
+	subject_set_traits(&w->members[member], value, NOW, NOW);
 	json_decref(value);
 }
 
@@ -315,7 +315,7 @@ who_reads_the_account_is_always_asked(void **state)
 	has(w, 0, "{\"seed\": true}");
 	joins(w, 0, 0);
 	shows(w, 0, "{\"big\":0}");
-	subject_set_traits(&w->accounts[0], traits, NOW);
+	subject_set_traits(&w->accounts[0], traits, NOW, NOW);
 	joins(w, 0, 0);
 	shows(w, 0, "{\"big\":1}");
 	json_decref(traits);

@@ -114,14 +114,21 @@ test_bad_texts(void **unused)
 }
 
 static void
-set_traits(struct subject *s, const char *text, int64_t at_ms)
+set_traits_at(
+    struct subject *s, const char *text, int64_t at_ms, int64_t now_ms)
 {
 	json_t *traits = json_loads(text, 0, NULL);
 
 	assert_non_null(traits);
 	s->traits_changed = false;
-	subject_set_traits(s, traits, at_ms);
+	subject_set_traits(s, traits, at_ms, now_ms);
 	json_decref(traits);
+}
+
+static void
+set_traits(struct subject *s, const char *text, int64_t at_ms)
+{
+	set_traits_at(s, text, at_ms, 1000);
 }
 
 static void
@@ -149,6 +156,25 @@ test_traits(void **unused)
 	    json_string_value(json_object_get(s.traits, "plan")), "pro");
 	assert_non_null(json_object_get(s.traits, "city"));
 	assert_non_null(json_object_get(s.traits, "locale"));
+	subject_free(&s);
+}
+
+/* After a clock that ran ahead was set right, what comes is news all the same.
+ */
+static void
+test_traits_of_the_future(void **unused)
+{
+	struct subject s;
+
+	load(&s, "ada", NULL, NULL);
+	set_traits_at(&s, "{\"plan\":\"free\"}", 900, 900);
+	set_traits_at(&s, "{\"plan\":\"pro\"}", 50, 60);
+	assert_string_equal(
+	    json_string_value(json_object_get(s.traits, "plan")), "pro");
+	assert_int_equal(s.traits_at_ms, 50);
+	set_traits_at(&s, "{\"plan\":\"old\"}", 40, 60);
+	assert_string_equal(
+	    json_string_value(json_object_get(s.traits, "plan")), "pro");
 	subject_free(&s);
 }
 
@@ -220,6 +246,7 @@ main(void)
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_bad_texts),
 	    cmocka_unit_test(test_traits),
+	    cmocka_unit_test(test_traits_of_the_future),
 	    cmocka_unit_test(test_wake),
 	    cmocka_unit_test(test_merge),
 	};

@@ -163,13 +163,13 @@ context_traits(struct subject *s, const struct segment_event *e)
 		    found, "timezone", json_string(e->timezone));
 	if (e->locale[0] != '\0')
 		json_object_set_new(found, "locale", json_string(e->locale));
-	subject_set_traits(s, found, 0);
+	subject_set_traits(s, found, 0, 0);
 	json_decref(found);
 }
 
 static void
-take_traits(
-    const struct segment_event *e, struct person *user, struct person *account)
+take_traits(const struct segment_event *e, struct person *user,
+    struct person *account, int64_t now_ms)
 {
 	struct subject *s =
 	    e->type == SEGMENT_GROUP ? &account->subject : &user->subject;
@@ -178,7 +178,7 @@ take_traits(
 	    e->body != NULL) {
 		json_t *traits = canonical(e->body);
 
-		subject_set_traits(s, traits, e->at_ms);
+		subject_set_traits(s, traits, e->at_ms, now_ms);
 		json_decref(traits);
 	}
 	context_traits(&user->subject, e);
@@ -278,7 +278,7 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 			alias(t, a->event, a->user);
 		a->account = account_of(t, a->event, a->user);
 		a->joined = a->user->account;
-		take_traits(a->event, a->user, a->account);
+		take_traits(a->event, a->user, a->account, t->now_ms);
 		remember(t, a);
 	}
 	if (kept > 0 && turn_merged(t) != 0)
