@@ -117,7 +117,8 @@ on_files(void *arg)
 	load_again(arg, "the workspace's files have changed");
 }
 
-/* Also what is wrong with the workspace is told in the form that it asks for. */
+/* Also what is wrong with the workspace is told in the form that it asks for.
+ */
 static void
 open_log(const struct worker_options *options)
 {

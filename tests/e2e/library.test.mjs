@@ -13,8 +13,11 @@ const read = (dir, file) => fs.readFileSync(path.join(dir, file), 'utf8')
 
 test('every scenario passes, and every message has one', async (t) => {
 	const dir = await workspace(t)
-	const { code, stdout } = await nudge(['test', '-C', dir])
-	assert.equal(code, 0, stdout)
+	for (const zone of ['UTC', 'America/Los_Angeles', 'Asia/Tokyo']) {
+		const { code, stdout, stderr } = await nudge(
+			['test', '-C', dir, '--set', `timezone=${zone}`])
+		assert.equal(code, 0, stdout + stderr)
+	}
 	const told = names(dir, 'scenarios', ['.json'])
 		.map((name) => read(dir, `scenarios/${name}.json`)).join()
 	for (const name of names(dir, 'templates', ['.md', '.json']))

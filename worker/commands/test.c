@@ -236,9 +236,11 @@ complain(const struct problems *problems)
 				&problems->list[i].at, text, sizeof text));
 }
 
+/* Nobody is mailed: the sandbox is for those who might be. */
 static int
 run_workspace(const struct invocation *in, struct workspace *w)
 {
+	char **sandbox = w->settings->sandbox;
 	struct report report = {
 	    .json = in->json,
 	    .has_colour = !in->json && shows_colours(),
@@ -250,6 +252,7 @@ run_workspace(const struct invocation *in, struct workspace *w)
 	struct vocabulary known;
 	int rc = EX_DATAERR;
 
+	w->settings->sandbox = NULL;
 	rules_settle(w->rules); /* new stores: nobody is behind */
 	vocabulary_load(&known, w);
 	read_scenarios(in, &all, &known, &problems);
@@ -262,6 +265,7 @@ run_workspace(const struct invocation *in, struct workspace *w)
 	scenarios_free(&all);
 	vocabulary_free(&known);
 	json_decref(report.list);
+	w->settings->sandbox = sandbox;
 	return rc;
 }
 
