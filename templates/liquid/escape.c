@@ -31,10 +31,10 @@ enum reader {
 #define ENCODED (PARAMETER | URL)
 
 static const unsigned char readers[256] = {[0 ... 8] = CONTROL,
-    ['\t'] = SPACE,
+    ['\t'] = SPACE | MARKDOWN,
     ['\n'] = SPACE,
     [11 ... 31] = CONTROL,
-    [' '] = ENCODED,
+    [' '] = MARKDOWN | ENCODED,
     ['!'] = MARKDOWN | PARAMETER | CSS,
     ['"'] = HTML | MARKDOWN | JSON | ENCODED | CSS,
     ['#'] = MARKDOWN | PARAMETER,
@@ -91,7 +91,7 @@ skip(const char *p, const char *end, unsigned reader)
 }
 
 struct bytes { /* where a reader stands */
-	const char *at, *end;
+	const char *at, *start, *end;
 	size_t used;  /* bytes from `at` that are replaced, or stay */
 	char code[8]; /* room for what replaces them */
 };
@@ -104,7 +104,7 @@ static void
 replace_bytes(struct render *r, const char *s, size_t len, unsigned reader,
     replace_fn *replace)
 {
-	struct bytes b = {.at = s, .end = s + len};
+	struct bytes b = {.at = s, .start = s, .end = s + len};
 	const char *run = s, *other;
 
 	for (;;) {
@@ -196,14 +196,18 @@ one_line(struct bytes *b)
 	return " ";
 }
 
+/* A space means something only where a line begins. */
 static const char *
 markdown_escape(struct bytes *b)
 {
 	unsigned char c = (unsigned char)*b->at;
+	bool begins = b->at == b->start || b->at[-1] == '\n';
 
-	if (c < ' ' || c >= 0x7f)
+	if ((c == ' ' || c == '\t') && !begins)
+		return NULL;
+	if (c != '\t' && (c < ' ' || c >= 0x7f))
 		return drop_control(b);
-	markdown_literal((char)c, b->code);
+	markdown_literal(c == '\t' ? ' ' : (char)c, b->code);
 	return b->code;
 }
 
@@ -211,9 +215,7 @@ markdown_escape(struct bytes *b)
 static const char *
 markdown_attribute(struct bytes *b)
 {
-	return *b->at == '\n' || *b->at == '\r' ? " "
-	       : *b->at == '\t'			? NULL
-						: markdown_escape(b);
+	return *b->at == '\n' || *b->at == '\r' ? " " : markdown_escape(b);
 }
 
 /* RFC 8259 section 7. */

@@ -27,7 +27,7 @@ add(const MD_CHAR *text, MD_SIZE size, void *out)
 	buf_add(out, text, size);
 }
 
-/* U+E021 to U+E07E: UTF-8 has the low six bits in the last byte. */
+/* U+E020 to U+E07E: UTF-8 has the low six bits in the last byte. */
 void
 markdown_literal(char c, char code[4])
 {
@@ -44,7 +44,7 @@ undisguised(const char *s)
 	bool is_one = (s[1] & 0xfe) == 0x80 && (s[2] & 0xc0) == 0x80;
 	char c = is_one ? (char)((s[1] & 1) << 6 | (s[2] & 63)) : '\0';
 
-	return c > ' ' && c < 0x7f ? c : '\0';
+	return c >= ' ' && c < 0x7f ? c : '\0';
 }
 
 static void

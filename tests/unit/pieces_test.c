@@ -167,6 +167,65 @@ values_bring_no_markdown(void **state)
 	    "<p>&lt;b&gt;</p>\n");
 }
 
+/* The tags of a page by their names, and nothing else. */
+static char *
+skeleton(const char *source, const char *value)
+{
+	struct buf html = {0}, tags = {0};
+
+	json_object_set_new(data, "v", json_string(value));
+	if (run(LIQUID_MARKDOWN, source) != 0)
+		return NULL;
+	assert_int_equal(markdown_html(buf_str(&out), out.len, &html), 0);
+	for (const char *p = buf_str(&html); (p = strchr(p, '<')) != NULL; p++)
+		buf_add(&tags, p,
+		    1 + strspn(p + 1, "/abcdefghijklmnopqrstuvwxyz123456"));
+	buf_free(&html);
+	return buf_str(&tags)[0] == '\0' ? xstrdup("") : buf_steal(&tags);
+}
+
+/* Wherever a value stands, but for a URL that has no end, it makes no tag. */
+static void
+values_bring_no_tags(void **state)
+{
+	static const char *const parts[] = {"{{ v }}", "{{ v }}", "{{ v }}",
+	    "# ", "`", "``", "```\n", "<td>", "</td>", "<img alt=\"{{ v }}\">",
+	    "<a href='{{ v }}'>", "</a>", "[", "]({{ v }})", ")", "| ",
+	    "|---|---|\n", "\n", "\n", "\n\n", "- ", "1. ", "> ", "    ", "x ",
+	    " https://a.example/{{ v }} ", "&", "\\", "===", "![", "\""};
+	static const char *const values[] = {"](https://e.example) ![i](x",
+	    "\"><img src='https://e.example'>", "'><a href=x>", "` <b> ``` ~~~",
+	    "# x", "- x", "1. x", "| a | b |", "<b>x</b>",
+	    "<https://e.example>", "&lt;&#60;b&#62;",
+	    "[x]: https://e.example \"t\"", "\\`\\<b>\\", "-->",
+	    "===", "    x"};
+	char source[400];
+	int same = 0;
+
+	srand(1);
+	prepare();
+	for (int i = 0; i < 20000; i++) {
+		const char *value =
+		    values[rand() % (int)(sizeof values / sizeof *values)];
+		char *plain, *hostile;
+
+		source[0] = '\0';
+		for (int n = 2 + rand() % 14; n > 0; n--)
+			strcat(source, parts[rand() % (int)(sizeof parts /
+							    sizeof *parts)]);
+		plain = skeleton(source, "xy");
+		hostile = skeleton(source, value);
+		if (plain != NULL && hostile != NULL &&
+		    strlen(hostile) > strlen(plain))
+			fail_msg(
+			    "%s\n%s\n%s\n%s", source, value, plain, hostile);
+		same += plain != NULL && strstr(source, "{{") != NULL;
+		free(plain);
+		free(hostile);
+	}
+	assert_true(same > 5000);
+}
+
 int
 main(void)
 {
@@ -174,6 +233,7 @@ main(void)
 	    cmocka_unit_test(printed_for_their_place),
 	    cmocka_unit_test(captures),
 	    cmocka_unit_test(values_bring_no_markdown),
+	    cmocka_unit_test(values_bring_no_tags),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
