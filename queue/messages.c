@@ -243,6 +243,28 @@ queue_messages_count(struct queue *q, int64_t counts[QUEUE_STATES])
 	return more;
 }
 
+int
+queue_messages_by_step(struct queue *q, const char *sequence, int newest,
+    struct queue_step_count *out, int max)
+{
+	sqlite3_stmt *st = statement(q, MESSAGES_BY_STEP);
+	int n = 0, more = 0;
+
+	if (st == NULL)
+		return -1;
+	put_text(st, 1, sequence);
+	put_int(st, 2, newest);
+	for (; n < max && (more = statement_step(q, st)) == 1; n++)
+		out[n] = (struct queue_step_count){
+		    .step = get_text(q, st, 0),
+		    .template_name = get_text(q, st, 1),
+		    .state = (enum queue_state)get_int(st, 2),
+		    .count = get_int(st, 3),
+		};
+	sqlite3_reset(st);
+	return more < 0 ? -1 : n;
+}
+
 int64_t
 queue_messages_waiting(struct queue *q, const char *channel, int max)
 {

@@ -276,6 +276,14 @@ struct queue_message_filter {
 int queue_messages_find(struct queue *, const struct queue_message_filter *,
     struct queue_message *out, int max);
 int queue_messages_count(struct queue *, int64_t counts[QUEUE_STATES]);
+/* Of the newest `newest` messages of a sequence: by step, template, state. */
+struct queue_step_count {
+	const char *step, *template_name;
+	enum queue_state state;
+	int64_t count;
+};
+int queue_messages_by_step(struct queue *, const char *sequence, int newest,
+    struct queue_step_count *out, int max);
 /* Queued messages of a channel, due or not, counted up to max. Or -1. */
 int64_t queue_messages_waiting(struct queue *, const char *channel, int max);
 /*

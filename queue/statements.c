@@ -154,6 +154,10 @@ const char *const statement_text[STATEMENTS] = {
     [MESSAGES_BY_ID] = MESSAGE "WHERE true" MESSAGE_MATCH,
     [MESSAGES_UNSETTLED] = MESSAGE "WHERE state = 1 ORDER BY id LIMIT ?1",
     [MESSAGES_COUNT] = "SELECT state, count FROM message_counts",
+    [MESSAGES_BY_STEP] =
+	"SELECT step, template, state, count(*) FROM (SELECT step, template,"
+	" state FROM messages WHERE sequence = ?1 ORDER BY id DESC LIMIT ?2)"
+	" GROUP BY 1, 2, 3",
     [MESSAGES_WAITING] =
 	"SELECT count(*) FROM (SELECT 1 FROM messages WHERE state = 0"
 	" AND channel = ?2 LIMIT ?1)",

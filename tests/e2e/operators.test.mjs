@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
-import { identify, mailing, nudge, track, workspace, writeJson } from './lib.mjs'
+import { identify, mailing, nudge, track, until, workspace, writeJson } from './lib.mjs'
 
 const at = '2026-03-09T10:00:00Z'
 const json = ({ stdout }) => JSON.parse(stdout)
@@ -225,6 +225,28 @@ test('a search comes in pages, each person once', async (t) => {
 	}
 	assert.deepEqual(found, ['ab', 'ac', 'ada', 'b'])
 	assert.equal((await worker.get('/v1/people?q=a')).next_cursor, undefined)
+})
+
+test('a sequence: its definition, and what became of its messages', async (t) => {
+	const { sink, worker } = await mailing(t, { clock: at, edit: (_, dir) =>
+		writeJson(path.join(dir, 'sequences/x.json'), { for: 'user', enter: { on: 'Go' },
+			steps: [{ id: 'one', day: 0, send: ['day-07-tips', 'day-21-invite'] },
+				{ id: 'two', after: '1d', send: 'day-07-tips' }] }) })
+	const known = (await worker.get('/v1/sequences')).sequences.find(({ name }) => name === 'x')
+	assert.deepEqual(known, { name: 'x', description: null, for: 'user', steps: 2 })
+	for (const id of ['ada', 'bob'])
+		await worker.events(identify(id, { email: `${id}@example.com` }), track(id, 'Go'))
+	await sink.wait(4)
+	const one = { 'day-07-tips': { sent: 2 }, 'day-21-invite': { sent: 2 } }
+	const { messages, definition, ...rest } = await until('them to be sent', async () => {
+		const sequence = await worker.get('/v1/sequences/x')
+		return JSON.stringify(sequence.messages) === JSON.stringify({ one }) && sequence
+	})
+	assert.deepEqual(rest, known)
+	assert.deepEqual(definition.steps.map(({ id }) => id), ['one', 'two'])
+	const [status, problem] = await worker.call('/v1/sequences/win-bac')
+	assert.equal(status, 404)
+	assert.match(problem.detail, /^there is no sequence "win-bac"/)
 })
 
 // ------------------------------------------------------- Idempotency-Key

@@ -40,6 +40,7 @@ static const struct call {
 	NAMES("user", "account", "template", "data", "at", "to", "override",
 	    "actor", "note")},
     {"GET", "/v1/sequences", sequences_list, NAMES(NULL)},
+    {"GET", "/v1/sequences/*", sequences_show, NAMES(NULL)},
     {"GET", "/v1/channels", channels_list, NAMES(NULL)},
     {"POST", "/v1/channels/*/*", channels_act, NAMES("actor", "note")},
     {"GET", "/v1/decisions", decisions_list, NAMES("limit", "cursor")},

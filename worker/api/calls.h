@@ -28,7 +28,7 @@ typedef int api_fn(struct turn *, struct api_call *, const struct api_match *);
 
 api_fn people_search, people_show, people_timeline, people_act, people_metrics,
     accounts_show, messages_list, messages_show, messages_act, messages_send,
-    sequences_list, channels_list, channels_act, decisions_list;
+    sequences_list, sequences_show, channels_list, channels_act, decisions_list;
 
 void api_answer(struct api_call *, json_t *reply); /* 200 */
 bool api_query(

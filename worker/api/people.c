@@ -531,22 +531,3 @@ people_act(struct turn *t, struct api_call *call, const struct api_match *m)
 	api_answer(call, subject_value(t, a.person));
 	return 0;
 }
-
-int
-sequences_list(struct turn *t, struct api_call *call, const struct api_match *m)
-{
-	const struct rules *rules = t->workspace->rules;
-	json_t *list = json_array();
-
-	for (int i = 0; i < rules_count(rules); i++) {
-		struct sequence_info info = rules_info(rules, i);
-
-		json_array_append_new(
-		    list, json_pack("{s:s,s:o,s:s,s:i}", "name", info.name,
-			      "description", text_value(info.description),
-			      "for", info.for_account ? "account" : "user",
-			      "steps", info.n_steps));
-	}
-	api_answer(call, json_pack("{s:o}", "sequences", list));
-	return 0;
-}
