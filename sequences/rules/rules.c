@@ -77,14 +77,13 @@ load_sequences(struct rules *rules, const char *folder,
 
 	buf_addf(&path, "%s/sequences", folder);
 	n = scandir(buf_str(&path), &files, is_definition, by_name);
-	buf_free(&path);
-	if (n < 0) {
-		error_at(&e, "sequences", 0, 0, NULL, "cannot be read: %s%s",
-		    strerror(errno),
-		    errno == ENOENT ? "; where there are no sequences it is an "
-				      "empty folder"
-				    : "");
+	if (n < 0 && errno != ENOENT) {
+		error_at(&e, "sequences", 0, 0, NULL, "cannot be read: %s",
+		    strerror(errno));
 		problems_add(problems, &e);
+	}
+	buf_free(&path);
+	if (n < 0)
 		return;
 	rules->sequences = xcalloc((size_t)n + 1, sizeof *rules->sequences);
 	for (int i = 0; i < n; i++) {
@@ -376,7 +375,8 @@ rules_info(const struct rules *rules, int index)
 	    .description = q->description,
 	    .topic = q->topic,
 	    .for_account = q->for_account,
-	    .n_steps = q->n_steps};
+	    .n_steps = q->n_steps,
+	    .definition = q->text};
 
 	for (int i = 0; i < q->enter.n; i++)
 		if (q->enter.list[i].kind == TRIGGER_MANUAL)

@@ -44,8 +44,8 @@ struct rules_context {
 
 /*
  * Everything that is wrong is added to the problems; the rules are usable only
- * when problems->errors did not grow. Never NULL. `folder` is the workspace,
- * with a sequences/ in it: one that is not there is on its way in or out.
+ * when problems->errors did not grow. Never NULL. `folder` is the workspace;
+ * without a sequences/ in it there are no sequences.
  */
 struct rules *rules_load(
     const char *folder, const struct rules_context *, struct problems *);
@@ -87,6 +87,7 @@ struct sequence_info {
 	bool for_account;
 	bool is_manual; /* has { "manual": true } among its ways in */
 	int n_steps;
+	const char *definition; /* the file as canonical JSON */
 };
 int rules_count(const struct rules *); /* in the order of names */
 struct sequence_info rules_info(const struct rules *, int index);
