@@ -89,7 +89,7 @@ warn_held(const struct error *why, const struct template_info *info,
 	problems_warn(lint->problems, "held", &e);
 }
 
-/* Where topics are declared, one that nobody else names is seldom meant. */
+/* A topic need not be declared: it is wrong when it is nearly one that is. */
 static void
 check_topic(const struct workspace *w, const struct template_info *info,
     const struct lint *lint)
@@ -109,8 +109,9 @@ check_topic(const struct workspace *w, const struct template_info *info,
 	for (int i = 0; i < rules_count(w->rules); i++)
 		if ((topic = rules_info(w->rules, i).topic) != NULL)
 			known[n++] = topic;
-	check_certain(
-	    &why, "no topic of nudge.json or a sequence", info->topic, known);
+	if (suggest(info->topic, known) != NULL)
+		check_certain(&why, "no topic of nudge.json or a sequence",
+		    info->topic, known);
 	if (why.len > 0 && info->kind == TEMPLATE_EMAIL) {
 		lint_header(
 		    lint, info->file, "Topic", "unknown-name", "%s", why.data);
