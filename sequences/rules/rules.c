@@ -77,14 +77,16 @@ load_sequences(struct rules *rules, const char *folder,
 
 	buf_addf(&path, "%s/sequences", folder);
 	n = scandir(buf_str(&path), &files, is_definition, by_name);
-	if (n < 0 && errno != ENOENT) {
-		error_at(&e, "sequences", 0, 0, NULL, "cannot be read: %s",
-		    strerror(errno));
-		problems_add(problems, &e);
-	}
 	buf_free(&path);
-	if (n < 0)
+	if (n < 0) {
+		error_at(&e, "sequences", 0, 0, NULL, "cannot be read: %s%s",
+		    strerror(errno),
+		    errno == ENOENT ? "; where there are no sequences it is an "
+				      "empty folder"
+				    : "");
+		problems_add(problems, &e);
 		return;
+	}
 	rules->sequences = xcalloc((size_t)n + 1, sizeof *rules->sequences);
 	for (int i = 0; i < n; i++) {
 		load_file(rules, folder, files[i]->d_name, context, problems);

@@ -44,8 +44,8 @@ struct rules_context {
 
 /*
  * Everything that is wrong is added to the problems; the rules are usable only
- * when problems->errors did not grow. Never NULL. `folder` is the workspace;
- * without a sequences/ in it there are no sequences.
+ * when problems->errors did not grow. Never NULL. `folder` is the workspace,
+ * with a sequences/ in it: one that is not there is on its way in or out.
  */
 struct rules *rules_load(
     const char *folder, const struct rules_context *, struct problems *);
