@@ -166,7 +166,7 @@ enum engine_gate { ENGINE_GO, ENGINE_SKIP, ENGINE_WAIT };
 struct engine_message {
 	const char *sequence, *step;
 	int entry;
-	int64_t expires_at_ms;
+	int64_t created_at_ms, expires_at_ms;
 };
 struct engine_answer {
 	enum engine_gate gate;
@@ -176,6 +176,15 @@ struct engine_answer {
 struct engine_answer engine_gate(const struct rules *, const struct subject *,
     const struct subject *account, const struct engine_message *,
     int64_t now_ms);
+/*
+ * Something that the message needs is not defined: it waits for that to come
+ * back, until it expires, or for a week if it never does.
+ */
+struct engine_answer engine_await(
+    const struct engine_message *, int64_t now_ms, const char *what);
+/* Or else who is there sleeps until the sequence comes back. */
+bool engine_is_defined(
+    const struct rules *, const struct subject *, const struct place *);
 
 /*
  * What conditions and templates of this subject see: user, account, metric,

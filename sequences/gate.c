@@ -10,6 +10,9 @@
 
 /* A pause can be ended by hand: a waiting message looks again this often. */
 #define PAUSE_LOOK_MS ((int64_t)60 * 60 * 1000)
+/* What has gone may come back: it may be another copy on its way in. */
+#define GONE_LOOK_MS	 ((int64_t)60 * 1000)
+#define GONE_PATIENCE_MS ((int64_t)7 * 24 * 60 * 60 * 1000)
 
 static struct engine_answer
 answer_skip(const char *reason)
@@ -76,6 +79,19 @@ check_pause(
 }
 
 struct engine_answer
+engine_await(const struct engine_message *m, int64_t now_ms, const char *what)
+{
+	struct engine_answer a = {.until_ms = now_ms + GONE_LOOK_MS};
+	int64_t end = m->expires_at_ms != 0
+			  ? m->expires_at_ms
+			  : m->created_at_ms + GONE_PATIENCE_MS;
+
+	a.gate = a.until_ms <= end ? ENGINE_WAIT : ENGINE_SKIP;
+	reason_set(a.reason, "%s", what);
+	return a;
+}
+
+struct engine_answer
 engine_gate(const struct rules *rules, const struct subject *s,
     const struct subject *account, const struct engine_message *m,
     int64_t now_ms)
@@ -96,7 +112,7 @@ engine_gate(const struct rules *rules, const struct subject *s,
 	bool exits;
 
 	if (step == NULL)
-		return answer_skip("the step is no longer defined");
+		return engine_await(m, now_ms, "the step is no longer defined");
 	if (!is_inside(s, m))
 		return answer_skip("no longer in the sequence");
 	exits = has_exit(q, &scope, reason);

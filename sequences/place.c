@@ -149,6 +149,13 @@ place_sequence(
 		   : NULL;
 }
 
+bool
+engine_is_defined(
+    const struct rules *rules, const struct subject *s, const struct place *p)
+{
+	return place_sequence(rules, s, p) != NULL;
+}
+
 static const struct step *
 find_step(const struct sequence *q, const char *id)
 {

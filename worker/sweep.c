@@ -38,11 +38,19 @@ note_version(struct sweep *s, int version)
 }
 
 static void
-note_versions(struct sweep *s, const struct subject *subject)
+note_places(
+    struct sweep *s, const struct rules *rules, const struct subject *subject)
 {
-	for (int i = 0; i < subject->n_places; i++)
-		if (subject->places[i].version != 0)
-			note_version(s, subject->places[i].version);
+	for (int i = 0; i < subject->n_places; i++) {
+		const struct place *p = &subject->places[i];
+		json_t *so_far = json_object_get(s->orphans, p->sequence);
+
+		if (p->version != 0)
+			note_version(s, p->version);
+		if (!engine_is_defined(rules, subject, p))
+			json_object_set_new(s->orphans, p->sequence,
+			    json_integer(json_integer_value(so_far) + 1));
+	}
 }
 
 /* Returns 0, or -1; `is_there` says whether one is under way. */
@@ -61,6 +69,10 @@ load_position(struct sweep *s, struct queue *q, bool *is_there)
 	s->after = json_integer_value(json_object_get(at, "after"));
 	s->users = json_integer_value(json_object_get(at, "users"));
 	s->accounts = json_integer_value(json_object_get(at, "accounts"));
+	json_decref(s->orphans);
+	s->orphans = json_deep_copy(json_object_get(at, "orphans"));
+	if (s->orphans == NULL)
+		s->orphans = json_object();
 	s->n_versions = 0;
 	json_array_foreach(json_object_get(at, "versions"), i, version)
 	{
@@ -83,7 +95,9 @@ save_position(const struct sweep *s, struct queue *q)
 	    (long long)s->accounts);
 	for (int i = 0; i < s->n_versions; i++)
 		buf_addf(&text, "%s%d", i > 0 ? "," : "", s->versions[i]);
-	buf_adds(&text, "]}");
+	buf_adds(&text, "],\"orphans\":");
+	json_text_write(s->orphans, &text);
+	buf_addc(&text, '}');
 	rc = queue_setting_put(q, SWEEP, text.data);
 	buf_free(&text);
 	return rc;
@@ -113,6 +127,7 @@ begin(struct sweep *s, struct queue *q)
 	sweep_free(s);
 	s->is_on = true;
 	s->kind = QUEUE_USER;
+	s->orphans = json_object();
 	return save_position(s, q);
 }
 
@@ -177,7 +192,8 @@ sweep_step(struct sweep *s, struct turn *t, int64_t now)
 	if (n < 0 || turn_write(t) != 0)
 		return -1;
 	for (int i = 0; i < n; i++)
-		note_versions(s, &people_by_id(&t->people, ids[i])->subject);
+		note_places(s, t->workspace->rules,
+		    &people_by_id(&t->people, ids[i])->subject);
 	s->after = ids[n - 1];
 	*(s->kind == QUEUE_USER ? &s->users : &s->accounts) += n;
 	return save_position(s, t->queue);
@@ -196,6 +212,18 @@ say_progress(const struct sweep *s)
 	    part > 0 ? (double)done / part : (double)done);
 }
 
+static void
+say_orphans(const struct sweep *s)
+{
+	const char *name;
+	json_t *n;
+
+	json_object_foreach(s->orphans, name, n)
+	    log_warn("%lld are in the sequence %s, which is not defined: they "
+		     "wait there for it to come back",
+		json_integer_value(n), name);
+}
+
 void
 sweep_committed(struct sweep *s, int64_t now)
 {
@@ -206,6 +234,7 @@ sweep_committed(struct sweep *s, int64_t now)
 		log_info(BRINGING "done: %lld people, %lld accounts in %lld s",
 		    "people", (long long)s->users, (long long)s->accounts,
 		    (long long)(now - s->started_at) / 1000);
+		say_orphans(s);
 	} else if (now - s->said_at >= SAY_MS) {
 		s->said_at = now;
 		say_progress(s);
@@ -215,6 +244,7 @@ sweep_committed(struct sweep *s, int64_t now)
 void
 sweep_free(struct sweep *s)
 {
+	json_decref(s->orphans);
 	free(s->versions);
 	*s = (struct sweep){0};
 }

@@ -26,6 +26,7 @@ struct sweep {
 	int64_t started_at, said_at; /* monotonic ms */
 	int *versions; /* of pinned sequences that somebody is in */
 	int n_versions, cap_versions;
+	json_t *orphans; /* sequences that are not defined: {name: inside} */
 };
 
 /* For workspace_load(). NULL: none yet. Returns 0 or -1. */

@@ -111,6 +111,33 @@ test('many files at once are one change', async (t) => {
 	assert.equal(it.reloads(changed), 1)
 })
 
+test('a deployment that takes the sequences away first loses nothing', async (t) => {
+	const it = await onboarding(t, { clock: '2026-03-02T11:30:00Z',
+		edit: (settings) => { settings.quiet = { from: '11:00', to: '12:00' } } })
+	const folder = path.join(it.dir, 'sequences')
+	await it.worker.events(...signUp('ada'))
+	await it.worker.moveTo('2026-03-02T11:30:00Z')
+	fs.renameSync(folder, `${folder}.old`)
+	await until('it to be refused', () => it.reloads('stay in force') === 1)
+	assert.match(it.worker.log, /sequences: cannot be read: No such file/)
+	const check = await nudge(['check', '-C', it.dir])
+	assert.equal(check.code, 1)
+	assert.match(check.stdout + check.stderr, /sequences: cannot be read/)
+	fs.mkdirSync(folder)
+	writeJson(path.join(folder, 'first.json'), { for: 'user', enter: { on: 'Greeted' },
+		steps: [{ id: 'one', send: 'day-00-welcome' }] })
+	await until('a reload', () => it.reloads(inForce) === 1)
+	await until('who is inside to be counted', () =>
+		it.reloads('1 are in the sequence self-serve-onboarding, which is not defined') === 1)
+	await it.worker.moveTo('2026-03-02T12:05:00Z')
+	assert.equal((await it.worker.messages())[0].reason, 'the step is no longer defined')
+	fs.cpSync(`${folder}.old`, folder, { recursive: true })
+	await until('a reload', () => it.reloads(inForce) === 2)
+	await it.worker.moveTo('2026-03-02T12:10:00Z')
+	await it.worker.moveTo('2026-03-06T00:00:00Z')
+	assert.equal(it.sink.mails.length, 2)
+})
+
 test('"reload": "signal" waits for one', async (t) => {
 	const it = await onboarding(t, { edit: (settings) => { settings.reload = 'signal' } })
 	save(it.file, it.subject('Later'))

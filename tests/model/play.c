@@ -102,6 +102,7 @@ load_rules(const struct world *w, json_t *definitions)
 	struct rules *rules;
 
 	folder_make();
+	write_file("sequences/README", "");
 	write_definitions(definitions);
 	rules = rules_load(folder, &context, &problems);
 	folder_drop();

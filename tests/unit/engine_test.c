@@ -526,6 +526,12 @@ test_added_step(void **state)
 	world_end(&w);
 }
 
+static enum engine_gate
+gate_at(struct world *w, const struct engine_message *m, const char *time)
+{
+	return engine_gate(w->rules, &w->user, NULL, m, at(w, time)).gate;
+}
+
 static void
 test_vanished_sequence(void **state)
 {
@@ -537,9 +543,15 @@ test_vanished_sequence(void **state)
 	run_until(&w, "03-20 00:00");
 	assert_int_equal(w.user.wake_at_ms, 0);
 	assert_int_equal(w.user.n_places, 1);
-	assert_int_equal(
-	    engine_gate(w.rules, &w.user, NULL, &m, 0).gate, ENGINE_SKIP);
+	m.created_at_ms = at(&w, "03-10 10:00");
+	assert_int_equal(gate_at(&w, &m, "03-17 09:59"), ENGINE_WAIT);
+	assert_int_equal(gate_at(&w, &m, "03-17 10:00"), ENGINE_SKIP);
+	m.expires_at_ms = at(&w, "03-12 10:00");
+	assert_int_equal(gate_at(&w, &m, "03-12 09:59"), ENGINE_WAIT);
+	assert_int_equal(gate_at(&w, &m, "03-12 10:00"), ENGINE_SKIP);
+	assert_false(engine_is_defined(w.rules, &w.user, w.user.places));
 	world_edit(&w, EDIT(STEP_A "," STEP_B "," STEP_C));
+	assert_true(engine_is_defined(w.rules, &w.user, w.user.places));
 	event(&w, "03-06 11:00", "Something");
 	run_until(&w, "03-20 00:00");
 	expect(&w, "03-02 10:00 entered\n03-02 10:00 send a a\n"
@@ -702,7 +714,7 @@ test_gate(void **state)
 	m.step = "welcome";
 	assert_int_equal(GATE("03-05 11:00"), ENGINE_GO);
 	m.step = "gone";
-	assert_int_equal(GATE("03-05 11:00"), ENGINE_SKIP);
+	assert_int_equal(GATE("03-05 11:00"), ENGINE_WAIT);
 	m.step = "first";
 	m.entry = 2;
 	assert_int_equal(GATE("03-05 09:00"), ENGINE_SKIP);

@@ -66,7 +66,7 @@ parse(const char *text)
 	return value;
 }
 
-/* Definitions that are read once. No sequence: its file is not there. */
+/* Definitions that are read once. No sequence: an empty folder. */
 static inline struct rules *
 load(const char *metrics, const char *sequence, const char *known,
     const struct zone *zone, struct problems *problems)
@@ -77,6 +77,7 @@ load(const char *metrics, const char *sequence, const char *known,
 	struct rules *rules;
 
 	folder_make();
+	write_file("sequences/README", "");
 	if (sequence != NULL)
 		write_file("sequences/s.json", json(sequence));
 	write_file("metrics.json", json(metrics));

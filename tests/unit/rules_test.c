@@ -113,6 +113,19 @@ test_good(void **state)
 }
 
 static void
+test_no_folder(void **state)
+{
+	struct buf out = {0};
+
+	remove_file("sequences");
+	rules_free(load(&out));
+	assert_string_equal(buf_str(&out),
+	    "sequences: cannot be read: No such file or directory; where "
+	    "there are no sequences it is an empty folder\n");
+	buf_free(&out);
+}
+
+static void
 test_shape(void **state)
 {
 	expect("{",
@@ -399,6 +412,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_no_folder),
 	    cmocka_unit_test(test_shape),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_values),

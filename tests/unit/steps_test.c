@@ -726,6 +726,7 @@ test_gate_of_a_version(void **state)
 	    engine_gate(w.rules, &w.user, NULL, &m, at(&w, "03-07 10:00")).gate,
 	    ENGINE_GO);
 	m.step = "d";
+	m.expires_at_ms = at(&w, "03-07 10:00");
 	assert_int_equal(
 	    engine_gate(w.rules, &w.user, NULL, &m, at(&w, "03-07 10:00")).gate,
 	    ENGINE_SKIP);

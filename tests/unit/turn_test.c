@@ -283,6 +283,47 @@ what_happened_a_moment_before_holds(void **state)
 	    message(QUEUE_SKIPPED).reason, "no longer in the sequence");
 }
 
+/* A deployment may take a folder away before it brings the next. */
+static void
+what_is_gone_for_a_moment_costs_no_message(void **state)
+{
+	static const char *const gone[] = {
+	    "sequences/onboarding.json", "templates/welcome.md"};
+	struct delivery *d;
+
+	ingest(IDENTIFY "," SIGNED_UP);
+	remove_file(gone[0]);
+	reload();
+	assert_null(claim());
+	assert_string_equal(
+	    message(QUEUE_QUEUED).reason, "the step is no longer defined");
+	remove_file(gone[1]);
+	reload();
+	b.now += MINUTE;
+	assert_null(claim());
+	assert_string_equal(
+	    message(QUEUE_QUEUED).reason, "the template is not there any more");
+	write_file(gone[0], sequence);
+	write_file(gone[1], "Subject: Again\n\nHi.\n");
+	reload();
+	b.now += MINUTE;
+	d = claim();
+	assert_non_null(d);
+	free_all(d);
+}
+
+static void
+what_stays_away_ends_the_message(void **state)
+{
+	ingest(IDENTIFY "," SIGNED_UP);
+	remove_file("sequences/onboarding.json");
+	reload();
+	b.now += 24 * HOUR - MINUTE / 2;
+	assert_null(claim());
+	assert_string_equal(
+	    message(QUEUE_SKIPPED).reason, "the step is no longer defined");
+}
+
 static void
 the_unsubscribed_and_the_dead_get_nothing(void **state)
 {
@@ -479,6 +520,8 @@ main(void)
 	    TEST(an_address_may_come_later),
 	    TEST(no_address_for_long_is_skipped),
 	    TEST(what_happened_a_moment_before_holds),
+	    TEST(what_is_gone_for_a_moment_costs_no_message),
+	    TEST(what_stays_away_ends_the_message),
 	    TEST(the_unsubscribed_and_the_dead_get_nothing),
 	    TEST(too_late_is_expired),
 	    TEST(sandbox_cap_and_quiet_hours),

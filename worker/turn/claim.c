@@ -100,12 +100,37 @@ skip(struct due_message *c, const char *reason)
 }
 
 static void
+take_answer(struct due_message *c, const struct engine_answer *answer)
+{
+	c->gate = answer->gate;
+	c->until_ms = answer->until_ms;
+	snprintf(c->reason, sizeof c->reason, "%s", answer->reason);
+}
+
+static struct engine_message
+as_engine_message(const struct queue_message *row)
+{
+	return (struct engine_message){
+	    .sequence = row->sequence,
+	    .step = row->step,
+	    .entry = row->entry,
+	    .created_at_ms = row->created_at_ms,
+	    .expires_at_ms = row->expires_at_ms,
+	};
+}
+
+static void
 gate_template(const struct turn *t, struct due_message *c)
 {
+	struct engine_message m = as_engine_message(c->row);
+	struct engine_answer answer;
+
 	c->template = templates_find(t->workspace->templates,
 	    c->row->template_name, text(c->person->subject.traits, "locale"));
 	if (c->template == NULL) {
-		skip(c, "the template is not there any more");
+		answer = engine_await(
+		    &m, t->now_ms, "the template is not there any more");
+		take_answer(c, &answer);
 		return;
 	}
 	c->info = template_info(c->template);
@@ -130,12 +155,7 @@ static void
 gate_sequence(const struct turn *t, struct due_message *c)
 {
 	const struct person *who = whose_entry(c);
-	struct engine_message m = {
-	    .sequence = c->row->sequence,
-	    .step = c->row->step,
-	    .entry = c->row->entry,
-	    .expires_at_ms = c->row->expires_at_ms,
-	};
+	struct engine_message m = as_engine_message(c->row);
 	struct engine_answer answer;
 
 	if (m.sequence == NULL || m.sequence[0] == '\0')
@@ -146,9 +166,7 @@ gate_sequence(const struct turn *t, struct due_message *c)
 	}
 	answer = engine_gate(t->workspace->rules, &who->subject,
 	    c->account != NULL ? &c->account->subject : NULL, &m, t->now_ms);
-	c->gate = answer.gate;
-	c->until_ms = answer.until_ms;
-	snprintf(c->reason, sizeof c->reason, "%s", answer.reason);
+	take_answer(c, &answer);
 }
 
 static void

@@ -154,12 +154,13 @@ gate(const struct fan_out *f)
 	    .sequence = f->row->sequence,
 	    .step = f->row->step,
 	    .entry = f->row->entry,
+	    .created_at_ms = f->row->created_at_ms,
 	    .expires_at_ms = f->row->expires_at_ms,
 	};
 
 	if (f->info == NULL)
-		return (struct engine_answer){.gate = ENGINE_SKIP,
-		    .reason = "the template is not there any more"};
+		return engine_await(
+		    &m, f->turn->now_ms, "the template is not there any more");
 	return engine_gate(
 	    f->turn->workspace->rules, account, account, &m, f->turn->now_ms);
 }
