@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
 import path from 'node:path'
 import test from 'node:test'
-import { identify, nudge, smtpSink, token, until, webSink, Worker, workspace, writeJson }
+import { identify, mailing, nudge, smtpSink, token, until, webSink, Worker, workspace, writeJson }
 	from './lib.mjs'
 
 const seed = Buffer.alloc(32, 7)
@@ -98,6 +98,30 @@ test('what is paused waits, over a restart, and is sent once it goes on', async 
 	assert.equal(sink.requests.length, 0)
 	assert.equal((await again.get('/v1/channels/app/resume', {})).state, 'working')
 	await sent(again, key)
+})
+
+// The relay takes its time over the first; what waits behind it is not begun.
+test('a pause holds for what waits for a connection; the gates see it again', async (t) => {
+	let goOn
+	const slow = new Promise((done) => { goOn = done })
+	const { sink, worker } = await mailing(t, { channel: { connections: 1 },
+		onRcptTo: (to, session, done) => slow.then(() => done()) })
+	const people = ['ada', 'bob', 'cyd', 'dan', 'eve', 'fay']
+	await worker.events(...people.map((id) => identify(id, { email: `${id}@example.com` })))
+	for (const user of people) await worker.get('/v1/send', { user, template: 'day-00-welcome' })
+	await until('all to be claimed', async () =>
+		(await worker.messages('state=sending')).length >= 5)
+	await worker.get('/v1/channels/email/pause', {})
+	await until('those that wait to be back', async () =>
+		(await worker.messages('state=sending')).length <= 2)
+	await worker.get('/v1/people/eve/suppress', {})
+	goOn()
+	await worker.get('/v1/channels/email/resume', {})
+	await sink.wait(5)
+	assert.deepEqual(sink.mails.map((mail) => mail.to[0].split('@')[0]).sort(),
+		people.filter((id) => id !== 'eve'))
+	assert.deepEqual((await worker.messages('state=skipped')).map(({ address }) => address),
+		['eve@example.com'])
 })
 
 test('without a worker a channel is paused for the next one', async (t) => {

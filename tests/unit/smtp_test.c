@@ -279,6 +279,78 @@ test_stop(void **state)
 	world_free(w);
 }
 
+/* What has waited for long goes back to the gates, and has not begun. */
+static void
+test_stale_in_the_list(void **state)
+{
+	struct world *w = world_new(NULL);
+
+	(void)state;
+	world_start(w);
+	for (int n = 0; n < 4; n++)
+		transport_smtp.offer(w->transport, add(w));
+	w->offered = 4;
+	run_until_verdicts(w, 4);
+	assert_int_equal(count(w, VERDICT_RELEASED), 4);
+	assert_true(w->deliveries[0].verdict.retry_after_ms > 0);
+	add(w);
+	run_until_verdicts(w, 5);
+	world_stop(w);
+	assert_int_equal(w->deliveries[4].verdict.what, VERDICT_SENT);
+	assert_int_equal(w->server->n_mails, 1);
+	world_free(w);
+}
+
+/* ... also behind a message that takes long, whose connection then ends. */
+static void
+test_stale_ahead(void **state)
+{
+	static const struct rule rules[] = {{"DATA", 1, "!stall"}, {0}};
+	struct world *w = world_new(rules);
+
+	(void)state;
+	w->again = true;
+	world_start(w);
+	add(w);
+	add(w);
+	feed(w);
+	while (transport_smtp.room(w->transport) < 4)
+		linger(w);
+	w->deliveries[1].offered_us = 0;
+	server_resume(w->server);
+	run_until_verdicts(w, 2);
+	world_stop(w);
+	assert_int_equal(count(w, VERDICT_SENT), 2);
+	check_received(w);
+	assert_int_equal(w->n_given, 3);
+	assert_int_equal(w->server->n_mails, 2);
+	assert_int_equal(w->server->n_connections, 2);
+	world_free(w);
+}
+
+static void
+test_take_back(void **state)
+{
+	static const struct rule rules[] = {{"DATA", 1, "!stall"}, {0}};
+	struct world *w = world_new(rules);
+
+	(void)state;
+	world_start(w);
+	for (int n = 0; n < 6; n++)
+		add(w);
+	for (feed(w); w->offered < 6; feed(w))
+		linger(w);
+	transport_smtp.take_back(w->transport);
+	run_until_verdicts(w, 4);
+	assert_int_equal(count(w, VERDICT_RELEASED), 4);
+	server_resume(w->server);
+	run_until_verdicts(w, 6);
+	world_stop(w);
+	assert_int_equal(count(w, VERDICT_SENT), 2);
+	check_received(w);
+	world_free(w);
+}
+
 static void
 test_never_on_the_wire(void **state)
 {
@@ -337,6 +409,9 @@ main(void)
 	    cmocka_unit_test(test_unsettled),
 	    cmocka_unit_test(test_unsettled_each),
 	    cmocka_unit_test(test_stop),
+	    cmocka_unit_test(test_stale_in_the_list),
+	    cmocka_unit_test(test_stale_ahead),
+	    cmocka_unit_test(test_take_back),
 	    cmocka_unit_test(test_never_on_the_wire),
 	};
 

@@ -23,6 +23,7 @@
 
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "tests/unit/smtp_server.h"
+#include "worker/clock.h"
 #include "worker/delivery/compose.h"
 #include "worker/delivery/transport.h"
 #include "worker/settings/settings.h"
@@ -165,8 +166,12 @@ feed(struct world *w)
 {
 	int room = transport_smtp.room(w->transport);
 
-	for (; room > 0 && w->offered < w->n_line; room--)
-		transport_smtp.offer(w->transport, w->line[w->offered++]);
+	for (; room > 0 && w->offered < w->n_line; room--) {
+		struct delivery *d = w->line[w->offered++];
+
+		d->offered_us = clock_monotonic_us();
+		transport_smtp.offer(w->transport, d);
+	}
 }
 
 static void

@@ -58,7 +58,7 @@ struct delivery {
 	char *to_name;	     /* display name, or "" */
 	struct verdict verdict;
 	void *owner;	       /* the loop's own */
-	int64_t offered_us;    /* likewise: monotonic */
+	int64_t offered_us;    /* monotonic */
 	struct delivery *next; /* the transport's list */
 };
 

@@ -147,6 +147,25 @@ release_waiting(struct smtp_lane *l, const char *why)
 		release(l, d, why);
 }
 
+bool
+smtp_is_stale(const struct delivery *d)
+{
+	return smtp_now_ms() - d->offered_us / 1000 > SMTP_FRESH_MS;
+}
+
+/* Back to the gates, and next in turn: the channel takes mail all the same. */
+static void
+release_stale(struct smtp_lane *l)
+{
+	struct delivery *d;
+
+	while ((d = l->first) != NULL && smtp_is_stale(d)) {
+		first_waiting(l);
+		release(l, d, "no connection was free");
+		d->verdict.retry_after_ms = 1;
+	}
+}
+
 static void
 add_notice(struct smtp_lane *l, const char *text)
 {
@@ -429,8 +448,11 @@ smtp_lane_take(
 
 	pthread_mutex_lock(&l->lock);
 	l->idle++;
-	while (wait_ms > 0 && rc == 0 && !l->stopping &&
-	       !may_take(slot, in_hand)) {
+	for (;;) {
+		release_stale(l);
+		if (wait_ms == 0 || rc != 0 || l->stopping ||
+		    may_take(slot, in_hand))
+			break;
 		slot->waits = true;
 		rc = pthread_cond_timedwait(&slot->go, &l->lock, &ts);
 	}

@@ -33,6 +33,7 @@ struct smtp_slot {
 	pthread_t thread;
 	pthread_cond_t go; /* a message that it may take, or the end */
 	bool waits;	   /* for that */
+	bool is_slow;	   /* the last message took long: see SMTP_FRESH_MS */
 	int ahead;	   /* verdicts given and not settled */
 	struct smtp_io io;
 };
@@ -74,6 +75,13 @@ struct smtp_lane {
 	char why[300];	    /* of the last one */
 	int64_t grow_at_ms; /* no more connections before that */
 };
+
+/*
+ * What was said at the gates holds for so long: a message that was offered
+ * before does not begin, except as the first of a connection.
+ */
+#define SMTP_FRESH_MS 2000
+bool smtp_is_stale(const struct delivery *);
 
 /* Monotonic milliseconds. */
 int64_t smtp_now_ms(void);

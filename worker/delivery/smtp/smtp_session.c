@@ -40,9 +40,10 @@ struct job {
 	struct buf mime;
 	smtp_message_t message;
 	smtp_recipient_t recipient;
-	bool given; /* the bytes were handed over */
-	bool eof;   /* and more was asked for */
-	bool sent;  /* MESSAGESENT came */
+	bool given;	  /* the bytes were handed over */
+	bool eof;	  /* and more was asked for */
+	bool sent;	  /* MESSAGESENT came */
+	int64_t began_ms; /* MAIL was said; 0: not yet */
 };
 
 struct session {
@@ -256,7 +257,8 @@ on_mail(struct session *s, struct job *j)
 		smtp_lane_works(s->slot->lane);
 	}
 	if (reply->code / 100 == 2) {
-		session_next(s, 1, 0);
+		if (!s->slot->is_slow)
+			session_next(s, 1, 0);
 		return;
 	}
 	fit = job_end(s, j);
@@ -274,6 +276,7 @@ on_sent(struct session *s, struct job *j)
 	bool last = is_last(s, j), eof = j->eof, fit;
 
 	j->sent = true;
+	s->slot->is_slow = smtp_now_ms() - j->began_ms > SMTP_FRESH_MS / 2;
 	distrust(s, smtp_message_transfer_status(j->message));
 	fit = job_end(s, j);
 	if (last)
@@ -331,6 +334,22 @@ on_event(smtp_session_t smtp, int event, void *arg, ...)
 	errno = 0;
 }
 
+/*
+ * MAIL for a message that was taken while the one before it was under way, and
+ * that took long: nobody knows whether it is still wanted.
+ */
+static void
+begin(struct session *s)
+{
+	struct job *j = &s->jobs[s->n_jobs - 1];
+
+	if (j->began_ms != 0 || (s->n_jobs > 1 && j[-1].delivery != NULL))
+		return; /* a line of the body */
+	j->began_ms = smtp_now_ms();
+	if (s->mailing && smtp_is_stale(j->delivery))
+		smtp_io_abort(&s->slot->io, ECANCELED);
+}
+
 /* What was read stands in libesmtp's own buffer, not in a constant. */
 static void
 on_wire(const char *data, int len, int writing, void *arg)
@@ -341,6 +360,8 @@ on_wire(const char *data, int len, int writing, void *arg)
 		smtp_watch_written(&s->watch, data, len);
 	else if (!s->mailing)
 		smtp_watch_read(&s->watch, (char *)data, len);
+	if (writing && len > 5 && memcmp(data, "MAIL ", 5) == 0)
+		begin(s);
 	errno = 0;
 }
 
