@@ -60,7 +60,7 @@ sign_up(struct turn *t, int first, int count, int64_t now_ms)
 	struct segment_batch events;
 	const struct segment_event **list;
 	struct buf body = {0};
-	const char *why;
+	struct error e;
 
 	buf_adds(&body, "{\"batch\":[");
 	for (int i = first; i < first + count; i++)
@@ -77,8 +77,8 @@ sign_up(struct turn *t, int first, int count, int64_t now_ms)
 	buf_adds(&body, "]}");
 	request.body = body.data;
 	request.len = body.len;
-	if (segment_parse(&request, &events, &why) != 200)
-		die(why);
+	if (segment_parse(&request, &events, &e) != 200)
+		die(e.text);
 	list = xcalloc((size_t)events.count, sizeof *list);
 	for (int i = 0; i < events.count; i++)
 		list[i] = &events.events[i];
@@ -166,7 +166,7 @@ post_events(struct turn *t, uint64_t serial, int people, int64_t now_ms)
 	struct segment_batch events;
 	const struct segment_event *list[TURN];
 	struct buf body = {0};
-	const char *why;
+	struct error e;
 
 	buf_adds(&body, "{\"batch\":[");
 	for (int i = 0; i < TURN; i++, serial++)
@@ -184,8 +184,8 @@ post_events(struct turn *t, uint64_t serial, int people, int64_t now_ms)
 	buf_adds(&body, "]}");
 	request.body = body.data;
 	request.len = body.len;
-	if (segment_parse(&request, &events, &why) != 200)
-		die(why);
+	if (segment_parse(&request, &events, &e) != 200)
+		die(e.text);
 	for (int i = 0; i < events.count; i++)
 		list[i] = &events.events[i];
 	t->received_ms = now_ms;

@@ -1,13 +1,42 @@
 // HTTP as those see it who mean harm, or are broken: where requests end, what
 // they may cost, and what they are told.
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import test from 'node:test'
-import { until, wire, Worker, workspace } from './lib.mjs'
+import { gzipSync } from 'node:zlib'
+import { basic, track, until, wire, Worker, workspace, writeKey } from './lib.mjs'
 
 const start = async (t, limits = {}) => {
 	const dir = await workspace(t, (settings) => { settings.limits = limits })
 	return Worker.start(t, dir)
 }
+
+const peakMegabytes = (worker) => Number(/VmHWM:\s+(\d+)/.exec(
+	fs.readFileSync(`/proc/${worker.child.pid}/status`, 'utf8'))[1]) / 1024
+
+test('who has no key makes it build nothing, and who has one no more than is bounded', async (t) => {
+	const worker = await start(t)
+	const body = (n, more = {}) => gzipSync(JSON.stringify({ ...track('ada', 'E'), ...more })
+		.replace('"properties":{', `"properties":{"a":[${'{},'.repeat(n)}0]`))
+	const post = async (packed, headers = {}) => (await worker.fetch('/v1/track', { method: 'POST',
+		body: packed, headers: { 'content-encoding': 'gzip', ...headers } })).status
+	const before = peakMegabytes(worker)
+	for (const n of [99000, 2700000]) {
+		assert.equal(await post(body(n)), n < 100000 ? 401 : 413)
+		assert.equal(await post(body(n, { writeKey: 'wrong' })), n < 100000 ? 401 : 413)
+	}
+	assert.ok(peakMegabytes(worker) - before < 40, `${peakMegabytes(worker) - before} MB`)
+	for (const [packed, headers] of [[body(2700000), { authorization: basic(writeKey) }],
+		[body(2700000, { writeKey }), {}]])
+		assert.equal(await post(packed, headers), 413)
+	assert.ok(peakMegabytes(worker) - before < 40, `${peakMegabytes(worker) - before} MB`)
+	assert.equal(await post(body(99000, { writeKey })), 200)
+	// a full batch: 500 events with 200 properties each
+	const properties = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`p${i}`, i]))
+	const full = await worker.post('/v1/batch', { batch:
+		Array.from({ length: 500 }, () => track('ada', 'Full', properties)) })
+	assert.equal(full.status, 200)
+})
 
 // What stands behind the headers would be a request of its own.
 const inner = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'

@@ -5,6 +5,7 @@ import path from 'node:path'
 import test from 'node:test'
 import { gzipSync } from 'node:zlib'
 import RudderAnalytics from '@rudderstack/rudder-sdk-node'
+import { Analytics } from '@segment/analytics-node'
 import { basic, identify, mailing, nudge, shared, track, until, Worker,
 	workspace, writeKey } from './lib.mjs'
 
@@ -228,6 +229,27 @@ test('one bad event does not spoil its batch', async (t) => {
 	assert.deepEqual((await timeline(worker, 'ada')).map((e) => e.event), ['Good'])
 	assert.equal((await timeline(worker, '42')).length, 1)
 	await until('the log to tell', () => /left out/.test(worker.log))
+})
+
+test('half of an emoji, a huge number or a NUL in a name spoil at most their own event', async (t) => {
+	const { worker } = await start(t)
+	const client = new Analytics({ writeKey, host: worker.url, path: '/v1/batch' })
+	client.track({ userId: 'ada', event: 'Cut', properties: { title: '🎉'.slice(0, 1) } })
+	client.track({ userId: 'ada', event: 'Whole' })
+	await client.closeAndFlush()
+	const odd = (properties, event) =>
+		`{"type":"track","userId":"ada","messageId":"odd-${event}","event":"${event}","properties":${properties}}`
+	const reply = await worker.post('/v1/batch', `{"batch":[${[odd('{"n":18446744073709551616}', 'Big'),
+		odd('{"n":1e400}', 'Too big'), odd('{"a\\u0000b":1}', 'Nul'), odd('{}', 'Last')]}]}`)
+	assert.equal(reply.status, 200)
+	assert.deepEqual((await timeline(worker, 'ada')).map((e) => e.event).sort(),
+		['Big', 'Cut', 'Last', 'Whole'])
+	const { discarded } = await worker.get('/v1/discarded')
+	assert.deepEqual(discarded.map((one) => [one.reason, one.place, one.message_id, one.user_id]),
+		[['invalid_json', 2, 'odd-Nul', 'ada'], ['invalid_json', 1, 'odd-Too big', 'ada']])
+	const broken = await worker.post('/v1/batch', '{"batch":[\n{},]}')
+	assert.equal(broken.status, 400)
+	assert.match((await broken.json()).message, /^the body is not JSON: line 2, column 4: .*'\]'$/)
 })
 
 test('a pixel is an event, unless only its headers are asked for', async (t) => {

@@ -21,10 +21,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .len = size - 1,
 	    .max_inflated = 1 << 20,
 	    .max_depth = 100,
+	    .max_values = 10000,
 	    .received_ms = 1790000000000,
 	};
 	struct segment_batch batch;
-	const char *why = NULL;
+	struct error e = {.text = ""};
 	char *text = NULL;
 	int status;
 
@@ -38,10 +39,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		request.body = text;
 		request.len = strlen(text);
 	}
-	status = segment_parse(&request, &batch, &why);
+	status = segment_parse(&request, &batch, &e);
 	free(text);
 	if (status != 200)
-		return why == NULL ? abort(), 0 : 0;
+		return e.text[0] == '\0' ? abort(), 0 : 0;
 	for (int i = 0; i < batch.count; i++) {
 		const struct segment_event *e = &batch.events[i];
 

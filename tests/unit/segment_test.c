@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #define RECEIVED 1795309662000 /* 2026-11-22T01:07:42Z */
 
 static struct segment_batch batch;
+static struct error why;
 
 static int
 parse_bytes(enum segment_type type, const void *body, size_t len)
@@ -27,7 +29,6 @@ parse_bytes(enum segment_type type, const void *body, size_t len)
 	    .received_ms = RECEIVED,
 	    .serial = 7,
 	};
-	const char *why;
 
 	return segment_parse(&request, &batch, &why);
 }
@@ -76,7 +77,6 @@ single_track(void **state)
 				 "\"traits\":{\"email\":\"a@b.example\"}}}"),
 	    200);
 	assert_int_equal(batch.count, 1);
-	assert_string_equal(batch.write_key, "k");
 	assert_string_equal(batch.events[0].user_id, "u1");
 	assert_string_equal(batch.events[0].name, "Signed Up");
 	assert_string_equal(batch.events[0].message_id, "m1");
@@ -128,6 +128,93 @@ one_bad_event_does_not_fail_the_batch(void **state)
 	assert_left_out(6, DISCARD_PROPERTIES_NOT_OBJECT, "track", "u");
 	assert_left_out(7, DISCARD_NUL_CHARACTER, "identify", "a");
 	assert_int_equal(batch.n_discarded, 7);
+}
+
+/* A good event, one with this in its properties, and another good one. */
+static void
+parse_between(const char *properties)
+{
+	char body[1000];
+
+	segment_batch_free(&batch);
+	snprintf(body, sizeof body,
+	    "{\"sentAt\":\"2026-11-22T01:07:42Z\",\"batch\":["
+	    "{\"type\":\"track\",\"userId\":\"u\",\"event\":\"A\"},"
+	    "{\"type\":\"track\",\"userId\":\"v\",\"messageId\":\"m2\","
+	    "\"event\":\"B\",\"properties\":%s},"
+	    "{\"type\":\"track\",\"userId\":\"w\",\"event\":\"C\"}]}",
+	    properties);
+	assert_int_equal(parse(SEGMENT_BATCH, body), 200);
+}
+
+static void
+assert_mended(const char *properties, const char *as)
+{
+	char *text;
+
+	parse_between(properties);
+	assert_int_equal(batch.count, 3);
+	assert_int_equal(batch.n_discarded, 0);
+	text = json_dumps(batch.events[1].body, JSON_COMPACT);
+	assert_string_equal(text, as);
+	free(text);
+}
+
+static void
+what_does_no_harm_is_mended(void **state)
+{
+	assert_mended(
+	    "{\"a\":\"cut \\ud83c\"}", "{\"a\":\"cut \xef\xbf\xbd\"}");
+	assert_mended(
+	    "{\"a\":\"\\uDF89\\\\\\\"\"}", "{\"a\":\"\xef\xbf\xbd\\\\\\\"\"}");
+	assert_mended("{\"a\":\"\\ud83c\\ud83c\\udf89\"}",
+	    "{\"a\":\"\xef\xbf\xbd\xf0\x9f\x8e\x89\"}");
+	assert_mended("{\"\\ud83c\":1}", "{\"\xef\xbf\xbd\":1}");
+	assert_mended(
+	    "{\"a\":18446744073709551616}", "{\"a\":1.8446744073709552e19}");
+	assert_mended("{\"a\":[-9223372036854775809,9223372036854775807,"
+		      "0.12345678901234567890123,\"99999999999999999999\"]}",
+	    "{\"a\":[-9.2233720368547758e18,9223372036854775807,"
+	    "0.12345678901234568,\"99999999999999999999\"]}");
+}
+
+static void
+an_event_that_is_no_json_takes_no_other_with_it(void **state)
+{
+	static const char *const bad[] = {"{\"a\":1e400}", "{\"a\":NaN}",
+	    "{\"a\\u0000b\":1}", "{\"a\":\"\xff\"}", "{\"a\":01}", "{,}",
+	    "{\"a\":\"\\q\"}", "{\"a\":\"\n\"}", "[1}", "undefined"};
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		parse_between(bad[i]);
+		assert_int_equal(batch.count, 2);
+		assert_string_equal(batch.events[0].name, "A");
+		assert_string_equal(batch.events[1].name, "C");
+		assert_int_equal(batch.n_discarded, 1);
+		assert_left_out(1, DISCARD_INVALID_JSON, "track", "v");
+		assert_string_equal(batch.discarded[0].message_id, "m2");
+	}
+	segment_batch_free(&batch);
+	assert_int_equal(
+	    parse(SEGMENT_BATCH,
+		"{\"context\":{\"a\":NaN},\"batch\":[NaN,{\"type\":\"page\","
+		"\"userId\":\"u\"}]}"),
+	    200);
+	assert_int_equal(batch.count, 1);
+	assert_int_equal(batch.discarded[0].reason, DISCARD_INVALID_JSON);
+}
+
+static void
+ids_are_not_rounded(void **state)
+{
+	assert_int_equal(
+	    parse(SEGMENT_BATCH,
+		"{\"batch\":[{\"type\":\"page\",\"userId\":1.5},"
+		"{\"type\":\"page\",\"userId\":12345678901234567890123}]}"),
+	    200);
+	assert_string_equal(batch.events[0].user_id, "1.5");
+	assert_int_equal(batch.count, 1);
+	assert_left_out(1, DISCARD_ID_NOT_STRING, "page", "");
 }
 
 static void
@@ -216,14 +303,100 @@ gzip_whatever_the_headers_say(void **state)
 	assert_int_equal(batch.count, 1);
 	segment_batch_free(&batch);
 	assert_int_equal(parse_bytes(SEGMENT_TRACK, packed, len - 9), 400);
+	packed[len] = '}';
+	assert_int_equal(parse_bytes(SEGMENT_TRACK, packed, len + 1), 400);
+	len = gzip(body, 10, packed, sizeof packed);
+	len += gzip(
+	    body + 10, strlen(body) - 10, packed + len, sizeof packed - len);
+	assert_int_equal(parse_bytes(SEGMENT_TRACK, packed, len), 200);
+	assert_string_equal(batch.events[0].name, "E");
+	segment_batch_free(&batch);
 	memset(zeros, ' ', sizeof zeros);
 	len = gzip(zeros, sizeof zeros, packed, sizeof packed);
 	assert_int_equal(parse_bytes(SEGMENT_TRACK, packed, len), 413);
 }
 
 static void
+plain_text_that_is_called_gzip(void **state)
+{
+	struct segment_request request = {
+	    .type = SEGMENT_TRACK, .body = "{}", .len = 2, .is_gzip = true};
+
+	assert_int_equal(segment_parse(&request, &batch, &why), 400);
+	assert_non_null(strstr(why.text, "Content-Encoding says gzip"));
+}
+
+/* What each costs as a value is 30 times its bytes. */
+static void
+values_are_bounded(void **state)
+{
+	static char body[6000] = "{\"userId\":\"u\",\"event\":\"E\","
+				 "\"properties\":{\"a\":[0";
+	size_t len = strlen(body);
+	struct segment_request request = {
+	    .type = SEGMENT_TRACK, .body = body, .max_values = 1000};
+
+	for (int i = 0; i < 495; i++)
+		strcpy(body + len + 3 * (size_t)i, ",{}");
+	strcat(body, "]}}");
+	request.len = strlen(body);
+	assert_int_equal(segment_parse(&request, &batch, &why), 200);
+	assert_true(batch.kilobytes >= 1000 / 60);
+	segment_batch_free(&batch);
+	request.max_values = 990;
+	assert_int_equal(segment_parse(&request, &batch, &why), 413);
+	assert_non_null(strstr(why.text, "more than 990 values"));
+}
+
+static bool
+is_good_key(const void *keys, const char *key)
+{
+	return strcmp(keys, key) == 0;
+}
+
+static void
+keys_of_the_body(void **state)
+{
+	static const struct {
+		const char *body;
+		int status;
+	} cases[] = {
+	    {"{\"userId\":\"u\",\"event\":\"E\",\"writeKey\":\"k1\"}", 200},
+	    {"{\"writeKey\":\"k1\",\"userId\":\"u\",\"event\":\"E\"}", 200},
+	    {"{\"userId\":\"u\",\"event\":\"E\",\"writeKey\":\"k2\"}", 401},
+	    {"{\"userId\":\"u\",\"event\":\"E\",\"writeKey\":\"\"}", 401},
+	    {"{\"userId\":\"u\",\"event\":\"E\",\"writeKey\":11}", 401},
+	    {"{\"userId\":\"u\",\"event\":\"E\",\"a\":{\"writeKey\":\"k1\"}}",
+		401},
+	    {"{}", 401},
+	    {"{\"userId\":\"u\"", 400},
+	    {"[]", 400},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct segment_request request = {.type = SEGMENT_TRACK,
+		    .body = cases[i].body,
+		    .len = strlen(cases[i].body),
+		    .has_key = is_good_key,
+		    .keys = "k1"};
+
+		assert_int_equal(
+		    segment_parse(&request, &batch, &why), cases[i].status);
+		segment_batch_free(&batch);
+	}
+}
+
+static void
 bad_json(void **state)
 {
+	assert_int_equal(parse(SEGMENT_BATCH, "{\n\"batch\":[{},]}"), 400);
+	assert_string_equal(why.text, "the body is not JSON: line 2, column "
+				      "13: unexpected token near ']'");
+	assert_int_equal(parse(SEGMENT_TRACK, "{\"event\":1e400}"), 400);
+	assert_non_null(strstr(why.text, "real number overflow"));
+	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":[{]}]}"), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":[NaN]} {}"), 400);
+	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":NaN}"), 400);
 	assert_int_equal(parse(SEGMENT_BATCH, "{\"batch\":["), 400);
 	assert_int_equal(parse(SEGMENT_BATCH, ""), 400);
 	assert_int_equal(parse(SEGMENT_BATCH, "[]"), 400);
@@ -283,7 +456,6 @@ parse_pixel(const char *text)
 	    .is_base64 = true,
 	    .received_ms = RECEIVED,
 	};
-	const char *why;
 
 	return segment_parse(&request, &batch, &why);
 }
@@ -330,11 +502,18 @@ main(void)
 	    cmocka_unit_test_teardown(single_track, clean),
 	    cmocka_unit_test_teardown(
 		one_bad_event_does_not_fail_the_batch, clean),
+	    cmocka_unit_test_teardown(what_does_no_harm_is_mended, clean),
+	    cmocka_unit_test_teardown(
+		an_event_that_is_no_json_takes_no_other_with_it, clean),
+	    cmocka_unit_test_teardown(ids_are_not_rounded, clean),
 	    cmocka_unit_test_teardown(clock_is_corrected, clean),
 	    cmocka_unit_test_teardown(without_sent_at_the_time_stands, clean),
 	    cmocka_unit_test_teardown(missing_message_ids_are_made_up, clean),
 	    cmocka_unit_test_teardown(context_of_the_batch, clean),
 	    cmocka_unit_test_teardown(gzip_whatever_the_headers_say, clean),
+	    cmocka_unit_test_teardown(plain_text_that_is_called_gzip, clean),
+	    cmocka_unit_test_teardown(values_are_bounded, clean),
+	    cmocka_unit_test_teardown(keys_of_the_body, clean),
 	    cmocka_unit_test_teardown(bad_json, clean),
 	    cmocka_unit_test_teardown(deep_json_is_refused_not_followed, clean),
 	    cmocka_unit_test(basic_keys),

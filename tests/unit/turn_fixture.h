@@ -119,14 +119,14 @@ ingest(const char *events)
 	    .serial = (uint64_t)b.serial++,
 	};
 	const struct segment_event *list[20];
+	struct error e;
 	char body[4000];
-	const char *why;
 	int n;
 
 	snprintf(body, sizeof body, "{\"batch\":[%s]}", events);
 	request.body = body;
 	request.len = strlen(body);
-	assert_int_equal(segment_parse(&request, &batch, &why), 200);
+	assert_int_equal(segment_parse(&request, &batch, &e), 200);
 	for (int i = 0; i < batch.count; i++)
 		list[i] = &batch.events[i];
 	assert_int_equal(turn_begin(&b.turn, b.now), 0);

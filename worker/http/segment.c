@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <zlib.h>
 
 #include "templates/buf.h"
 #include "templates/time/date.h"
-#include "templates/json_text.h"
+#include "worker/http/body.h"
 #include "worker/http/segment.h"
+
+#define REAL_ID_MAX 1e15 /* so far %.15g says all there is */
 
 static const char *const type_names[] = {
     "identify", "track", "page", "screen", "group", "alias", "batch"};
@@ -25,7 +26,8 @@ segment_discard_name(enum segment_discard reason)
 	static const char *const names[DISCARD_REASONS] = {"empty_batch",
 	    "not_an_object", "unknown_type", "no_user_anon_id", "id_not_string",
 	    "event_not_string", "properties_not_object", "nul_character",
-	    "invalid_request", "invalid_write_key", "too_large"};
+	    "invalid_json", "invalid_request", "invalid_write_key",
+	    "too_large"};
 
 	return names[reason];
 }
@@ -69,30 +71,6 @@ segment_pixel_path(const char *path)
 }
 
 /* ------------------------------------------------------------------ bytes */
-
-static int
-inflate_body(const void *body, size_t len, size_t max, struct buf *out)
-{
-	z_stream z = {.next_in = (Bytef *)body, .avail_in = (uInt)len};
-	int rc, status = 400;
-
-	if (inflateInit2(&z, 15 + 32) != Z_OK)
-		return 400;
-	do {
-		buf_reserve(out, len * 4 > 65536 ? 65536 : len * 4 + 1024);
-		z.next_out = (Bytef *)out->data + out->len;
-		z.avail_out = (uInt)(out->cap - out->len - 1);
-		rc = inflate(&z, Z_NO_FLUSH);
-		out->len = out->cap - 1 - z.avail_out;
-		if (out->len > max)
-			status = 413;
-	} while (rc == Z_OK && status != 413);
-	if (rc == Z_STREAM_END && status != 413)
-		status = 200;
-	out->data[out->len] = '\0';
-	inflateEnd(&z);
-	return status;
-}
 
 char *
 segment_base64(const char *text, size_t *len)
@@ -179,7 +157,10 @@ object_of(const json_t *object, const char *name)
 	return json_is_object(v) ? v : NULL;
 }
 
-/* Ids are strings; numbers occur and are taken as their digits. */
+/*
+ * Ids are strings; numbers occur and are taken as their digits. Those of a real
+ * that is as large are not all known: it could be somebody else's.
+ */
 static bool
 read_id(struct arena *arena, const json_t *object, const char *name,
     const char **out)
@@ -190,6 +171,8 @@ read_id(struct arena *arena, const json_t *object, const char *name,
 	*out = "";
 	if (json_is_string(v))
 		*out = json_string_value(v);
+	else if (json_is_real(v) && fabs(json_real_value(v)) >= REAL_ID_MAX)
+		return false;
 	else if (json_is_number(v)) {
 		if (json_is_integer(v))
 			snprintf(number, sizeof number, "%lld",
@@ -254,9 +237,9 @@ happened_at(const json_t *event, const json_t *root, int64_t received_ms)
 
 struct reading {
 	const struct segment_request *request;
+	const struct body *body;
 	struct segment_batch *batch;
 	json_t *context; /* of the batch, for all of its events */
-	bool may_have_nul;
 	int cap_discarded;
 };
 
@@ -350,7 +333,7 @@ read_event(struct reading *r, const json_t *j, int type)
 		type = type_of(name, strlen(name));
 	if (type < 0 || type == SEGMENT_BATCH)
 		return DISCARD_UNKNOWN_TYPE;
-	if (r->may_have_nul && has_nul(j))
+	if (r->body->may_have_nul && has_nul(j))
 		return DISCARD_NUL_CHARACTER;
 	e.type = (enum segment_type)type;
 	if ((wrong = read_ids(r, j, &e)) >= 0 ||
@@ -392,6 +375,7 @@ read_all(struct reading *r, enum segment_type type)
 	struct segment_batch *batch = r->batch;
 	json_t *list = json_object_get(batch->root, "batch");
 	size_t n = type == SEGMENT_BATCH ? json_array_size(list) : 1;
+	const bool *is_unread = r->body->is_unread;
 
 	batch->events = xcalloc(n + 1, sizeof *batch->events);
 	if (n == 0)
@@ -400,115 +384,40 @@ read_all(struct reading *r, enum segment_type type)
 		const json_t *j = type == SEGMENT_BATCH
 				      ? json_array_get(list, i)
 				      : batch->root;
-		int wrong = read_event(r, j, (int)type);
+		int wrong = is_unread != NULL && is_unread[i]
+				? DISCARD_INVALID_JSON
+				: read_event(r, j, (int)type);
 
 		if (wrong >= 0)
 			discard(r, j, wrong, (int)i);
 	}
 }
 
-/* Counts what opens and closes outside of strings. */
-static bool
-is_too_deep(const char *text, size_t len, int max)
-{
-	bool in_string = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (in_string && c == '\\')
-			i++;
-		else if (c == '"')
-			in_string = !in_string;
-		else if (!in_string && (c == '{' || c == '['))
-			depth++;
-		else if (!in_string && (c == '}' || c == ']'))
-			depth--;
-		if (depth > max)
-			return true;
-	}
-	return false;
-}
-
-/* The body as plain text. 200, or a status and why. */
-static int
-unpack(
-    const struct segment_request *request, struct buf *plain, const char **why)
-{
-	const unsigned char *bytes = request->body;
-	bool has_magic =
-	    request->len > 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
-	int status;
-
-	if (request->is_base64) {
-		*why = "the data is not base64";
-		plain->data = segment_base64((const char *)bytes, &plain->len);
-		return plain->data != NULL ? 200 : 400;
-	}
-	if (!request->is_gzip && !has_magic) {
-		buf_add(plain, bytes, request->len);
-		return 200;
-	}
-	status =
-	    inflate_body(bytes, request->len, request->max_inflated, plain);
-	*why = status == 413 ? "the body is too large once inflated"
-			     : "the body is not valid gzip";
-	return status;
-}
-
-/* The body as JSON. 200, or a status and why. */
-static int
-read_root(struct reading *r, const char **why)
-{
-	const struct segment_request *request = r->request;
-	struct buf plain = {0};
-	int status = unpack(request, &plain, why);
-	const char *text = buf_str(&plain);
-
-	r->batch->kilobytes = (int)(plain.len / 1024);
-	if (status == 200 && request->max_depth > 0 &&
-	    is_too_deep(text, plain.len, request->max_depth)) {
-		*why = "the body is nested too deeply";
-		status = 400;
-	}
-	if (status == 200) {
-		r->may_have_nul = memmem(text, plain.len, "\\u0000", 6) != NULL;
-		r->batch->root =
-		    r->may_have_nul
-			? json_loadb(text, plain.len, JSON_ALLOW_NUL, NULL)
-			: json_text_read(text, plain.len); /* twice as fast */
-	}
-	buf_free(&plain);
-	return status;
-}
-
 int
 segment_parse(const struct segment_request *request,
-    struct segment_batch *batch, const char **why)
+    struct segment_batch *batch, struct error *e)
 {
 	struct reading r = {.request = request, .batch = batch};
-	int status;
+	struct body body;
+	int status = body_read(request, &body, e);
 
-	*batch = (struct segment_batch){.write_key = ""};
-	status = read_root(&r, why);
-	if (status == 200 && !json_is_object(batch->root)) {
-		*why = "the body is not a JSON object";
-		status = 400;
-	} else if (status == 200 && request->type == SEGMENT_BATCH &&
-		   !json_is_array(json_object_get(batch->root, "batch"))) {
-		*why = "\"batch\" is not a list of events";
-		status = 400;
-	}
-	if (status != 200) {
-		segment_batch_free(batch);
+	*batch = (struct segment_batch){0};
+	if (status != 200)
 		return status;
+	if (request->type == SEGMENT_BATCH &&
+	    !json_is_array(json_object_get(body.root, "batch"))) {
+		error_set(e, "\"batch\" is not a list of events");
+		body_free(&body);
+		return 400;
 	}
-	batch->write_key = text_of(batch->root, "writeKey");
+	batch->root = json_incref(body.root);
+	batch->kilobytes = body.weight;
+	r.body = &body;
 	r.context = request->type == SEGMENT_BATCH
 			? object_of(batch->root, "context")
 			: NULL;
 	read_all(&r, request->type);
+	body_free(&body);
 	return 200;
 }
 
@@ -519,5 +428,5 @@ segment_batch_free(struct segment_batch *batch)
 	free(batch->events);
 	free(batch->discarded);
 	arena_free(&batch->arena);
-	*batch = (struct segment_batch){.write_key = ""};
+	*batch = (struct segment_batch){0};
 }

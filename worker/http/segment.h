@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "templates/error.h"
 #include "templates/mem.h"
 
 /*
@@ -49,6 +50,7 @@ enum segment_discard {
 	DISCARD_EVENT_NOT_STRING,
 	DISCARD_PROPERTIES_NOT_OBJECT,
 	DISCARD_NUL_CHARACTER,
+	DISCARD_INVALID_JSON,
 	/* whole requests, by the status that they were refused with */
 	DISCARD_INVALID_REQUEST, /* 400 */
 	DISCARD_INVALID_KEY,	 /* 401 */
@@ -67,10 +69,9 @@ struct segment_discarded {
 struct segment_batch {
 	struct segment_event *events;
 	int count;
-	int kilobytes; /* of the body as plain text */
+	int kilobytes; /* of the body as plain text, or as much of values */
 	struct segment_discarded *discarded;
 	int n_discarded;
-	const char *write_key; /* of the body, or "" */
 	json_t *root;
 	struct arena arena;
 };
@@ -90,13 +91,17 @@ struct segment_request {
 	bool is_gzip;	     /* Content-Encoding; a gzip header counts too */
 	size_t max_inflated; /* bytes */
 	int max_depth;	     /* of objects and lists; 0: no bound of ours */
+	int max_values;	     /* objects and lists count twice; 0: no bound */
+	/* Is the body's writeKey one of `keys`? NULL: it needs none. */
+	bool (*has_key)(const void *keys, const char *write_key);
+	const void *keys;
 	int64_t received_ms;
 	uint64_t serial; /* for messageIds that are missing: unique */
 };
 
-/* 200, 400 or 413; unless 200 `why` says what is wrong and nothing is kept. */
+/* 200; or 400, 401 or 413 with the error set, and nothing is kept. */
 int segment_parse(
-    const struct segment_request *, struct segment_batch *, const char **why);
+    const struct segment_request *, struct segment_batch *, struct error *);
 void segment_batch_free(struct segment_batch *);
 
 /*

@@ -59,17 +59,22 @@ is_one_of(char *const *keys, const char *key)
 	return found;
 }
 
+/* Without a look at the body? */
 static bool
-may_write(const struct settings *s, const char *header, const char *in_body)
+may_write(const struct settings *s, const char *header)
 {
 	char key[300];
 
 	if (s->write_keys == NULL || s->write_keys[0] == NULL)
 		return true;
-	if (in_body[0] != '\0' && is_one_of(s->write_keys, in_body))
-		return true;
 	return segment_basic_key(header, key, sizeof key) &&
 	       is_one_of(s->write_keys, key);
+}
+
+static bool
+is_write_key(const void *keys, const char *key)
+{
+	return is_one_of(keys, key);
 }
 
 static bool
@@ -149,18 +154,18 @@ submit_events(struct server *s, struct evhttp_request *r,
 /* As segment_parse(). What can be read is, whatever its coding is called. */
 static int
 parse_events(const struct settings *s, const struct segment_request *request,
-    const char *coding, struct segment_batch *batch, const char **why)
+    const char *coding, struct segment_batch *batch, struct error *e)
 {
 	int status;
 
-	*why = "the body is too large";
+	error_set(e, "the body is too large");
 	if ((int64_t)request->len > s->max_body)
 		return 413;
-	status = segment_parse(request, batch, why);
+	status = segment_parse(request, batch, e);
 	if (status != 400 || coding == NULL || request->is_gzip ||
 	    strcasecmp(coding, "identity") == 0)
 		return status;
-	*why = "the body can be packed with gzip, and in no other way";
+	error_set(e, "the body can be packed with gzip, and in no other way");
 	return 415;
 }
 
@@ -179,11 +184,16 @@ take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
 	    .is_gzip = coding != NULL && strcasecmp(coding, "gzip") == 0,
 	    .max_inflated = (size_t)settings->max_inflated,
 	    .max_depth = settings->max_depth,
+	    .max_values = settings->max_values,
+	    .has_key = may_write(settings, header(r, "Authorization"))
+			   ? NULL
+			   : is_write_key,
+	    .keys = settings->write_keys,
 	    .received_ms = worker_now_ms(s->worker),
 	    .serial = (uint64_t)worker_now_ms(s->worker) << 20 | s->serial++,
 	};
 	struct segment_batch batch;
-	const char *why;
+	struct error e;
 	int status;
 
 	allow_browsers(r);
@@ -193,14 +203,9 @@ take_events(struct server *s, struct evhttp_request *r, enum segment_type type,
 		    "too many events are waiting; try again in a second");
 		return;
 	}
-	status = parse_events(settings, &request, coding, &batch, &why);
+	status = parse_events(settings, &request, coding, &batch, &e);
 	if (status != 200) {
-		refuse_for_good(s, r, status, why);
-	} else if (!may_write(
-		       settings, header(r, "Authorization"), batch.write_key)) {
-		segment_batch_free(&batch);
-		refuse_for_good(s, r, 401,
-		    "the write key is missing or is not one of ours");
+		refuse_for_good(s, r, status, e.text);
 	} else {
 		discards_add(s->discards, &batch, request.received_ms);
 		submit_events(s, r, &batch, is_pixel);

@@ -95,6 +95,8 @@ static const struct setting worker_settings[] = {
 	"bytes of a request's headers", NULL},
     {"limits.depth", KIND_INT, AT(max_depth), "64", 4, 2000,
 	"objects and lists inside each other in a request", NULL},
+    {"limits.values", KIND_INT, AT(max_values), "200000", 100, 100000000,
+	"values in a request's JSON; objects and lists count twice", NULL},
     {"limits.connections", KIND_INT, AT(max_connections), "500", 1, 100000,
 	"connections at a time; past it the one that waited longest makes "
 	"room, or clients get 503",

@@ -105,6 +105,7 @@ struct settings {
 	int64_t max_headers;		/* bytes */
 	int64_t max_backlog; /* inputs waiting for a turn: then 429 */
 	int max_depth;	     /* of a request's JSON */
+	int max_values;	     /* of it; objects and lists count twice */
 	int max_connections, request_ms;
 	int drain_ms;
 	bool watches; /* its files, to read them again when they change */
