@@ -484,11 +484,17 @@ parse_arguments(struct parser *p, const char *at, struct filter_call *call)
 	call->n_args = n;
 }
 
-static bool
-is_literal(const struct lexer *l)
+/* `| plus 1` */
+static void
+check_colon(struct parser *p, const struct filter *f)
 {
-	return l->type == TOKEN_STRING || l->type == TOKEN_INT ||
-	       l->type == TOKEN_FLOAT;
+	const struct lexer *l = &p->lex;
+	const char *from = l->type == TOKEN_STRING ? l->text - 1 : l->text;
+
+	if (f->max > 0 && (l->type == TOKEN_STRING || l->type == TOKEN_INT ||
+			      l->type == TOKEN_FLOAT))
+		parse_fail(p, from, "a colon is missing: write %s: %.*s",
+		    f->name, (int)(l->next - from), from);
 }
 
 static struct filter_call
@@ -507,12 +513,9 @@ parse_filter(struct parser *p)
 		note_use(p, &p->c->uses, "user.locale", call.line, call.column,
 		    true);
 	}
+	check_colon(p, call.filter);
 	if (parse_accept(p, ':'))
 		parse_arguments(p, at, &call);
-	else if (call.filter->max > 0 && is_literal(&p->lex))
-		parse_fail(p, p->lex.text,
-		    "a colon is missing: write %s: and then what it takes",
-		    call.filter->name);
 	else
 		check_arguments(p, at, call.filter, 0);
 	return call;

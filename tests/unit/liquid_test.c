@@ -290,8 +290,8 @@ habits_of_other_languages(void **state)
 	    {"{% if b and not a %}{% endif %}", "there is no `not`"},
 	    {"{% if (a or b) and c %}{% endif %}", "have no parentheses"},
 	    {"{% if (a == 1) %}{% endif %}", "have no parentheses"},
-	    {"{{ 2 | plus 1 }}", "a colon is missing: write plus:"},
-	    {"{{ x | default 'a' }}", "a colon is missing: write default:"},
+	    {"{{ 2 | plus 1 }}", "a colon is missing: write plus: 1"},
+	    {"{{ x | default 'a' }}", "is missing: write default: 'a'"},
 	    {"{% if a | upcase %}{% endif %}", "filters cannot stand here"},
 	};
 	static const struct row rows[] = {
