@@ -72,6 +72,7 @@ error_string(const struct error *e, char *out, size_t size)
 	if (e->pointer[0] != '\0')
 		snprintf(at, sizeof at, " (at %s)", e->pointer);
 	snprintf(out, size, "%s%s%s", place, e->text, at);
+	make_utf8(out);
 	return out;
 }
 

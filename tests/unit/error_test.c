@@ -46,6 +46,8 @@ a_file_may_be_named_anything(void **state)
 	error_at(&e, "caf\xe9.md", 2, 3, NULL, "not \xff");
 	assert_string_equal(
 	    error_string(&e, text, sizeof text), "caf?.md:2:3: not ?");
+	error_set(&e, "\u20ac\u20ac");
+	assert_string_equal(error_string(&e, text, 6), "\u20ac??");
 }
 
 int
