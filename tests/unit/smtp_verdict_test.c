@@ -98,7 +98,14 @@ static const struct {
 	{SMTP_RECIPIENT_REFUSED, VERDICT_REFUSED, 550, "5.1.1", false, true}},
     {"RCPT 550 with a status of another class in the text",
 	{OK, {550, {0}, "2.1.1 of nothing"}, {554, {0}, ""}, .sent = true},
-	{SMTP_RECIPIENT_REFUSED, VERDICT_REFUSED, 550, "", false, true}},
+	{SMTP_RECIPIENT_REFUSED, VERDICT_REFUSED, 550, "", false, false}},
+    {"RCPT 550 with more than a status in the text",
+	{OK, {550, {0}, "5.1.1.7 is on our list"}, {554, {0}, ""},
+	    .sent = true},
+	{SMTP_RECIPIENT_REFUSED, VERDICT_REFUSED, 550, "", false, false}},
+    {"RCPT 550 with a status and no text",
+	{OK, {550, {0}, "5.1.1"}, {554, {0}, ""}, .sent = true},
+	{SMTP_RECIPIENT_REFUSED, VERDICT_REFUSED, 550, "5.1.1", false, true}},
     {"RCPT 550 without a status",
 	{OK, {550, {0}, "No such user here"}, {554, {0}, ""}, .sent = true},
 	{SMTP_RECIPIENT_REFUSED, VERDICT_REFUSED, 550, "", false, true}},
@@ -177,6 +184,96 @@ test_table(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		check(cases[i].name, &cases[i].facts, &cases[i].expected);
+}
+
+static struct verdict
+refused_at_rcpt(const char *text)
+{
+	struct smtp_facts f = {
+	    OK, {550, {0}, text}, {554, {0}, "none"}, .sent = true};
+	struct verdict v;
+
+	smtp_verdict(&f, &v);
+	assert_int_equal(v.what, VERDICT_REFUSED);
+	return v;
+}
+
+/* What servers say without an enhanced code when nobody is there. */
+static void
+test_nobody_in_words(void **state)
+{
+	static const char *const texts[] = {"No such user here",
+	    "no such mailbox", "User unknown",
+	    "<ada@example.com>... User unknown",
+	    "<a@b.example>: Recipient address rejected: User unknown in "
+	    "virtual mailbox table",
+	    "<a@b.example>: Recipient address rejected: User unknown in relay "
+	    "recipient table",
+	    "Unrouteable address", "unknown user",
+	    "sorry, no mailbox here by that name. (#5.1.1)",
+	    "Invalid recipient <ada@example.com>",
+	    "Mailbox <ada@example.com> does not exist",
+	    "User 'arthur.black@example.com' not found", "Mailbox not found",
+	    "Recipient unknown", "Unknown or illegal user",
+	    "dd This user doesn't have a yahoo.com account (a@b.example) [0]",
+	    "The mailbox is inactive", "Account disabled",
+	    "account has been deactivated", "Address unknown",
+	    "This address no longer accepts mail", "Not our customer",
+	    "ada@example.com is not a known user", "No such local user",
+	    "Non-existent email address", NULL};
+
+	(void)state;
+	for (int i = 0; texts[i] != NULL; i++)
+		if (!refused_at_rcpt(texts[i]).address_is_dead)
+			fail_msg("not dead: %s", texts[i]);
+}
+
+/* ... and when it is us, or nobody knows. */
+static void
+test_others_in_words(void **state)
+{
+	static const char *const texts[] = {"Administrative prohibition",
+	    "Reverse DNS lookup failed for your host", "Invalid HELO name",
+	    "Callback setup failed while verifying <hello@acme.example>",
+	    "Your IP is listed at b.barracudacentral.org",
+	    "mailbox has exceeded its storage allocation",
+	    "Message rejected: too many messages", "Service unavailable",
+	    "TLS required", "Verification failed for <hello@acme.example>",
+	    "Greylisted, come back", "Unable to verify address, DNS error",
+	    "Requires a login", "Mail server temporarily rejected message",
+	    "Recipient verification timed out",
+	    "Could not verify the recipient address, unknown error",
+	    "Sender verify failed: unknown user",
+	    "<hello@acme.example>: Sender address does not exist",
+	    "Client host rejected: no PTR, unknown address",
+	    "Relaying disabled for unknown user", "Recipient rejected",
+	    "Requested action not taken: mailbox unavailable",
+	    "sorry, that domain isn't in my list of allowed rcpthosts",
+	    "User not local; please try <b@c.example>", NULL};
+
+	(void)state;
+	for (int i = 0; texts[i] != NULL; i++)
+		if (refused_at_rcpt(texts[i]).address_is_dead)
+			fail_msg("dead: %s", texts[i]);
+}
+
+/* An alarm: the relay does not want our address as the sender's. */
+static void
+test_sender_refused(void **state)
+{
+	static const char *const texts[] = {
+	    "5.1.8 bad domain", "5.1.7 bad address", "5.7.27 null MX"};
+	struct verdict v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct smtp_facts f = {.mail = {550, {0}, texts[i]}};
+
+		smtp_verdict(&f, &v);
+		assert_true(v.is_policy);
+		assert_false(v.address_is_dead);
+		assert_false(refused_at_rcpt(texts[i]).address_is_dead);
+	}
 }
 
 /* Whatever is seen: "sent" needs a 2xx to all three and the whole message. */
@@ -260,6 +357,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_nobody_in_words),
+	    cmocka_unit_test(test_others_in_words),
+	    cmocka_unit_test(test_sender_refused),
 	    cmocka_unit_test(test_never_sent_in_doubt),
 	    cmocka_unit_test(test_provider_id),
 	    cmocka_unit_test(test_one_line),

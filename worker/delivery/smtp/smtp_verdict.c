@@ -9,7 +9,7 @@
  */
 #include "worker/delivery/smtp/smtp_verdict.h"
 
-#include <ctype.h>
+#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -73,12 +73,15 @@ smtp_one_line(char *out, size_t size, const char *text)
 static void
 enhanced_status(const struct smtp_reply *r, int status[3])
 {
+	int n = 0;
+
 	memcpy(status, r->status, 3 * sizeof *status);
 	if (status[0] != 0 || r->text == NULL)
 		return;
-	if (sscanf(r->text, "%1d.%3d.%3d", &status[0], &status[1],
-		&status[2]) != 3 ||
-	    status[0] != r->code / 100)
+	if (sscanf(r->text, "%1d.%3d.%3d%n", &status[0], &status[1], &status[2],
+		&n) != 3 ||
+	    status[0] != r->code / 100 ||
+	    strspn(r->text + n, ".0123456789") > 0)
 		memset(status, 0, 3 * sizeof *status);
 }
 
@@ -142,37 +145,75 @@ is_dead_status(const char *status)
 }
 
 static bool
-mentions(const char *text, const char *const *words)
+matches(const char *text, const char *pattern)
 {
-	for (; *words != NULL; words++)
-		if (strcasestr(text, *words) != NULL)
-			return true;
-	return false;
+	regex_t regex;
+	bool found;
+
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
+		return false;
+	found = regexec(&regex, text, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return found;
 }
 
-/* Without an enhanced code the words have to do. */
+/*
+ * Without an enhanced code the words have to do: here those about the sender,
+ * the client and its manners, and the message.
+ */
+static bool
+is_about_us(const char *text)
+{
+	return matches(text,
+	    "\\<(spam|junk|block|black ?(list|hole)|listed|den(y|ied)\\>|prohibit|polic|"
+	    "reputation|relaying|relay (access|not)|rcpthosts|gr[ae]y ?list|"
+	    "spf\\>|dkim\\>|dmarc\\>|auth|log ?in\\>|tls\\>|encrypt|"
+	    "[eh][eh]lo\\>|ptr\\>|reverse|dns\\>|hostname|client|"
+	    "sender|ip address|rate\\>|limit|too many|"
+	    "your (ip|host|network|server|domain|message|address))");
+}
+
+/* 5.1.7 and 5.1.8 are about the sender's address: our own. */
 static bool
 is_policy(const struct verdict *v)
 {
-	static const char *const words[] = {"spam", "block", "black", "deny",
-	    "denied", "policy", "reputation", "relay", "rcpthosts", "sender",
-	    "spf", "dkim", "dmarc", "auth", "rate ", "limit", NULL};
+	const char *status = v->enhanced_status;
 
-	if (v->enhanced_status[0] != '\0')
-		return strncmp(v->enhanced_status, "5.7.", 4) == 0 &&
-		       !is_dead_status(v->enhanced_status);
-	return mentions(v->text, words);
+	if (status[0] == '\0')
+		return is_about_us(v->text);
+	return strcmp(status, "5.1.7") == 0 || strcmp(status, "5.1.8") == 0 ||
+	       (strncmp(status, "5.7.", 4) == 0 && !is_dead_status(status));
+}
+
+/*
+ * That nobody is there, in the words of Postfix, Exim, Sendmail, qmail,
+ * Exchange and others. What is not among them suppresses nobody: a message that
+ * is refused again costs less than a person who is never written to again.
+ */
+#define WHO   "(user|mailbox|recipient|addressee|address|account|alias|person)"
+#define NAMED "( [^ ]*[@<'\"([][^ ]*)?( is| was| has been)?"
+
+static bool
+says_nobody(const char *text)
+{
+	return matches(text,
+	    "\\<(no such|unknown|unknown or illegal|invalid|non-?existent) "
+	    "(e-?mail |local |virtual )?" WHO "|"
+	    "\\<" WHO NAMED " (unknown|invalid|inactive|disabled|deactivated|"
+	    "terminated|deleted|not found|not known|not active|not valid|"
+	    "not a valid|no longer|does not exist|doesn'?t (exist|have))|"
+	    "\\<no (mailbox|user|account) (here|by|with)|"
+	    "\\<unroute?able address|"
+	    "\\<not (a |our )?(known |local )?(user|customer)");
 }
 
 static bool
 is_dead(const struct verdict *v)
 {
-	static const char *const full[] = {"quota", "full", NULL};
-
 	if (v->enhanced_status[0] != '\0')
 		return is_dead_status(v->enhanced_status);
 	return (v->code == 550 || v->code == 551 || v->code == 553) &&
-	       !is_policy(v) && !mentions(v->text, full);
+	       says_nobody(v->text) && !is_about_us(v->text);
 }
 
 /* RFC 5321 section 4.2.1: 4yz may be tried again, 5yz not. */
