@@ -276,6 +276,17 @@ queue_members(
 }
 
 int
+queue_members_wake(struct queue *q, int64_t account, int64_t at_ms)
+{
+	sqlite3_stmt *st = statement(q, MEMBERS_WAKE);
+
+	if (st == NULL)
+		return -1;
+	put_int(st, 2, at_ms);
+	return statement_run_with(q, MEMBERS_WAKE, account);
+}
+
+int
 queue_subjects_after(struct queue *q, enum queue_subject_kind kind,
     int64_t after, int64_t *ids, int max)
 {

@@ -149,6 +149,8 @@ int64_t queue_subjects_last(struct queue *); /* the highest id; 0: none, -1 */
 /* Users of an account after `after` (an id), in order of id. Count or -1. */
 int queue_members(
     struct queue *, int64_t account, int64_t after, int64_t *ids, int max);
+/* All of them are to be looked at: none has a wake-up later than that. */
+int queue_members_wake(struct queue *, int64_t account, int64_t at_ms);
 
 /*
  * Subjects of whose names (queue_names_bind) or email one is `text`, then those

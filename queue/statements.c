@@ -96,6 +96,8 @@ const char *const statement_text[STATEMENTS] = {
 			" WHERE email BETWEEN ?2 AND ?3 ORDER BY email",
     [MEMBERS] = "SELECT id FROM subjects WHERE account = ?1 AND id > ?2"
 		" ORDER BY id LIMIT ?3",
+    [MEMBERS_WAKE] = "UPDATE subjects SET wake_at = ?2 WHERE account = ?1"
+		     " AND coalesce(wake_at > ?2, true)",
     [MEMBERS_MOVE] = "UPDATE subjects SET account = ?2 WHERE account = ?1",
     [MEMBERS_RELEASE] = "UPDATE subjects SET account = NULL"
 			" WHERE account = ?1",

@@ -339,6 +339,7 @@ rules_load(const char *folder, const struct rules_context *context,
 	if (problems->errors == errors) {
 		number_all(rules, context, problems);
 		find_watched(rules);
+		rules_follow(rules);
 	}
 	if (problems->errors == 0 && context->templates != NULL)
 		lint_templates(context->templates, problems);
@@ -358,6 +359,7 @@ rules_free(struct rules *rules)
 	free(rules->pinned);
 	free(rules->watched[SUBJECT_USER]);
 	free(rules->watched[SUBJECT_ACCOUNT]);
+	rules_follow_free(rules);
 	numbers_free(&rules->numbers);
 	metrics_free(rules->metrics);
 	free(rules);

@@ -79,6 +79,13 @@ bool rules_is_settled(const struct rules *);
 void rules_settle(struct rules *);
 void rules_unsettle(struct rules *); /* it had not been finished */
 
+/*
+ * An account has these traits and gets those: do its users wait for any of them
+ * that is another? Then all of them must be looked at.
+ */
+bool rules_members_wait(
+    const struct rules *, const json_t *traits, const json_t *changes);
+
 /* What the rest of the program may know of a sequence. */
 struct sequence_info {
 	const char *name;

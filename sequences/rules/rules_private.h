@@ -20,7 +20,14 @@ struct rules {
 	/* Metrics that ways in watch, or that an account's are made of, by the
 	 * kind of their subject, NULL-terminated. */
 	const char **watched[3];
+	/* Traits of an account that its users wait for, NULL-terminated. */
+	const char **followed;
+	int n_followed;
 };
+
+/* Once all sequences are there. */
+void rules_follow(struct rules *);
+void rules_follow_free(struct rules *);
 
 /* Has a way in that watches this number? */
 bool rules_has_watch(const struct rules *, int number);

@@ -361,8 +361,15 @@ check_wait(struct reader *r, json_t *value)
 static void
 check_date_path(void *arg, const struct liquid_path *path)
 {
-	reader_check_path(arg, path->text);
-	reader_check_name(arg, path);
+	struct reader *r = arg;
+
+	reader_check_path(r, path->text);
+	reader_check_name(r, path);
+	if (!r->for_account && strncmp(path->text, "account.metric", 14) == 0)
+		reader_error(r,
+		    "a user's step cannot wait for a metric of the account: a "
+		    "trait of it is expected (\"account.NAME\"), or what is "
+		    "the user's own");
 }
 
 /* `into` is the step. */

@@ -518,6 +518,91 @@ an_extreme_that_is_lost_is_found_again(void **state)
 	assert_true(of_account("g", "lowest") == 257);
 }
 
+/* --------------------------------------- what a user has from the account */
+
+static void
+account_is(const char *user, const char *traits)
+{
+	char text[300];
+
+	snprintf(text, sizeof text,
+	    "{\"type\":\"group\",\"userId\":\"%s\",\"groupId\":\"g\","
+	    "\"traits\":{%s}}",
+	    user, traits);
+	ingest(text);
+}
+
+/* How many were due; the rest of it as the worker does it. */
+static int
+wake(int max)
+{
+	int n;
+
+	assert_int_equal(turn_begin(&b.turn, b.now), 0);
+	n = turn_wake(&b.turn, max);
+	assert_int_equal(turn_write(&b.turn), 0);
+	assert_int_equal(turn_commit(&b.turn), 0);
+	return n;
+}
+
+/* u has entered by A, v has not; both are of g. */
+static void
+define_and_enter(const char *more_settings, const char *steps)
+{
+	char text[400];
+
+	snprintf(text, sizeof text,
+	    "{\"for\":\"user\",\"enter\":{\"on\":\"A\"},%s}", steps);
+	write_file("sequences/waits.json", text);
+	reload_with(more_settings);
+	group("u", "g");
+	group("v", "g");
+	track("u", "A");
+}
+
+static void
+a_date_of_the_account_is_followed(void **state)
+{
+	define_and_enter("",
+	    "\"steps\":[{\"id\":\"renew\",\"at\":\"account.renews_at\","
+	    "\"send\":\"later\"}]");
+	assert_int_equal(queue_wakeup_next(b.queue), 0);
+	account_is("v", "\"name\":\"G\"");
+	assert_int_equal(wake(9), 0);
+	account_is("v", "\"renews_at\":\"2026-03-28T09:00:00Z\"");
+	assert_int_equal(wake(1), 1); /* some at a time */
+	assert_int_equal(wake(9), 1);
+	assert_int_equal(wake(9), 0);
+	assert_int_equal(queue_wakeup_next(b.queue), NOW + 24 * HOUR);
+	account_is("v", "\"renews_at\":\"2026-03-28T09:00:00Z\"");
+	assert_int_equal(wake(9), 0); /* nothing new */
+	account_is("v", "\"renews_at\":\"2026-03-27T11:00:00Z\"");
+	assert_int_equal(wake(9), 2);
+	b.now += 2 * HOUR;
+	assert_int_equal(wake(9), 1);
+	assert_int_equal(count(QUEUE_QUEUED), 1);
+}
+
+#define AT_NINE                                             \
+	"\"window\":{\"from\":\"09:00\",\"to\":\"10:00\"}," \
+	"\"steps\":[{\"id\":\"note\",\"day\":1,\"send\":\"later\"}]"
+
+/* Nine o'clock, there, is midnight here. */
+static void
+the_zone_of_the_account_is_followed(void **state)
+{
+	define_and_enter("", AT_NINE);
+	assert_int_equal(queue_wakeup_next(b.queue), NOW + 24 * HOUR);
+	account_is("v", "\"timezone\":\"Asia/Tokyo\"");
+	while (wake(9) > 0)
+		;
+	assert_int_equal(queue_wakeup_next(b.queue), NOW + 15 * HOUR);
+	account_is("v", "\"timezone\":null");
+	while (wake(9) > 0)
+		;
+	assert_int_equal(queue_wakeup_next(b.queue), NOW + 24 * HOUR);
+}
+
 /* ----------------------------------------------------------------- fan-out */
 
 static void
@@ -656,6 +741,8 @@ main(void)
 	    TEST(who_is_merged_is_a_member_once),
 	    TEST(an_event_for_another_account_counts_there),
 	    TEST(an_extreme_that_is_lost_is_found_again),
+	    TEST(a_date_of_the_account_is_followed),
+	    TEST(the_zone_of_the_account_is_followed),
 	    TEST(each_member_who_is_meant_gets_one),
 	    TEST(who_is_no_member_any_more_gets_none),
 	    TEST(an_exit_holds_for_all_members),

@@ -341,6 +341,14 @@ test_at(void **state)
 	    "/steps/2/offset)\n"
 	    "sequences/x.json:5:19: the date cannot be read: the name of a "
 	    "filter is expected (at /steps/3/at)\n");
+	/* whoever an account's metric changes for is not looked at */
+	expect("{" ENTER "'steps': [{'id': 'a', 'send': 'hello',"
+	       " 'at': 'account.metric.renewal'}]}",
+	    "unknown-name: sequences/x.json:1:69: no metric is called "
+	    "\"renewal\" (at /steps/0/at)\n"
+	    "sequences/x.json:1:69: a user's step cannot wait for a metric of "
+	    "the account: a trait of it is expected (\"account.NAME\"), or "
+	    "what is the user's own (at /steps/0/at)\n");
 }
 
 static void

@@ -65,11 +65,17 @@ load_workspace(const char *more_settings)
 
 /* As the worker does with changed files: nobody has been looked at yet. */
 static inline void
-reload(void)
+reload_with(const char *more_settings)
 {
 	turn_free(&b.turn);
 	workspace_release(b.workspace);
-	load_workspace("");
+	load_workspace(more_settings);
+}
+
+static inline void
+reload(void)
+{
+	reload_with("");
 }
 
 static inline void

@@ -168,17 +168,19 @@ context_traits(struct subject *s, const struct segment_event *e)
 }
 
 static void
-take_traits(const struct segment_event *e, struct person *user,
-    struct person *account, int64_t now_ms)
+take_traits(struct turn *t, const struct segment_event *e, struct person *user,
+    struct person *account)
 {
-	struct subject *s =
-	    e->type == SEGMENT_GROUP ? &account->subject : &user->subject;
+	struct person *who = e->type == SEGMENT_GROUP ? account : user;
 
 	if ((e->type == SEGMENT_IDENTIFY || e->type == SEGMENT_GROUP) &&
 	    e->body != NULL) {
 		json_t *traits = canonical(e->body);
 
-		subject_set_traits(s, traits, e->at_ms, now_ms);
+		if (who == account)
+			who->members_wait |= rules_members_wait(
+			    t->workspace->rules, who->subject.traits, traits);
+		subject_set_traits(&who->subject, traits, e->at_ms, t->now_ms);
 		json_decref(traits);
 	}
 	context_traits(&user->subject, e);
@@ -278,7 +280,7 @@ turn_ingest(struct turn *t, const struct segment_event *const *events, int n)
 			alias(t, a->event, a->user);
 		a->account = account_of(t, a->event, a->user);
 		a->joined = a->user->account;
-		take_traits(a->event, a->user, a->account, t->now_ms);
+		take_traits(t, a->event, a->user, a->account);
 		remember(t, a);
 	}
 	if (kept > 0 && turn_merged(t) != 0)

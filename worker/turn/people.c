@@ -453,11 +453,27 @@ save_names(struct people *p)
 	return rc;
 }
 
+/* The next turns look at them, as at all whose time has come. */
+static int
+wake_members(struct people *p)
+{
+	for (int i = 0; i < p->count; i++) {
+		struct person *account = p->list[i];
+
+		if (account->members_wait &&
+		    queue_members_wake(p->queue, account->id, p->now_ms) != 0)
+			return -1;
+		account->members_wait = false;
+	}
+	return 0;
+}
+
 int
 people_save(struct people *p)
 {
 	if (save_kind(p, SUBJECT_ACCOUNT) != 0 ||
-	    save_kind(p, SUBJECT_USER) != 0 || save_names(p) != 0)
+	    save_kind(p, SUBJECT_USER) != 0 || save_names(p) != 0 ||
+	    wake_members(p) != 0)
 		return -1;
 	for (int i = 0; i < p->count; i++) {
 		struct person *from = p->list[i];

@@ -26,6 +26,7 @@ struct person {
 	int64_t created_at_ms;
 	int64_t stored_wake_ms; /* as it is in the store */
 	bool account_changed;
+	bool members_wait;  /* an account's: for what has just changed */
 	bool is_gone;	    /* forgotten */
 	bool is_known;	    /* a user with a userId */
 	bool is_taken_over; /* merged, and its events are counted there */
