@@ -278,6 +278,23 @@ queue_messages_waiting(struct queue *q, const char *channel, int max)
 }
 
 int
+queue_channel_next(struct queue *q, const char *after, const char **name)
+{
+	sqlite3_stmt *st = statement(q, CHANNEL_NEXT);
+	int found;
+
+	*name = NULL;
+	if (st == NULL)
+		return -1;
+	put_text(st, 1, after);
+	found = statement_step(q, st);
+	if (found == 1)
+		*name = get_text(q, st, 0);
+	sqlite3_reset(st);
+	return found < 0 ? -1 : 0;
+}
+
+int
 queue_messages_sent_since(struct queue *q, int64_t subject, int64_t since_ms)
 {
 	sqlite3_stmt *st = statement(q, MESSAGES_SENT_SINCE);

@@ -288,6 +288,8 @@ int queue_messages_by_step(struct queue *, const char *sequence, int newest,
     struct queue_step_count *out, int max);
 /* Queued messages of a channel, due or not, counted up to max. Or -1. */
 int64_t queue_messages_waiting(struct queue *, const char *channel, int max);
+/* The channel after this name that has queued messages; NULL: none. */
+int queue_channel_next(struct queue *, const char *after, const char **name);
 /*
  * How many messages with a topic this subject got since then, for caps: those
  * sent, those that may have been (unsure), and those on their way. Or -1.

@@ -17,6 +17,8 @@
 #include "worker/loop.h"
 #include "worker/notify.h"
 
+#define LOST_MAX 100000 /* messages of a channel that are counted */
+
 /* -------------------------------------------------------------- workspace */
 
 static struct workspace *
@@ -150,6 +152,19 @@ load_watch(struct worker *w)
 		watch_files_stop(w->files);
 }
 
+/* At the start, and after each reload. */
+static void
+warn_lost(const struct worker *w)
+{
+	const char *name = "";
+
+	while (turn_lost_channel(w->queue, w->workspace->settings, &name) == 1)
+		log_warn("%lld messages wait for the channel \"%s\", which is "
+			 "not in nudge.json",
+		    (long long)queue_messages_waiting(w->queue, name, LOST_MAX),
+		    name);
+}
+
 /* The next workspace counts on from there. */
 void
 load_committed(struct worker *w)
@@ -162,6 +177,7 @@ load_committed(struct worker *w)
 	free(w->known);
 	w->known = buf_steal(&text);
 	w->is_prepared = true;
+	warn_lost(w);
 }
 
 /* ------------------------------------------------------------------ store */

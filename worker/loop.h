@@ -51,9 +51,10 @@ struct worker {
 	int64_t backlog;	     /* these, or kilobytes of them */
 	int arrivals, last_arrivals; /* since the last turn; before it */
 	int64_t first_arrival_us;    /* monotonic */
-	int64_t next_wakeup_ms, next_members_ms; /* 0: none */
-	int64_t trim_at;			 /* monotonic */
-	bool is_trimming;			 /* a round is under way */
+	int64_t next_wakeup_ms;	     /* 0: none */
+	int64_t next_laneless_ms;    /* of messages that no lane has; 0: none */
+	int64_t trim_at;	     /* monotonic */
+	bool is_trimming;	     /* a round is under way */
 	struct outage outage;
 	int64_t drain_until; /* monotonic; 0: not draining */
 	bool must_recover;   /* the store may have messages in `sending` */
@@ -62,7 +63,7 @@ struct worker {
 
 /* An input, a verdict or a change is there: a turn comes soon. */
 void loop_want_turn(void *worker);
-/* When the next wake-up and the next message to members are due. */
+/* When the next wake-up and the next message that no lane has are due. */
 int loop_look_ahead(struct worker *);
 
 /*

@@ -31,6 +31,7 @@
 
 #define WAKE_SET	1000  /* wake-ups looked at in one turn */
 #define MEMBERS_SET	500   /* members that messages go to in one turn */
+#define LOST_SET	100   /* messages of each channel that is not there */
 #define TRIM_SET	100   /* old rows of each kind in one slice */
 #define TRIM_US		1000  /* of slices in a turn, or half of the rest */
 #define TRIM_PAUSE_MS	50    /* when there is nothing else to do */
@@ -72,7 +73,7 @@ worker_gauges(struct worker *w)
 	const struct gauges g = {
 	    .queue = w->queue,
 	    .lanes = &w->lanes,
-	    .store = w->workspace->settings->store,
+	    .settings = w->workspace->settings,
 	    .now_ms = clock_now_ms(&w->clock),
 	    .backlog = w->backlog,
 	    .next_wakeup_ms = w->next_wakeup_ms,
@@ -178,7 +179,7 @@ has_work(struct worker *w, int64_t now_ms, int64_t mono)
 	return w->outage.error.what != QUEUE_OK || !w->is_prepared ||
 	       w->sweep.is_on || mono >= w->trim_at ||
 	       is_due(w->next_wakeup_ms, now_ms) ||
-	       is_due(w->next_members_ms, now_ms) ||
+	       is_due(w->next_laneless_ms, now_ms) ||
 	       lanes_have_due(&w->lanes, now_ms, mono);
 }
 
@@ -228,7 +229,7 @@ next_moment(struct worker *w, int64_t to_ms)
 {
 	int64_t now = clock_now_ms(&w->clock), next = to_ms;
 	const int64_t moments[] = {lanes_next_ms(&w->lanes, now),
-	    w->next_wakeup_ms, w->next_members_ms};
+	    w->next_wakeup_ms, w->next_laneless_ms};
 
 	if (has_work(w, now, clock_monotonic_ms()) ||
 	    !lanes_are_quiet(&w->lanes))
@@ -324,6 +325,7 @@ static int
 send_and_sweep(struct worker *w, int64_t mono)
 {
 	if (turn_fan_out(&w->turn, MEMBERS_SET) < 0 ||
+	    turn_look_at_lost(&w->turn, LOST_SET) < 0 ||
 	    lanes_claim(&w->lanes, &w->turn, mono) != 0)
 		return -1;
 	return w->sweep.is_on ? sweep_step(&w->sweep, &w->turn, mono) : 0;
@@ -332,9 +334,14 @@ send_and_sweep(struct worker *w, int64_t mono)
 int
 loop_look_ahead(struct worker *w)
 {
+	int64_t lost = turn_lost_next(w->queue, w->workspace->settings);
+
 	w->next_wakeup_ms = queue_wakeup_next(w->queue);
-	w->next_members_ms = queue_message_next(w->queue, CHANNEL_MEMBERS);
-	return w->next_wakeup_ms < 0 || w->next_members_ms < 0 ? -1 : 0;
+	w->next_laneless_ms = queue_message_next(w->queue, CHANNEL_MEMBERS);
+	if (lost != 0 &&
+	    (w->next_laneless_ms == 0 || lost < w->next_laneless_ms))
+		w->next_laneless_ms = lost;
+	return w->next_wakeup_ms < 0 || w->next_laneless_ms < 0 ? -1 : 0;
 }
 
 static double
@@ -410,9 +417,9 @@ next_look(struct worker *w, int64_t now_ms, int64_t mono)
 	if (!w->clock.is_test && w->next_wakeup_ms != 0 &&
 	    w->next_wakeup_ms - now_ms < wait)
 		wait = w->next_wakeup_ms - now_ms;
-	if (!w->clock.is_test && w->next_members_ms != 0 &&
-	    w->next_members_ms - now_ms < wait)
-		wait = w->next_members_ms - now_ms;
+	if (!w->clock.is_test && w->next_laneless_ms != 0 &&
+	    w->next_laneless_ms - now_ms < wait)
+		wait = w->next_laneless_ms - now_ms;
 	wait = lanes_wait(&w->lanes, now_ms, mono, w->clock.is_test, wait);
 	return wait < 1 ? 1 : wait;
 }

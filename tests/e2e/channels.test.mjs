@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
 import path from 'node:path'
 import test from 'node:test'
-import { identify, mailing, nudge, smtpSink, token, until, webSink, Worker, workspace, writeJson }
-	from './lib.mjs'
+import { identify, mailing, nudge, readJson, smtpSink, token, track, until, webSink, Worker,
+	workspace, writeJson } from './lib.mjs'
 
 const seed = Buffer.alloc(32, 7)
 const publicKey = crypto.createPublicKey(crypto.createPrivateKey({ format: 'der', type: 'pkcs8',
@@ -178,6 +178,58 @@ test('a relay that refuses the login is paused, and tried again on demand', asyn
 	await sent(worker, key)
 	assert.deepEqual((await channel(worker, 'email')).warmup, { used: 1, most: 5 })
 	assert.doesNotMatch(JSON.stringify(await worker.get('/v1/channels')), /smtp-secret/)
+})
+
+test('a channel that is renamed: its messages are seen, and go when it is back', async (t) => {
+	const { sink, dir, worker } = await calling(t, { clock: '2026-12-01T09:00:00Z' })
+	const reload = async () => {
+		const seen = worker.log.length
+		worker.child.kill('SIGHUP')
+		await until('the reload', () => /new definitions are in force/.test(worker.log.slice(seen)))
+	}
+	const rename = async (from, to) => {
+		const settings = readJson(path.join(dir, 'nudge.json'))
+		settings.channels[to] = settings.channels[from]
+		delete settings.channels[from]
+		writeJson(path.join(dir, 'nudge.json'), settings)
+		writeJson(path.join(dir, 'templates/ping.json'),
+			{ channel: to, body: { id: '{{ user.id }}' } })
+		await reload()
+	}
+	writeJson(path.join(dir, 'sequences/pings.json'), { enter: { on: 'Ping' },
+		exit: { on: 'Stop' }, late: { grace: '2h' }, steps: [{ id: 'one', send: 'ping' }] })
+	await reload()
+	await worker.get('/v1/channels/app/pause', {})
+	await worker.events(identify('cleo', {}), identify('dora', {}),
+		...['ada', 'bob', 'cleo'].map((id) => track(id, 'Ping')))
+	const key = await send(worker, 'dora')
+	await rename('app', 'app-2')
+	await until('it to be told', () =>
+		/4 messages wait for the channel \\"app\\", which is not in nudge/.test(worker.log))
+	const lost = await channel(worker)
+	assert.deepEqual([lost.type, lost.state, lost.queued, lost.why],
+		[null, null, 4, 'there is no such channel in nudge.json'])
+	assert.match((await nudge(['channels', '-C', dir])).stdout,
+		/^app +- +- +4 queued\n +why +there is no such channel in nudge\.json$/m)
+	assert.equal(await up(worker), 0)
+	assert.match(await (await worker.fetch('/metrics')).text(),
+		/^nudge_queue_depth{channel="app",state="queued"} 4$/m)
+	await worker.events(track('ada', 'Stop'))
+	await worker.moveTo('2026-12-01T10:00:00Z')
+	const states = async () => Promise.all(['ada', 'bob', 'dora'].map(async (id) => {
+		const { messages: [{ state, reason }] } = await worker.person(id)
+		return `${state}: ${reason}`
+	}))
+	assert.deepEqual(await states(), ['skipped: no longer in the sequence',
+		'queued: there is no channel "app" in nudge.json',
+		'queued: there is no channel "app" in nudge.json'])
+	await worker.moveTo('2026-12-01T12:00:00Z')
+	assert.equal((await states())[1], 'expired: too late to make sense')
+	await rename('app-2', 'app')
+	await worker.get('/v1/channels/app/resume', {})
+	await worker.moveTo('2026-12-01T12:05:00Z')
+	await sent(worker, key)
+	assert.equal(sink.requests.length, 1)
 })
 
 test('who asks for something else is told', async (t) => {

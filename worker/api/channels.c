@@ -109,11 +109,24 @@ channel_value(
 	return NULL;
 }
 
+/* That messages wait for, and nudge.json does not have. */
+static json_t *
+lost_value(struct turn *t, const char *name)
+{
+	return json_pack("{s:s,s:n,s:n,s:I,s:n,s:[],s:n,s:n,s:s,s:n,s:n}",
+	    "name", name, "type", "host", "queued",
+	    queue_messages_waiting(t->queue, name, COUNT_MAX), "rate",
+	    "public_keys", "state", "until", "why",
+	    "there is no such channel in nudge.json", "in_flight", "warmup");
+}
+
 int
 channels_list(struct turn *t, struct api_call *call, const struct api_match *m)
 {
 	const struct settings *s = t->workspace->settings;
 	json_t *list = json_array(), *v;
+	const char *lost = "";
+	int rc;
 
 	api_answer(call, json_pack("{s:o}", "channels", list));
 	for (int i = 0; i < s->n_channels; i++) {
@@ -122,7 +135,9 @@ channels_list(struct turn *t, struct api_call *call, const struct api_match *m)
 			return -1;
 		json_array_append_new(list, v);
 	}
-	return 0;
+	while ((rc = turn_lost_channel(t->queue, s, &lost)) == 1)
+		json_array_append_new(list, lost_value(t, lost));
+	return rc;
 }
 
 static void

@@ -37,9 +37,10 @@ static void
 print_head(const json_t *c)
 {
 	const char *state = member_text(c, "state");
+	const char *type = member_text(c, "type");
 
 	say("%-16s %-8s %-8s %lld queued", member_text(c, "name"),
-	    member_text(c, "type"), state[0] != '\0' ? state : "-",
+	    type[0] != '\0' ? type : "-", state[0] != '\0' ? state : "-",
 	    number(c, "queued"));
 	if (json_is_integer(json_object_get(c, "in_flight")))
 		say(", %lld on their way", number(c, "in_flight"));
@@ -121,8 +122,10 @@ const struct command command_channels = {
 	"resume is\nalso to say that what was wrong with the other side is "
 	"mended: the next message\ntries. The state (working, slowed, paused, "
 	"trying, off) is the worker's; without\none there are the counts of "
-	"the queue. Receivers verify signatures of a private\nkey (whsk_) with "
-	"the public key.\n",
+	"the queue. A channel without a type is not in nudge.json: its "
+	"messages "
+	"go when it\ncomes back, or end when they expire. Receivers verify "
+	"signatures of a private key\n(whsk_) with the public key.\n",
     .options = options,
     .max_arguments = 2,
     .run = run,

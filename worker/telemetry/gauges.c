@@ -53,6 +53,23 @@ read_lane(const struct gauges *g, struct lane *l)
 	stats_count(STAT_DEAD, name, "", 0);
 }
 
+/* What nobody sends, as its channel is not in nudge.json. */
+static void
+read_lost(const struct gauges *g)
+{
+	const char *name = "";
+
+	while (turn_lost_channel(g->queue, g->settings, &name) == 1) {
+		int64_t at = queue_message_next(g->queue, name);
+
+		stats_set(STAT_CHANNEL_UP, name, "", 0);
+		stats_set(STAT_DEPTH, name, "queued",
+		    (double)queue_messages_waiting(g->queue, name, DEPTH_MAX));
+		stats_set(STAT_BEHIND, name, "",
+		    at < g->now_ms ? (double)(g->now_ms - at) / 1000 : 0);
+	}
+}
+
 static void
 read_store(const struct gauges *g)
 {
@@ -67,8 +84,9 @@ read_store(const struct gauges *g)
 	for (int i = 0; i < g->lanes->count; i++)
 		if (!g->lanes->list[i]->is_retiring)
 			read_lane(g, g->lanes->list[i]);
+	read_lost(g);
 	stats_set(STAT_LOG_BYTES, "", "", (double)queue_log_bytes(g->queue));
-	if (stat(g->store, &st) == 0)
+	if (stat(g->settings->store, &st) == 0)
 		stats_set(STAT_STORE_BYTES, "", "", (double)st.st_size);
 }
 

@@ -12,7 +12,7 @@
 struct gauges {
 	struct queue *queue; /* NULL while the store cannot be used */
 	const struct lanes *lanes;
-	const char *store; /* its path */
+	const struct settings *settings;
 	int64_t now_ms;
 	int64_t backlog;	/* events waiting for a turn */
 	int64_t next_wakeup_ms; /* 0: none */

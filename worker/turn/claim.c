@@ -250,6 +250,21 @@ gate_suppression(struct turn *t, struct due_message *c, bool override)
 	return rc < 0 ? -1 : 0;
 }
 
+static void
+gate_channel(const struct turn *t, struct due_message *c)
+{
+	struct engine_message m = as_engine_message(c->row);
+	struct engine_answer answer;
+	char what[ENGINE_REASON_SIZE];
+
+	if (settings_channel(t->workspace->settings, c->row->channel) != NULL)
+		return;
+	snprintf(what, sizeof what, "there is no channel \"%s\" in nudge.json",
+	    c->row->channel);
+	answer = engine_await(&m, t->now_ms, what);
+	take_answer(c, &answer);
+}
+
 static int
 gate_caps(struct turn *t, struct due_message *c)
 {
@@ -311,6 +326,8 @@ gates(struct turn *t, struct due_message *c)
 		gate_sandbox(t, c);
 	if (c->gate == ENGINE_GO && gate_suppression(t, c, override) != 0)
 		return -1;
+	if (c->gate == ENGINE_GO)
+		gate_channel(t, c);
 	if (override)
 		return 0;
 	if (c->gate == ENGINE_GO && gate_caps(t, c) != 0)

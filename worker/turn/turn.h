@@ -180,6 +180,17 @@ int turn_fan_out(struct turn *, int max);
 int turn_claim(struct turn *, const struct channel *, struct pace *, int max,
     struct delivery **out, int *taken);
 
+/*
+ * Channels that messages wait for and nudge.json does not have. 1 with the one
+ * after `*name` (at first ""), 0, or -1.
+ */
+int turn_lost_channel(
+    struct queue *, const struct settings *, const char **name);
+/* When the first of their messages is to be looked at; 0: none, or -1. */
+int64_t turn_lost_next(struct queue *, const struct settings *);
+/* Up to max of each: some end at the gates, none is sent. 0 or -1. */
+int turn_look_at_lost(struct turn *, int max);
+
 /* Verdicts of deliveries that turn_claim() gave. */
 int turn_settle(struct turn *, struct delivery *const *, int n);
 void turn_delivery_free(struct delivery *);
