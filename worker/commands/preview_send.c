@@ -20,6 +20,7 @@
 #include "templates/json_text.h"
 #include "templates/mem.h"
 #include "templates/mail/mime.h"
+#include "worker/clock.h"
 #include "worker/commands/preview.h"
 #include "worker/delivery/transport.h"
 #include "worker/folders.h"
@@ -118,6 +119,8 @@ make_delivery(const struct previewer *p, const struct template *template,
 	make_key(d->key);
 	d->attempt = 1;
 	d->now_ms = p->now_ms;
+	/* somebody waits for it: until then it is not given back as stale */
+	d->offered_us = clock_monotonic_us() + PATIENCE_S * 1000000LL;
 	d->template = template;
 	json_object_set_new(scope, "_mail", mail_of(p, scope));
 	json_text_write(scope, &text);
