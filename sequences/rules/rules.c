@@ -195,6 +195,16 @@ load_versions(struct rules *rules, json_t *versions,
 		    sizeof *rules->pinned, compare_numbers);
 }
 
+/* By it days and windows are told; UTC is what there is without one. */
+static void
+number_zone(struct rules *rules)
+{
+	const char *name = zone_name(rules->zone);
+
+	if (strcmp(name, "UTC") != 0)
+		numbers_take(&rules->numbers, "timezone", name);
+}
+
 /* Definitions must be right before they can be numbered. */
 static void
 number_all(struct rules *rules, const struct rules_context *context,
@@ -207,6 +217,7 @@ number_all(struct rules *rules, const struct rules_context *context,
 	metrics_number(rules->metrics, &rules->numbers);
 	for (int i = 0; i < rules->n_sequences; i++)
 		number_sequence(rules, &rules->sequences[i]);
+	number_zone(rules);
 	numbers_end(&rules->numbers);
 	load_versions(
 	    rules, json_object_get(known, "versions"), context, problems);

@@ -53,11 +53,11 @@ void rules_free(struct rules *);
 
 /*
  * Numbers. A definition that leaves something behind in subjects (a metric fed
- * by events or by members, a way in that watches, a sequence) has a number, and
- * keeps it as long as it says the same; one that is new or changed gets the
- * next. A subject remembers the newest number it knows (subject->known): one
- * that is behind must be brought up to date before anybody looks at it
- * (engine.h).
+ * by events or by members, a way in that watches, a sequence, a time zone that
+ * is not UTC) has a number, and keeps it as long as it says the same; one that
+ * is new or changed gets the next. A subject remembers the newest number it
+ * knows (subject->known): one that is behind must be brought up to date before
+ * anybody looks at it (engine.h).
  *
  * The text is to be kept with the store: it has the numbers, and the
  * definitions of pinned sequences that people may still be in.

@@ -603,6 +603,19 @@ the_zone_of_the_account_is_followed(void **state)
 	assert_int_equal(queue_wakeup_next(b.queue), NOW + 24 * HOUR);
 }
 
+static void
+the_zone_of_the_workspace_is_followed(void **state)
+{
+	define_and_enter("", AT_NINE);
+	reload_with(",\"timezone\":\"Asia/Tokyo\"");
+	sweep();
+	assert_int_equal(queue_wakeup_next(b.queue), NOW + 15 * HOUR);
+	reload_with(",\"timezone\":\"Asia/Tokyo\"");
+	assert_false(b.sweep.is_on);
+	reload();
+	assert_true(b.sweep.is_on);
+}
+
 /* ----------------------------------------------------------------- fan-out */
 
 static void
@@ -743,6 +756,7 @@ main(void)
 	    TEST(an_extreme_that_is_lost_is_found_again),
 	    TEST(a_date_of_the_account_is_followed),
 	    TEST(the_zone_of_the_account_is_followed),
+	    TEST(the_zone_of_the_workspace_is_followed),
 	    TEST(each_member_who_is_meant_gets_one),
 	    TEST(who_is_no_member_any_more_gets_none),
 	    TEST(an_exit_holds_for_all_members),
