@@ -507,6 +507,39 @@ test_same_key_is_one_message(void **state)
 }
 
 static void
+test_what_became_of_the_newest_of_a_sequence(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_message later = message("d", 1, 50), other = later;
+	struct queue_step_count out[4];
+
+	later.step = "zeal";
+	other.sequence = "other";
+	snprintf(other.key, sizeof other.key, "o");
+	assert_true(add_message_to(f->q, message("a", 1, 50)));
+	assert_true(add_message_to(f->q, message("b", 1, 50)));
+	assert_true(add_message_to(f->q, message("c", 1, 50)));
+	assert_true(add_message_to(f->q, later));
+	assert_true(add_message_to(f->q, other));
+	settle(f->q, "c", QUEUE_SENT, 60);
+	assert_int_equal(
+	    queue_messages_by_step(f->q, "onboarding", 4, out, 4), 3);
+	assert_string_equal(out[0].step, "welcome");
+	assert_string_equal(out[0].template_name, "day-00-welcome");
+	assert_int_equal(out[0].state, QUEUE_QUEUED);
+	assert_int_equal(out[0].count, 2);
+	assert_int_equal(out[1].state, QUEUE_SENT);
+	assert_int_equal(out[1].count, 1);
+	assert_string_equal(out[2].step, "zeal");
+	assert_int_equal(
+	    queue_messages_by_step(f->q, "onboarding", 3, out, 4), 3);
+	assert_int_equal(out[0].count, 1);
+	assert_int_equal(
+	    queue_messages_by_step(f->q, "onboarding", 4, out, 1), 1);
+	assert_int_equal(queue_messages_by_step(f->q, "none", 4, out, 4), 0);
+}
+
+static void
 test_claim_in_order_of_time(void **state)
 {
 	struct fixture *f = *state;
@@ -859,6 +892,7 @@ main(void)
 	    TEST(test_message_comes_back_as_added),
 	    TEST(test_data_is_written_alone),
 	    TEST(test_same_key_is_one_message),
+	    TEST(test_what_became_of_the_newest_of_a_sequence),
 	    TEST(test_claim_in_order_of_time),
 	    TEST(test_a_message_due_from_the_start_has_a_next),
 	    TEST(test_unsettled_are_those_being_sent),
