@@ -142,10 +142,12 @@ test('events of 1970 and of 2099', async (t) => {
 	assert.deepEqual(mailed(), ['bob', 'huge', 'late', 'later', 'when'])
 })
 
-test('an address that would be two lines', async (t) => {
+test('an address that would be two lines, or is too long', async (t) => {
 	const it = await onboarding(t)
 	const bad = ['ada@example.com\r\nBcc: eve@example.com', 'ada@example.com\nRCPT TO:<eve@x.example>',
-		'ada@example.com\u0000', '<ada@example.com>\r\nDATA', 'a@b@c', 'ada@exam ple.com', '']
+		'ada@example.com\u0000', '<ada@example.com>\r\nDATA', 'a@b@c', 'ada@exam ple.com', '',
+		// somebody else's when it is cut to what SMTP can carry
+		`ada@${`${'d'.repeat(60)}.`.repeat(4)}example.com`]
 	for (const [i, email] of bad.entries())
 		await it.worker.events(...signUp(`bad-${i}`, { email, firstName: 'Ada\r\nBcc: eve@example.com' }))
 	await it.worker.events(...signUp('named', { firstName: 'Ada\r\nBcc: eve@example.com' }))

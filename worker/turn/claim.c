@@ -40,7 +40,7 @@ struct due_message {
 	const struct template *template;
 	const struct template_info *info;
 	json_t *data;
-	char address[255];
+	const char *address; /* "": none */
 	const char *name;
 	enum engine_gate gate;
 	int64_t until_ms; /* ENGINE_WAIT */
@@ -64,7 +64,7 @@ set_recipient(struct turn *t, struct due_message *c, const json_t *who)
 	const char *last = text(who, "last_name");
 	struct buf both = {0};
 
-	snprintf(c->address, sizeof c->address, "%s", text(who, "email"));
+	c->address = text(who, "email");
 	c->name = text(who, "name");
 	if (c->name[0] != '\0')
 		return;
@@ -201,7 +201,7 @@ await_address(const struct turn *t, struct due_message *c)
  * the same way, as it is by this that suppressed ones are known.
  */
 static void
-gate_address(const struct turn *t, struct due_message *c)
+gate_address(struct turn *t, struct due_message *c)
 {
 	bool is_mail = c->info->kind == TEMPLATE_EMAIL;
 	struct buf ascii = {0};
@@ -211,7 +211,7 @@ gate_address(const struct turn *t, struct due_message *c)
 		if (is_mail)
 			await_address(t, c);
 	} else if (address_to_ascii(c->address, &ascii, &e) == 0) {
-		snprintf(c->address, sizeof c->address, "%s", ascii.data);
+		c->address = arena_strndup(&t->arena, ascii.data, ascii.len);
 	} else if (is_mail) {
 		skip(c, e.text);
 	}
