@@ -85,3 +85,67 @@ test('a request whose end is in doubt is the last of its connection', async (t) 
 		await until('the second answer', () => /HTTP[^]*HTTP\/1\.1 200 OK[^]*ok\n/.test(one.got))
 	}
 })
+
+test('what cannot be read, or is far too large, is told in JSON, to browsers too, and counted', async (t) => {
+	const worker = await start(t, { body: 20000, headers: 4096 })
+	const head = 'POST /v1/track HTTP/1.1\r\nHost: x\r\n'
+	const cases = [
+		[413, 'too_large', `${head}Content-Length: 99999999\r\n\r\n`],
+		[413, 'too_large', `${head}Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n`],
+		[413, 'too_large', `${head}Transfer-Encoding: chunked\r\n\r\nffffff\r\n`],
+		[400, 'invalid_request', 'how do you do?\r\n\r\n'],
+		[400, 'invalid_request', `${head}no colon\r\n\r\n`],
+		[400, 'invalid_request', `${head}X: ${'x'.repeat(5000)}\r\n\r\n`],
+		[417, 'expectation_failed', `${head}Expect: a miracle\r\nContent-Length: 2\r\n\r\n`],
+		[501, 'not_implemented', 'BREW /v1/track HTTP/1.1\r\nHost: x\r\n\r\n'],
+	]
+	for (const [status, code, text] of cases) {
+		const one = await wire(t, worker)
+		one.send(text)
+		await one.end(`the end of ${text.slice(0, 80)}`)
+		const [headers, body] = one.got.split('\r\n\r\n')
+		assert.match(headers, new RegExp(`^HTTP/1.1 ${status} `), one.got)
+		assert.match(headers, /^Access-Control-Allow-Origin: \*\r$/m)
+		assert.match(headers, /^Content-Type: application\/json\r$/m)
+		const told = JSON.parse(body)
+		assert.deepEqual([told.success, told.code, told.message], [false, code, told.error])
+	}
+	// ... whole, though it was not waited for
+	for (let i = 0; i < 20; i++) {
+		const reply = await worker.post('/v1/batch', 'x'.repeat(3000000))
+		assert.deepEqual([reply.status, (await reply.json()).code], [413, 'too_large'])
+	}
+	const metrics = await (await worker.fetch('/metrics')).text()
+	assert.match(metrics, /^nudge_http_requests_total\{code="413"\} 23$/m)
+	assert.match(metrics, /^nudge_http_requests_total\{code="400"\} 3$/m)
+	assert.match(metrics, /^nudge_events_discarded_total\{reason="too_large"\} 23$/m)
+	assert.equal((await worker.get('/v1/discarded')).counts.too_large, 23)
+	const continued = await wire(t, worker)
+	continued.send(`${head}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n`)
+	await until('to be asked on', () => continued.got === 'HTTP/1.1 100 Continue\r\n\r\n')
+	continued.send('{}')
+	await until('an answer', () => continued.got.includes('HTTP/1.1 401'))
+})
+
+test('what is being read is bounded for all together, and the small ones go through', async (t) => {
+	const worker = await start(t, { body: 1 << 20, uploads: 8 << 20 })
+	const before = peakMegabytes(worker)
+	const length = 2 << 20, blob = 'x'.repeat(length - 10)
+	const wires = []
+	for (let i = 0; i < 40; i++) {
+		const one = await wire(t, worker)
+		one.send(`POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${blob}`)
+		wires.push(one)
+	}
+	await until('most of them to be ended', () => wires.filter((one) => one.closed).length >= 36)
+	await worker.events(track('ada', 'E'))
+	assert.ok(wires.filter((one) => one.closed).length < 40)
+	const grown = peakMegabytes(worker) - before
+	assert.ok(grown < 32, `${grown} MB`)
+	assert.match(await (await worker.fetch('/metrics')).text(),
+		/^nudge_http_connections_closed_total\{reason="memory"\} 3\d$/m)
+	for (const one of wires) one.socket.destroy()
+	const full = JSON.stringify({ batch: [track('ada', 'Full', { x: 'x'.repeat(1000000) })] })
+	for (let i = 0; i < 20; i++)
+		assert.equal((await worker.post('/v1/batch', full)).status, 200)
+})

@@ -5,9 +5,14 @@
  * and a callback on its input sees the first byte of a request. To end one it
  * is enough to shut its socket down: evhttp finds that out as it finds out
  * about a client that has gone, and frees what it has.
+ *
+ * What evhttp cannot read, or finds too large, it answers itself, in HTML: a
+ * callback on the output sees that begin, and puts our own answer before it.
  */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sys/queue.h>
 #include <sys/resource.h>
@@ -21,6 +26,8 @@
 
 #include "templates/mem.h"
 #include "worker/http/connections.h"
+#include "worker/http/discards.h"
+#include "worker/http/lingering.h"
 #include "worker/log.h"
 #include "worker/telemetry/stats.h"
 
@@ -41,6 +48,7 @@ struct connection {
 	evutil_socket_t fd;
 	enum state state;
 	int64_t since_ms; /* monotonic; in this state */
+	int64_t upload;	  /* bytes that were read of its request */
 	TAILQ_ENTRY(connection) next;
 };
 
@@ -49,18 +57,23 @@ TAILQ_HEAD(list, connection);
 struct connections {
 	struct worker *worker;
 	struct evhttp *http;
+	struct discards *discards;
+	struct lingering *lingering;
 	struct event *adopt, *look;
 	struct list fresh; /* accepted, not yet looked at */
 	int n_fresh;
 	struct list list;  /* longest in their state first */
 	struct connection **by_fd;
 	int n_fds, count;
-	int most_files; /* that this process lets them have */
+	int64_t uploads; /* bytes of all of them */
+	int most_files;	 /* that this process lets them have */
 };
 
 static void
 enter(struct connection *c, enum state state)
 {
+	c->all->uploads -= c->upload;
+	c->upload = 0;
 	TAILQ_REMOVE(&c->all->list, c, next);
 	TAILQ_INSERT_TAIL(&c->all->list, c, next);
 	c->state = state;
@@ -69,25 +82,118 @@ enter(struct connection *c, enum state state)
 
 /* The reply is one that fits into the socket's empty buffer. */
 static void
-end(struct connection *c, const char *reply, size_t len, const char *reason)
+say(struct connection *c, const char *reply, size_t len)
 {
 	if (len > 0)
 		send(c->fd, reply, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+end(struct connection *c, const char *reply, size_t len, const char *reason)
+{
+	say(c, reply, len);
 	shutdown(c->fd, SHUT_RDWR);
 	enter(c, ENDED);
 	stats_count(STAT_CLOSED, reason, "", 1);
 }
 
-/* ------------------------------------------------------------- a new one */
+/* ----------------------------------------------------------- what comes in */
+
+/* Many small ones must not pay for few that are large. */
+static void
+end_largest(struct connections *all)
+{
+	static const char busy[] =
+	    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
+	    "Access-Control-Allow-Origin: *\r\nContent-Length: 0\r\n"
+	    "Connection: close\r\n\r\n";
+	struct connection *c, *largest = TAILQ_FIRST(&all->list);
+
+	TAILQ_FOREACH(c, &all->list, next)
+	if (c->upload > largest->upload)
+		largest = c;
+	end(largest, busy, sizeof busy - 1, "memory");
+}
 
 static void
 on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, void *arg)
 {
 	struct connection *c = arg;
+	struct connections *all = c->all;
+	const struct settings *s = worker_settings_now(all->worker);
+	int64_t most =
+	    s->max_uploads > 2 * s->max_body ? s->max_uploads : 2 * s->max_body;
 
 	if (info->n_added > 0 && c->state == WAITING)
 		enter(c, READING);
+	if (c->state != READING)
+		return;
+	c->upload += (int64_t)info->n_added;
+	all->uploads += (int64_t)info->n_added;
+	if (all->uploads > most)
+		end_largest(all);
 }
+
+/* ---------------------------------------------- what evhttp answers to it */
+
+static void
+refuse(struct connection *c, int status)
+{
+	static const struct {
+		int status;
+		const char *phrase, *code, *why;
+	} known[] = {
+	    {413, "Content Too Large", "too_large",
+		"the body is too large, or its chunks cannot be read"},
+	    {417, "Expectation Failed", "expectation_failed",
+		"nothing but 100-continue can be expected here"},
+	    {501, "Not Implemented", "not_implemented",
+		"this method is not known here"},
+	    {400, "Bad Request", "invalid_request",
+		"this is no HTTP, or its headers are too long"},
+	};
+	char body[400], reply[800], code[12];
+	size_t i = 0;
+
+	while (known[i].status != 400 && known[i].status != status)
+		i++;
+	status = known[i].status;
+	snprintf(body, sizeof body,
+	    "{\"success\":false,\"code\":\"%s\",\"message\":\"%s\","
+	    "\"error\":\"%s\"}",
+	    known[i].code, known[i].why, known[i].why);
+	snprintf(reply, sizeof reply,
+	    "HTTP/1.1 %d %s\r\nAccess-Control-Allow-Origin: *\r\n"
+	    "Content-Type: application/json\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n\r\n%s",
+	    status, known[i].phrase, strlen(body), body);
+	say(c, reply, strlen(reply));
+	lingering_start(c->all->lingering, c->fd);
+	enter(c, ENDED);
+	snprintf(code, sizeof code, "%d", status);
+	stats_count(STAT_REQUESTS, code, "", 1);
+	stats_count(STAT_CLOSED, "refused", "", 1);
+	if (status == 413)
+		discards_add_request(
+		    c->all->discards, 413, worker_now_ms(c->all->worker));
+}
+
+/* Nobody was asked for an answer: then it is evhttp's own, or a 100. */
+static void
+on_output(struct evbuffer *out, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct connection *c = arg;
+	char line[] = "HTTP/1.1 000";
+
+	if (info->n_added == 0 || (c->state != WAITING && c->state != READING))
+		return;
+	if (evbuffer_copyout(out, line, sizeof line - 1) ==
+		(ev_ssize_t)sizeof line - 1 &&
+	    atoi(line + 9) >= 400)
+		refuse(c, atoi(line + 9));
+}
+
+/* ------------------------------------------------------------- a new one */
 
 static void
 on_close(struct evhttp_connection *evcon, void *arg)
@@ -95,6 +201,8 @@ on_close(struct evhttp_connection *evcon, void *arg)
 	struct connection *c = arg;
 
 	evbuffer_remove_cb(bufferevent_get_input(c->bev), on_input, c);
+	evbuffer_remove_cb(bufferevent_get_output(c->bev), on_output, c);
+	c->all->uploads -= c->upload;
 	TAILQ_REMOVE(&c->all->list, c, next);
 	c->all->by_fd[c->fd] = NULL;
 	c->all->count--;
@@ -156,6 +264,7 @@ adopt(struct connections *all, struct connection *c)
 	keep(c);
 	evhttp_connection_set_closecb(evcon, on_close, c);
 	evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c);
+	evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
 	if (has_room)
 		enter(c, WAITING);
 	else
@@ -264,7 +373,7 @@ on_answered(struct evhttp_request *r, void *arg)
 		enter(c, WAITING);
 }
 
-void
+bool
 connections_answering(struct connections *all, struct evhttp_request *r)
 {
 	struct bufferevent *bev =
@@ -273,10 +382,13 @@ connections_answering(struct connections *all, struct evhttp_request *r)
 	struct connection *c =
 	    fd >= 0 && fd < all->n_fds ? all->by_fd[fd] : NULL;
 
-	if (c == NULL || c->state == ENDED)
-		return;
-	enter(c, ANSWERING);
-	evhttp_request_set_on_complete_cb(r, on_answered, c);
+	if (c != NULL && c->state == ENDED)
+		return false;
+	if (c != NULL) {
+		enter(c, ANSWERING);
+		evhttp_request_set_on_complete_cb(r, on_answered, c);
+	}
+	return true;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -311,12 +423,15 @@ files_for(int connections)
 }
 
 struct connections *
-connections_new(struct worker *w, struct event_base *base, struct evhttp *http)
+connections_new(struct worker *w, struct event_base *base, struct evhttp *http,
+    struct discards *discards)
 {
 	struct connections *all = xcalloc(1, sizeof *all);
 
 	all->worker = w;
 	all->http = http;
+	all->discards = discards;
+	all->lingering = lingering_new(base);
 	all->most_files = files_for(worker_settings_now(w)->max_connections);
 	TAILQ_INIT(&all->fresh);
 	TAILQ_INIT(&all->list);
@@ -343,6 +458,7 @@ connections_free(struct connections *all)
 		bufferevent_decref(c->bev);
 		free(c);
 	}
+	lingering_free(all->lingering);
 	event_free(all->adopt);
 	event_free(all->look);
 	free(all->by_fd);

@@ -2,6 +2,8 @@
 #ifndef WORKER_HTTP_CONNECTIONS_H
 #define WORKER_HTTP_CONNECTIONS_H
 
+#include <stdbool.h>
+
 #include "worker/worker.h"
 
 /*
@@ -10,15 +12,18 @@
  * A connection waits for a request, sends one, or is being answered, and is in
  * none of these for longer than `limits.time`, whatever trickles in: a byte a
  * second buys nobody more. Past `limits.connections` the one that has waited
- * longest makes room; when none waits, the newcomer gets a 503.
+ * longest makes room; when none waits, the newcomer gets a 503. So does the
+ * largest of the requests that are being read when together they are past
+ * `limits.uploads`.
  */
+struct discards;
 struct evhttp;
 struct connections;
 
 struct connections *connections_new(
-    struct worker *, struct event_base *, struct evhttp *);
-/* A request has come in whole. */
-void connections_answering(struct connections *, struct evhttp_request *);
+    struct worker *, struct event_base *, struct evhttp *, struct discards *);
+/* A request has come in whole. false: its connection was ended before that. */
+bool connections_answering(struct connections *, struct evhttp_request *);
 int connections_count(const struct connections *);
 void connections_free(struct connections *); /* after the evhttp */
 

@@ -487,7 +487,7 @@ route(struct server *s, struct evhttp_request *r, const char *path)
 
 /*
  * Bodies a little too large are read all the same, so that their clients get an
- * answer they understand; evhttp cuts the others off.
+ * answer they understand; the others are cut off.
  */
 static void
 set_limits(struct evhttp *http, const struct settings *settings)
@@ -507,9 +507,10 @@ on_request(struct evhttp_request *r, void *arg)
 	char *path = raw != NULL ? evhttp_uridecode(raw, 0, &len) : NULL;
 	const char *fault = framing_fault(r);
 
-	connections_answering(s->connections, r);
 	set_limits(s->http, worker_settings_now(s->worker));
-	if (fault != NULL) {
+	if (!connections_answering(s->connections, r)) {
+		problem(r, 503, "the connection was ended");
+	} else if (fault != NULL) {
 		reply_header(r, "Connection", "close");
 		problem(r, 400, fault);
 	} else if (path == NULL || strlen(path) != len)
@@ -603,7 +604,7 @@ server_start(struct worker *w, struct event_base *base,
 	s->worker = w;
 	s->http = evhttp_new(base);
 	s->discards = discards_new();
-	s->connections = connections_new(w, base, s->http);
+	s->connections = connections_new(w, base, s->http, s->discards);
 	set_limits(s->http, settings);
 	evhttp_set_allowed_methods(
 	    s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |

@@ -97,6 +97,10 @@ static const struct setting worker_settings[] = {
 	"objects and lists inside each other in a request", NULL},
     {"limits.values", KIND_INT, AT(max_values), "200000", 100, 100000000,
 	"values in a request's JSON; objects and lists count twice", NULL},
+    {"limits.uploads", KIND_SIZE, AT(max_uploads), "67108864", 1024, 1LL << 40,
+	"bytes of all requests that are being read; past it the largest of "
+	"them gets 503",
+	NULL},
     {"limits.connections", KIND_INT, AT(max_connections), "500", 1, 100000,
 	"connections at a time; past it the one that waited longest makes "
 	"room, or clients get 503",

@@ -104,6 +104,7 @@ struct settings {
 	int64_t max_body, max_inflated; /* bytes of a request */
 	int64_t max_headers;		/* bytes */
 	int64_t max_backlog; /* inputs waiting for a turn: then 429 */
+	int64_t max_uploads; /* bytes of all requests being read: then 503 */
 	int max_depth;	     /* of a request's JSON */
 	int max_values;	     /* of it; objects and lists count twice */
 	int max_connections, request_ms;

@@ -30,9 +30,10 @@ static const struct family {
     [STAT_CONNECTIONS] = {"nudge_http_connections", GAUGE, {NULL}, NULL,
 	"HTTP connections that are open."},
     [STAT_CLOSED] = {"nudge_http_connections_closed_total", COUNTER, {"reason"},
-	"idle slow full room",
+	"idle slow full room memory refused",
 	"HTTP connections that the server ended: nothing came, a request or "
-	"its answer took too long, there were too many, to make room."},
+	"its answer took too long, there were too many, to make room, much was "
+	"being read, what came was no HTTP or too large."},
     [STAT_BACKLOG] = {"nudge_backlog_events", GAUGE, {NULL}, NULL,
 	"Events that wait for a turn; past limits.backlog clients get 429."},
     [STAT_EVENTS] = {"nudge_events_total", COUNTER, {"type"},
