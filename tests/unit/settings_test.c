@@ -165,6 +165,17 @@ mistakes(void **state)
 	expect_problem("{}",
 	    "nudge.json:1:1: there is no channel to send by: \"channels\": { "
 	    "\"email\": { \"type\": \"capture\" } }");
+	expect_problem(
+	    "{\"retention\":\"6d\",\"caps\":[{\"max\":1,"
+	    "\"window\":\"1d\"},{\"max\":3,\"window\":\"7d\"}]," CAPTURE "}",
+	    "nudge.json:1:14: what is kept must last as long as the window of "
+	    "a cap, which is 7 days (at /retention)");
+	expect_problem("{\"retention\":\"47h\"," CAPTURE "}",
+	    "nudge.json:1:14: what is kept must last as long as \"dedupe\", "
+	    "which is 2 days (at /retention)");
+	expect_problem("{\"retention\":\"0s\",\"dedupe\":\"0s\"," CAPTURE "}",
+	    "nudge.json:1:14: a time longer than 0 is expected (at "
+	    "/retention)");
 	expect_problem("{ nonsense", "nudge.json:1:10: string or '}' expected "
 				     "near 'nonsense'");
 }

@@ -80,7 +80,9 @@ static const struct setting worker_settings[] = {
     {"dedupe", KIND_DURATION, AT(dedupe_ms), "48h", 0, 0,
 	"how long a messageId is remembered", NULL},
     {"retention", KIND_DURATION, AT(retention_ms), "400d", 0, 0,
-	"how long events, decisions and finished messages are kept", NULL},
+	"how long events, decisions and finished messages are kept; not less "
+	"than dedupe and the window of each cap",
+	NULL},
     {"retry.first", KIND_DURATION, AT(retry_first_ms), "30s", 0, 0,
 	"wait before the second attempt; doubles from there", NULL},
     {"retry.longest", KIND_DURATION, AT(retry_longest_ms), "1h", 0, 0,
@@ -526,6 +528,32 @@ check_topic(struct setting_reader *r, const char *topic, json_t *value)
 	buf_free(&pointer);
 }
 
+/*
+ * Caps count the messages that are kept, and a messageId or a message's key
+ * that was forgotten is new again.
+ */
+static void
+check_retention(struct setting_reader *r)
+{
+	struct settings *s = r->arg;
+	int64_t least = s->dedupe_ms;
+	const char *what = "\"dedupe\"";
+	char text[200], window[40];
+
+	for (int i = 0; i < s->n_caps; i++)
+		if (s->caps[i].window_ms > least) {
+			least = s->caps[i].window_ms;
+			what = "the window of a cap";
+		}
+	if (s->retention_ms >= least && s->retention_ms > 0)
+		return;
+	snprintf(text, sizeof text,
+	    "what is kept must last as long as %s, which is %s", what,
+	    duration_text(least, window, sizeof window));
+	setting_complain(r, "/retention",
+	    least > 0 ? text : "a time longer than 0 is expected");
+}
+
 static void
 check_settings(struct setting_reader *r)
 {
@@ -539,6 +567,7 @@ check_settings(struct setting_reader *r)
 		setting_complain(r, "",
 		    "there is no channel to send by: \"channels\": "
 		    "{ \"email\": { \"type\": \"capture\" } }");
+	check_retention(r);
 	if ((s->quiet_from_min < 0) != (s->quiet_to_min < 0))
 		setting_complain(
 		    r, "/quiet", "quiet hours have a \"from\" and a \"to\"");
