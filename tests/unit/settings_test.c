@@ -180,6 +180,30 @@ mistakes(void **state)
 				     "near 'nonsense'");
 }
 
+/* Names that recipients have who are no contacts. */
+static void
+contacts_have_names_of_their_own(void **state)
+{
+	static const char *const taken[] = {
+	    "user", "member", "account.owner", "members:0"};
+
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+		char json[200], expected[300];
+
+		snprintf(json, sizeof json,
+		    "{" CAPTURE ",\n\"contacts\":{\"%s\":{\"email\":"
+		    "\"a@b.example\"}}}",
+		    taken[i]);
+		snprintf(expected, sizeof expected,
+		    "nudge.json:2:%d: a contact cannot be called so: "
+		    "\"user\", \"member\", \"members:...\" and "
+		    "\"account.owner\" are recipients by themselves (at "
+		    "/contacts/%s)",
+		    16 + (int)strlen(taken[i]), taken[i]);
+		expect_problem(json, expected);
+	}
+}
+
 #define HOOK   "\"type\":\"webhook\",\"url\":\"https://x.example/\""
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 #define OTHER  "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
@@ -319,6 +343,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		flags_over_environment_over_file, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(mistakes, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(
+		contacts_have_names_of_their_own, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(webhooks, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(
 		equal_channels, make_folder, drop_folder),

@@ -509,6 +509,23 @@ plan_webhooks(struct setting_reader *r)
 	}
 }
 
+/* Recipients that are no contacts have their names already. */
+static void
+check_contact(struct setting_reader *r, const char *name)
+{
+	struct buf pointer = {0};
+
+	buf_addf(&pointer, "/contacts/%s", name);
+	if (strcmp(name, "user") == 0 || strcmp(name, "member") == 0 ||
+	    strcmp(name, "account.owner") == 0 ||
+	    strncmp(name, "members:", 8) == 0)
+		setting_complain(r, pointer.data,
+		    "a contact cannot be called so: \"user\", \"member\", "
+		    "\"members:...\" and \"account.owner\" are recipients by "
+		    "themselves");
+	buf_free(&pointer);
+}
+
 static void
 check_topic(struct setting_reader *r, const char *topic, json_t *value)
 {
@@ -558,11 +575,13 @@ static void
 check_settings(struct setting_reader *r)
 {
 	struct settings *s = r->arg;
-	const char *topic;
+	const char *topic, *contact;
 	json_t *value;
 
 	json_object_foreach(s->topics, topic, value)
 	    check_topic(r, topic, value);
+	json_object_foreach(s->contacts, contact, value)
+	    check_contact(r, contact);
 	if (s->n_channels == 0 && r->problems->errors == 0)
 		setting_complain(r, "",
 		    "there is no channel to send by: \"channels\": "
