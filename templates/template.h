@@ -35,7 +35,7 @@ struct document;
 struct template
 {
 	struct template_info info;
-	const char *language; /* its locale, or that of those without one */
+	const char *language; /* its locale or the workspace's; or NULL */
 	/* email */
 	struct liquid *head[HEAD_LIQUID]; /* NULL: the line is not there */
 	struct {
@@ -67,8 +67,8 @@ void document_compile(
     struct template *, const char *path, const struct loading *);
 
 /*
- * The scope with the language that the template is written in, in the person's
- * own way of it where that is the same: "de-AT" for welcome.de.md.
+ * The scope with the language that the template is written in, where that is
+ * known, in the person's own way of it: "de-AT" for welcome.de.md.
  */
 struct liquid_scope template_scope(
     const struct template *, const struct liquid_scope *);

@@ -28,7 +28,7 @@ struct partial {
 
 struct templates {
 	struct arena memory;   /* names and other strings */
-	const char *locale;    /* of templates without one */
+	const char *locale;    /* of templates without one; or NULL */
 	struct template *list; /* by name, then locale */
 	size_t n;
 	struct layout *layouts;
@@ -390,10 +390,11 @@ templates_load_with(const char *dir, const struct templates_options *options,
 	    .options = options,
 	    .dir = dir,
 	    .shown = last_part(dir)};
-	const char *locale = options->locale != NULL ? options->locale : "en";
 	int errors = problems->errors;
 
-	f.set->locale = arena_strndup(&f.set->memory, locale, strlen(locale));
+	if (options->locale != NULL)
+		f.set->locale = arena_strndup(
+		    &f.set->memory, options->locale, strlen(options->locale));
 	for_files(&f, "/partials", ".liquid", load_partial);
 	add_layout(&f, "none", "none", bare, sizeof bare - 1);
 	for_files(&f, "/layouts", ".html", load_layout);
@@ -494,9 +495,12 @@ struct liquid_scope
 template_scope(const struct template *t, const struct liquid_scope *scope)
 {
 	struct liquid_scope own = *scope;
-	size_t len = strcspn(t->language, "-_");
 	const char *locale = scope->locale;
+	size_t len;
 
+	if (t->language == NULL)
+		return own;
+	len = strcspn(t->language, "-_");
 	if (locale == NULL && scope->lookup != NULL)
 		locale = json_string_value(json_object_get(
 		    scope->lookup(scope->arg, "user"), "locale"));

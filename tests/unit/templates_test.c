@@ -285,7 +285,7 @@ dates_are_in_the_templates_language(void **state)
 	static const struct {
 		const char *person, *template, *date;
 	} cases[] = {{"de-CH", "de", "März 1’000"}, {"fr", "de", "März 1.000"},
-	    {"de", NULL, "March 1,000"}, {"xx", NULL, "March 1,000"},
+	    {"de", NULL, "März 1.000"}, {"xx", NULL, "March 1,000"},
 	    {NULL, "de", "März 1.000"}, {"den", "de", "März 1.000"}};
 
 	put("a.md", "Subject: {{ '2026-03-01' | date: '%B' }}\n\nx");

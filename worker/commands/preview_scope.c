@@ -290,7 +290,7 @@ preview_scope(
 	user = json_object_get(f.scope, "user");
 	if (locale == NULL)
 		locale = info->locale[0] != '\0' ? info->locale : s->locale;
-	if (p->person == NULL)
+	if (p->person == NULL && locale != NULL)
 		json_object_set_new(user, "locale", json_string(locale));
 	json_object_set_new(f.scope, "now", time_text(p, p->now_ms));
 	json_object_set_new(f.scope, "entry",

@@ -30,9 +30,9 @@ static const struct setting worker_settings[] = {
 	NULL},
     {"timezone", KIND_ZONE, AT(zone), "UTC", 0, 0,
 	"for people and accounts that have none", NULL},
-    {"locale", KIND_TEXT, AT(locale), "en", 2, 31,
-	"language of the templates that have none in their name, for dates and "
-	"numbers",
+    {"locale", KIND_TEXT, AT(locale), NULL, 2, 31,
+	"language of dates and numbers in templates that have none in their "
+	"name; none: the person's",
 	NULL},
     {"keys.write", KIND_SECRETS, AT(write_keys), NULL, 0, 0,
 	"write keys that product events come with; none: any", NULL},
