@@ -37,6 +37,7 @@ static const struct network v6[] = {
 /* Networks within which an IPv4 address stands, right behind the prefix. */
 static const struct network carriers[] = {
     {{[10] = 0xff, [11] = 0xff}, 96}, /* mapped */
+    {{[8] = 0xff, [9] = 0xff}, 96},   /* translated (RFC 2765) */
     {{0x00, 0x64, 0xff, 0x9b}, 96},   /* NAT64 (RFC 6052) */
     {{0x20, 0x02}, 16},		      /* 6to4 */
 };
