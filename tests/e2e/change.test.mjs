@@ -55,6 +55,43 @@ test('a file that is saved is read, however it is written', async (t) => {
 	assert.deepEqual(await subjects(it.sink), ways.map((_, i) => `Way ${i}`))
 })
 
+test('a release that a link is moved to is read, and then followed', async (t) => {
+	const releases = (n) => path.join(parent, `release-${n}`)
+	const it = await onboarding(t, { edit: (settings, dir) => {
+		settings.store = path.join(dir, '../nudge.db')
+	} })
+	const parent = path.dirname(it.dir), link = path.join(parent, 'current')
+	const title = (n, subject) => fs.writeFileSync(
+		path.join(releases(n), 'templates/day-00-welcome.md'), it.subject(subject))
+	const put = (n) => { // as ln -sfn does
+		fs.symlinkSync(releases(n), `${link}.new`)
+		fs.renameSync(`${link}.new`, link)
+	}
+	await it.worker.stop()
+	for (const n of [1, 2]) {
+		fs.cpSync(it.dir, releases(n), { recursive: true })
+		title(n, `Release ${n}`)
+	}
+	put(1)
+	it.worker = await Worker.start(t, link)
+	put(2)
+	await until('a reload', () => it.reloads(inForce) === 1)
+	await it.worker.events(...signUp('ada'))
+	await it.sink.wait(1)
+	title(2, 'Release 2, mended')
+	await until('a reload', () => it.reloads(inForce) === 2)
+	await it.worker.events(...signUp('bob'))
+	await it.sink.wait(2)
+	put(1)
+	await until('a reload', () => it.reloads(inForce) === 3)
+	title(1, 'Release 1, mended')
+	await until('a reload', () => it.reloads(inForce) === 4)
+	await it.worker.events(...signUp('cleo'))
+	await it.sink.wait(3)
+	assert.deepEqual(await subjects(it.sink),
+		['Release 2', 'Release 2, mended', 'Release 1, mended'])
+})
+
 test('settings, metrics, sequences and .env are followed, too', async (t) => {
 	const it = await onboarding(t)
 	const at = (name) => path.join(it.dir, name)

@@ -252,6 +252,15 @@ test('half of an emoji, a huge number or a NUL in a name spoil at most their own
 	assert.match((await broken.json()).message, /^the body is not JSON: line 2, column 4: .*'\]'$/)
 })
 
+test('whoever can be taken in can be asked for: ids have one bound', async (t) => {
+	const { worker } = await start(t)
+	const [most, more] = ['ä'.repeat(127) + 'x', 'ä'.repeat(128)]
+	await worker.events(identify(most, { n: 1 }), identify(more, { n: 2 }))
+	assert.equal((await worker.person(most)).traits.n, 1)
+	const { discarded } = await worker.get('/v1/discarded')
+	assert.deepEqual(discarded.map((one) => [one.reason, one.place]), [['id_too_long', 1]])
+})
+
 test('a pixel is an event, unless only its headers are asked for', async (t) => {
 	const { worker } = await start(t)
 	const pixel = (data, method = 'GET') => worker.fetch(`/v1/pixel/track?data=${data}`, { method })

@@ -60,7 +60,7 @@ test('"slow down" is heeded by the whole channel', async (t) => {
 		refuse: (stage) => stage === 'rcpt' && refusals++ === 0
 			? [451, '4.7.1 too much mail from you'] : null })
 	await worker.events(...signUp('ada@example.com'))
-	await until('the log to tell', () => /wants less, paused for 5 s/.test(worker.log))
+	await until('the log to tell', () => /paused for 5 s; nudge channels/.test(worker.log))
 	await worker.events(...signUp('bob@example.com'))
 	assert.deepEqual((await worker.messages()).map((message) => message.state),
 		['queued', 'queued'])

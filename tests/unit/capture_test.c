@@ -94,7 +94,7 @@ setup(void **state)
 
 	memset(&w, 0, sizeof w);
 	folder_make();
-	strcpy(w.outbox, path_of("outbox"));
+	strcpy(w.outbox, path_of("data/outbox"));
 	w.base = host.base = event_base_new();
 	w.channel = (struct channel){.name = "outbox",
 	    .type = "capture",
@@ -199,7 +199,7 @@ test_unwritable_folder(void **state)
 {
 	struct delivery d;
 
-	write_file("outbox", "");
+	write_file("data/outbox", "");
 	for (int i = 1; i <= 2; i++) {
 		offer(&d, "one");
 		event_base_loop(w.base, EVLOOP_NONBLOCK);

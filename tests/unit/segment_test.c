@@ -218,6 +218,33 @@ ids_are_not_rounded(void **state)
 }
 
 static void
+ids_have_a_bound(void **state)
+{
+	static const char *const forms[] = {"{\"type\":\"page\",\"userId\":\"",
+	    "{\"type\":\"page\",\"anonymousId\":\"",
+	    "{\"type\":\"alias\",\"userId\":\"u\",\"previousId\":\"",
+	    "{\"type\":\"group\",\"userId\":\"u\",\"groupId\":\"",
+	    "{\"type\":\"page\",\"userId\":\"u\",\"context\":"
+	    "{\"groupId\":\""};
+	char id[SEGMENT_ID_MAX + 2], body[600];
+
+	for (size_t i = 0; i < 2 * sizeof forms / sizeof forms[0]; i++) {
+		bool is_long = i % 2;
+
+		memset(id, 'x', SEGMENT_ID_MAX + is_long);
+		id[SEGMENT_ID_MAX + is_long] = '\0';
+		snprintf(body, sizeof body, "{\"batch\":[%s%s\"}%s]}",
+		    forms[i / 2], id, i / 2 == 4 ? "}" : "");
+		assert_int_equal(parse(SEGMENT_BATCH, body), 200);
+		assert_int_equal(batch.count, !is_long);
+		if (is_long)
+			assert_int_equal(
+			    batch.discarded[0].reason, DISCARD_ID_TOO_LONG);
+		segment_batch_free(&batch);
+	}
+}
+
+static void
 clock_is_corrected(void **state)
 {
 	/* the client's clock is an hour ahead; the event was 10 s old */
@@ -506,6 +533,7 @@ main(void)
 	    cmocka_unit_test_teardown(
 		an_event_that_is_no_json_takes_no_other_with_it, clean),
 	    cmocka_unit_test_teardown(ids_are_not_rounded, clean),
+	    cmocka_unit_test_teardown(ids_have_a_bound, clean),
 	    cmocka_unit_test_teardown(clock_is_corrected, clean),
 	    cmocka_unit_test_teardown(without_sent_at_the_time_stands, clean),
 	    cmocka_unit_test_teardown(missing_message_ids_are_made_up, clean),

@@ -11,7 +11,7 @@
 
 #define API_PAGE_MAX   500
 
-#define API_VALUE_SIZE 256 /* of one value in a path or a query */
+#define API_VALUE_SIZE (SEGMENT_ID_MAX + 1) /* one in a path or a query */
 
 /* In bytes; see api_reason(). */
 #define API_ACTOR_MAX	64

@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "templates/mem.h"
 #include "worker/delivery/compose.h"
 #include "worker/delivery/verdicts.h"
+#include "worker/folders.h"
 #include "worker/settings/settings.h"
 
 #define ROOM 256 /* messages a turn */
@@ -69,7 +69,7 @@ save(const char *folder, const char *name, const struct buf *bytes)
 
 	buf_addf(&path, "%s/%s", folder, name);
 	buf_addf(&hidden, "%s/.%s", folder, name);
-	mkdir(folder, 0700); /* where it cannot, the next line says why */
+	folders_make(path.data, 0700); /* or the next line says why not */
 	fd = open(hidden.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd != -1) {
 		rc = write_whole(fd, bytes);

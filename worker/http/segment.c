@@ -25,9 +25,9 @@ segment_discard_name(enum segment_discard reason)
 {
 	static const char *const names[DISCARD_REASONS] = {"empty_batch",
 	    "not_an_object", "unknown_type", "no_user_anon_id", "id_not_string",
-	    "event_not_string", "properties_not_object", "nul_character",
-	    "invalid_json", "invalid_request", "invalid_write_key",
-	    "too_large"};
+	    "id_too_long", "event_not_string", "properties_not_object",
+	    "nul_character", "invalid_json", "invalid_request",
+	    "invalid_write_key", "too_large"};
 
 	return names[reason];
 }
@@ -269,6 +269,12 @@ page_name(struct arena *arena, const json_t *event, enum segment_type type)
 	return full;
 }
 
+static bool
+is_too_long(const char *id)
+{
+	return strlen(id) > SEGMENT_ID_MAX;
+}
+
 static int
 read_ids(struct reading *r, const json_t *j, struct segment_event *e)
 {
@@ -281,6 +287,9 @@ read_ids(struct reading *r, const json_t *j, struct segment_event *e)
 
 	if (!ok)
 		return DISCARD_ID_NOT_STRING;
+	if (is_too_long(e->user_id) || is_too_long(e->anonymous_id) ||
+	    is_too_long(e->previous_id) || is_too_long(e->group_id))
+		return DISCARD_ID_TOO_LONG;
 	if (e->user_id[0] == '\0' && e->anonymous_id[0] == '\0')
 		return DISCARD_NO_ID;
 	if (e->type == SEGMENT_ALIAS &&
@@ -291,7 +300,7 @@ read_ids(struct reading *r, const json_t *j, struct segment_event *e)
 	if (e->type != SEGMENT_GROUP &&
 	    !read_id(arena, object_of(j, "context"), "groupId", &e->group_id))
 		return DISCARD_ID_NOT_STRING;
-	return -1;
+	return is_too_long(e->group_id) ? DISCARD_ID_TOO_LONG : -1;
 }
 
 static int

@@ -28,6 +28,9 @@ enum segment_type {
 	SEGMENT_BATCH, /* only as a path */
 };
 
+/* Bytes of an id: who came with a longer one could not be asked for. */
+#define SEGMENT_ID_MAX 255
+
 /* Strings and values live as long as the batch. Missing text is "". */
 struct segment_event {
 	enum segment_type type;
@@ -47,6 +50,7 @@ enum segment_discard {
 	DISCARD_UNKNOWN_TYPE,
 	DISCARD_NO_ID,
 	DISCARD_ID_NOT_STRING,
+	DISCARD_ID_TOO_LONG,
 	DISCARD_EVENT_NOT_STRING,
 	DISCARD_PROPERTIES_NOT_OBJECT,
 	DISCARD_NUL_CHARACTER,

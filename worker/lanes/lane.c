@@ -151,7 +151,7 @@ slow_down(struct lane *l, int64_t mono)
 	l->slowed_until = mono + pause;
 	take_back(l);
 	stats_count(STAT_PAUSES, l->channel->name, "", 1);
-	log_warn("channel %s: the other side wants less, paused for %d s",
+	log_warn("channel %s: paused for %d s; nudge channels says why",
 	    l->channel->name, (int)((pause + 999) / 1000));
 }
 

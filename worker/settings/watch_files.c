@@ -5,7 +5,7 @@
  * at a moment after the first notice, and again until two looks in a row see
  * the same: so a swap file of an editor means nothing, and a file that is
  * replaced, written in place or reached through a link that was moved means a
- * change.
+ * change. Links on the way to the workspace are watched where they are.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -100,6 +100,36 @@ looks_like(const struct buf *a, const struct buf *b)
 
 /* ---------------------------------------------------------------- notices */
 
+#define WATCHED                                                     \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | \
+	    IN_DELETE | IN_ONLYDIR)
+
+/* A release may be put in force by a link that leads to it. */
+static void
+watch_links(int fd, const char *folder)
+{
+	char *path = xstrdup(folder), *end = path;
+	struct stat st;
+
+	while (*end != '\0') {
+		char *name = end + strspn(end, "/"), kept;
+
+		end = name + strcspn(name, "/");
+		kept = *end;
+		*end = '\0';
+		if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+			char first = *name;
+
+			*name = '\0';
+			inotify_add_watch(
+			    fd, name > path ? path : ".", WATCHED);
+			*name = first;
+		}
+		*end = kept;
+	}
+	free(path);
+}
+
 /*
  * A folder that has come since, or come again, is a new one to the kernel; for
  * one that is watched already this changes nothing.
@@ -107,15 +137,15 @@ looks_like(const struct buf *a, const struct buf *b)
 static int
 watch_folders(const struct watch_files *w)
 {
-	const uint32_t what = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
-			      IN_CREATE | IN_DELETE | IN_ONLYDIR;
 	struct buf path = {0};
 	int rc = 0;
+
+	watch_links(w->fd, w->folder);
 
 	for (size_t i = 0; i < COUNT(folders); i++) {
 		buf_truncate(&path, 0);
 		buf_addf(&path, "%s%s", w->folder, folders[i]);
-		if (inotify_add_watch(w->fd, path.data, what) < 0 &&
+		if (inotify_add_watch(w->fd, path.data, WATCHED) < 0 &&
 		    errno != ENOENT && errno != ENOTDIR)
 			rc = -1;
 	}
@@ -182,8 +212,10 @@ watch_files_new(const char *folder, struct event_base *base,
 void
 watch_files_start(struct watch_files *w)
 {
-	if (w->fd >= 0)
+	if (w->fd >= 0) {
+		watch_folders(w);
 		return;
+	}
 	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (w->fd < 0 || watch_folders(w) != 0) {
 		log_warn("the files of %s cannot be watched (%s): after a "

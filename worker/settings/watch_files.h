@@ -15,7 +15,9 @@ struct watch_files;
 /* What is there now is known; nothing is watched yet. */
 struct watch_files *watch_files_new(const char *folder, struct event_base *,
     void (*changed)(void *arg), void *arg);
-/* Says in the log when it cannot. Watching already: does nothing. */
+/*
+ * Says in the log when it cannot. Watching already: what is at these paths now.
+ */
 void watch_files_start(struct watch_files *);
 void watch_files_stop(struct watch_files *);
 /* They are about to be read: as they are now they need not be told of. */
