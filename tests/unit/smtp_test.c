@@ -380,6 +380,31 @@ test_never_on_the_wire(void **state)
 	world_free(w);
 }
 
+/* The first of a host's addresses takes connections and says nothing. */
+static void
+test_next_address(void **state)
+{
+	struct sockaddr_in6 a = {
+	    .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+	int silent = socket(AF_INET6, SOCK_STREAM, 0);
+	struct world *w = world_new(NULL);
+
+	(void)state;
+	a.sin6_port = htons((uint16_t)w->server->port);
+	if (bind(silent, (struct sockaddr *)&a, sizeof a) == 0)
+		listen(silent, 8); /* or there is no IPv6 here */
+	w->channel.host = "localhost";
+	w->channel.timeout_ms = 200;
+	world_start(w);
+	add(w);
+	run_until_verdicts(w, 1);
+	world_stop(w);
+	assert_int_equal(count(w, VERDICT_SENT), 1);
+	check_received(w);
+	close(silent);
+	world_free(w);
+}
+
 static void
 test_start_errors(void **state)
 {
@@ -402,6 +427,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_start_errors),
 	    cmocka_unit_test(test_stream),
+	    cmocka_unit_test(test_next_address),
 	    cmocka_unit_test(test_bytes),
 	    cmocka_unit_test(test_refused_and_back),
 	    cmocka_unit_test(test_refused_login_and_resume),

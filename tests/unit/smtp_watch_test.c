@@ -40,13 +40,15 @@ hear(const char *line)
 
 /* However the reply is cut into reads, the word does not get through. */
 static void
-test_no_chunking(void **state)
+test_hidden_words(void **state)
 {
 	static const char reply[] =
 	    "250-us\r\n250-CHUNKINGX\r\n250-Chunking\r\n250-CHUNK\r\n"
+	    "250-EnhancedStatusCodes\r\n250-ENHANCED\r\n250\r\n"
 	    "250- CHUNKING 1\r\n250-SIZE CHUNKING\r\n250 chunking\r\n";
 	static const char hidden[] =
 	    "250-us\r\n250-CHUNKINXX\r\n250-ChunkinX\r\n250-CHUNK\r\n"
+	    "250-EnhancedStatusCodeX\r\n250-ENHANCED\r\n250 \n"
 	    "250- CHUNKINX 1\r\n250-SIZE CHUNKING\r\n250 chunkinX\r\n";
 	char copy[sizeof reply];
 
@@ -134,17 +136,38 @@ test_endless_reply(void **state)
 	assert_true(w.injected);
 }
 
+/* Only the last line ends a reply, and with it the time for it. */
+static void
+test_end_of_reply(void **state)
+{
+	(void)state;
+	w.mailing = true;
+	io.until_ms = 1;
+	hear("250-2.1.0 one\r\n250-");
+	hear("\r\n25");
+	assert_int_equal(io.until_ms, 1);
+	hear("0");
+	hear("\r");
+	assert_int_equal(io.until_ms, 1);
+	hear("\n");
+	assert_int_equal(io.until_ms, 0);
+	io.until_ms = 1;
+	hear("354 go on\r\n");
+	assert_int_equal(io.until_ms, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_no_chunking, setup),
+	    cmocka_unit_test_setup(test_hidden_words, setup),
 	    cmocka_unit_test_setup(test_login, setup),
 	    cmocka_unit_test_setup(test_login_refused, setup),
 	    cmocka_unit_test_setup(test_login_not_offered, setup),
 	    cmocka_unit_test_setup(test_starttls, setup),
 	    cmocka_unit_test_setup(test_starttls_injection, setup),
 	    cmocka_unit_test_setup(test_endless_reply, setup),
+	    cmocka_unit_test_setup(test_end_of_reply, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,8 @@
 
 #include <libesmtp.h>
 
+#include "worker/clock.h"
+
 /* libesmtp writes its buffer when it is full: more of the same follows. */
 #define LIBESMTP_BUFFER 2048
 
@@ -43,6 +45,13 @@ smtp_io_init(struct smtp_io *io, int timeout_ms)
 	atomic_init(&io->cut_fd, -1);
 }
 
+static void
+begin(struct smtp_io *io)
+{
+	io->wfail = io->asked = io->corked = io->spoke = false;
+	io->until_ms = 0;
+}
+
 void
 smtp_io_enter(struct smtp_io *io)
 {
@@ -51,7 +60,7 @@ smtp_io_enter(struct smtp_io *io)
 		return;
 	io->fd = -1;
 	io->err = io->cap_ms = 0;
-	io->wfail = io->asked = io->corked = false;
+	begin(io);
 }
 
 void
@@ -98,6 +107,12 @@ void
 smtp_io_more(struct smtp_io *io)
 {
 	io->asked = false;
+}
+
+void
+smtp_io_replied(struct smtp_io *io)
+{
+	io->until_ms = 0;
 }
 
 void
@@ -148,7 +163,7 @@ take_over(struct smtp_io *io, int fd)
 
 	io->fd = fd;
 	io->err = 0;
-	io->wfail = io->asked = io->corked = false;
+	begin(io);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -219,6 +234,34 @@ write_first(struct pollfd *fds, nfds_t n, int rc)
 	return 1;
 }
 
+/* What was waited for the beginning of a reply is gone. */
+static int
+time_left(struct smtp_io *io, int *ms)
+{
+	int64_t now = clock_monotonic_ms(), left;
+
+	if (io->until_ms == 0)
+		io->until_ms = now + *ms;
+	left = io->until_ms - now;
+	if (left < *ms)
+		*ms = left > 0 ? (int)left : 0;
+	return *ms;
+}
+
+/*
+ * Nothing may follow a timeout. libesmtp goes on to the host's next address if
+ * the greeting is the end of a file.
+ */
+static int
+time_out(struct smtp_io *io, struct pollfd *fds)
+{
+	smtp_io_abort(io, ETIMEDOUT);
+	if (io->spoke)
+		return 0;
+	fds[0].revents = POLLIN;
+	return 1;
+}
+
 /*
  * poll() by another name: glibc declares that it only writes to fds, and gcc
  * would warn of every look at them.
@@ -238,14 +281,15 @@ smtp_io_poll(struct pollfd *fds, nfds_t n, int ms)
 		return -1;
 	}
 	uncork(io);
-	if (n == 1 && fds[0].events == POLLIN && ms != 0)
-		io->asked = true;
 	if (io->cap_ms > 0 && (ms < 0 || ms > io->cap_ms))
 		ms = io->cap_ms;
+	if (n == 1 && fds[0].events == POLLIN && ms > 0) {
+		io->asked = true;
+		if (time_left(io, &ms) == 0)
+			return time_out(io, fds);
+	}
 	rc = raw_poll(fds, n, ms);
-	if (rc == 0 && ms != 0)
-		smtp_io_abort(io, ETIMEDOUT);
-	return write_first(fds, n, rc);
+	return rc == 0 && ms != 0 ? time_out(io, fds) : write_first(fds, n, rc);
 }
 
 /* libesmtp takes any error but EAGAIN as the end, which this is. */
@@ -285,6 +329,8 @@ write(int fd, const void *data, size_t n)
 			return write_failed(io, ETIMEDOUT);
 	}
 	io->corked = (flags & MSG_MORE) != 0;
+	io->spoke = true;
+	io->until_ms = 0;
 	errno = before;
 	return sent;
 }

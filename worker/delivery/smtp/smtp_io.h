@@ -4,15 +4,16 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "templates/error.h"
 
 /*
- * smtp_io - what libesmtp's sockets lack: no delay, a time limit on connecting
- * and on writing, an end that other threads can ask for, and no byte after a
- * failure. libesmtp and OpenSSL call connect(), poll() and write() of this file
- * instead of libc's. In a thread that has not called smtp_io_enter() they are
- * libc's.
+ * smtp_io - what libesmtp's sockets lack: no delay, a time limit on connecting,
+ * on writing and on a whole reply (libesmtp's is on each of its bytes), an end
+ * that other threads can ask for, and no byte after a failure. libesmtp and
+ * OpenSSL call connect(), poll() and write() of this file instead of libc's. In
+ * a thread that has not called smtp_io_enter() they are libc's.
  */
 struct smtp_io {
 	int fd;		   /* libesmtp's socket; -1: none now */
@@ -20,6 +21,8 @@ struct smtp_io {
 	bool wfail;	   /* a part of the message was not written */
 	bool asked;	   /* an answer is awaited: all was written */
 	bool corked;	   /* the last bytes may still wait for more */
+	bool spoke;	   /* something was written: the greeting has come */
+	int64_t until_ms;  /* the whole reply must be there; 0: none is due */
 	int connect_ms;	   /* longest wait for a connection */
 	int write_ms;	   /* longest wait until the other side reads on */
 	int cap_ms;	   /* longest wait for anything; 0: libesmtp's own */
@@ -44,6 +47,9 @@ void smtp_io_cut(struct smtp_io *);
  */
 void smtp_io_message(struct smtp_io *);
 void smtp_io_more(struct smtp_io *);
+
+/* A reply is there, to its last line: the next one has its own time. */
+void smtp_io_replied(struct smtp_io *);
 
 /* libesmtp has closed its socket. */
 void smtp_io_closed(struct smtp_io *);

@@ -56,7 +56,6 @@ struct session {
 	int n_jobs, max_jobs;
 	int64_t started_ms;
 	bool connected, no_starttls;
-	bool mailing; /* the way to the first MAIL is behind us */
 	bool works;   /* MAIL was answered, and not with "who are you" */
 	bool carried; /* a mail was accepted */
 	bool blamed;  /* the lane knows what is wrong */
@@ -140,9 +139,6 @@ reply_of(const smtp_status_t *status)
 
 	if (status != NULL) {
 		r.code = status->code;
-		r.status[0] = status->enh_class;
-		r.status[1] = status->enh_subject;
-		r.status[2] = status->enh_detail;
 		r.text = status->text;
 	}
 	return r;
@@ -251,7 +247,7 @@ on_mail(struct session *s, struct job *j)
 	bool last = is_last(s, j), fit;
 
 	distrust(s, reply);
-	s->mailing = true;
+	s->watch.mailing = true;
 	if (!s->works && s->slot->io.err == 0 && !smtp_is_login(reply->code)) {
 		s->works = true;
 		smtp_lane_works(s->slot->lane);
@@ -346,7 +342,7 @@ begin(struct session *s)
 	if (j->began_ms != 0 || (s->n_jobs > 1 && j[-1].delivery != NULL))
 		return; /* a line of the body */
 	j->began_ms = smtp_now_ms();
-	if (s->mailing && smtp_is_stale(j->delivery))
+	if (s->watch.mailing && smtp_is_stale(j->delivery))
 		smtp_io_abort(&s->slot->io, ECANCELED);
 }
 
@@ -356,9 +352,9 @@ on_wire(const char *data, int len, int writing, void *arg)
 {
 	struct session *s = arg;
 
-	if (!s->mailing && writing)
+	if (writing)
 		smtp_watch_written(&s->watch, data, len);
-	else if (!s->mailing)
+	else
 		smtp_watch_read(&s->watch, (char *)data, len);
 	if (writing && len > 5 && memcmp(data, "MAIL ", 5) == 0)
 		begin(s);
@@ -472,16 +468,18 @@ explain(struct session *s, char *out, size_t size)
 static void
 session_failed(struct session *s)
 {
-	const char *refusal = s->watch.refusal;
+	const char *refusal = s->watch.refusal, *words;
 	struct verdict reply = {0};
 	bool is_refused;
 	char what[400];
 
 	smtp_watch_close(&s->watch);
+	words = refusal + strcspn(refusal, " -");
+	if (*words != '\0')
+		words++;
 	if (refusal[0] != '\0')
-		smtp_quote(&(struct smtp_reply){.code = atoi(refusal),
-			       .text = refusal + strcspn(refusal, " -")},
-		    &reply);
+		smtp_quote(
+		    &(struct smtp_reply){atoi(refusal), words}, &reply);
 	if (s->watch.login_refused) {
 		login_failed(s, refusal[0] != '\0' ? &reply : NULL);
 		return;

@@ -20,6 +20,13 @@ is_2xx(const struct smtp_reply *r)
 	return r->code / 100 == 2;
 }
 
+/* libesmtp could not read all its lines; its code counts. */
+static bool
+is_unreadable(const struct smtp_reply *r)
+{
+	return r->text == NULL && (is_2xx(r) || r->code >= 400);
+}
+
 bool
 smtp_is_login(int code)
 {
@@ -42,12 +49,10 @@ outcome(const struct smtp_facts *f)
 		return f->eof ? SMTP_ACCEPTED : SMTP_OUT_OF_STEP;
 	if (f->sent && f->transfer.code >= 400)
 		return SMTP_TRANSFER_REFUSED;
-	/*
-	 * The final reply had a second line that libesmtp could not read; its
-	 * code counts. With a text it would be the reply to an earlier chunk.
-	 */
-	if (f->eof && is_2xx(&f->transfer) && f->transfer.text == NULL)
-		return SMTP_ACCEPTED;
+	/* With a text it would be the reply to DATA, or to an earlier chunk. */
+	if (f->eof && is_unreadable(&f->transfer))
+		return is_2xx(&f->transfer) ? SMTP_ACCEPTED
+					    : SMTP_TRANSFER_REFUSED;
 	return f->eof ? SMTP_ANSWER_LOST : SMTP_CUT_SHORT;
 }
 
@@ -69,20 +74,24 @@ smtp_one_line(char *out, size_t size, const char *text)
 	out[n] = '\0';
 }
 
-/* Servers that do not announce enhanced codes often send them all the same. */
-static void
-enhanced_status(const struct smtp_reply *r, int status[3])
+/*
+ * How long the enhanced status is that a line begins with (RFC 2034 section 4),
+ * announced or not. 0: there is none.
+ */
+static size_t
+enhanced_status(const char *line, int code)
 {
-	int n = 0;
+	size_t n = 0, digits;
 
-	memcpy(status, r->status, 3 * sizeof *status);
-	if (status[0] != 0 || r->text == NULL)
-		return;
-	if (sscanf(r->text, "%1d.%3d.%3d%n", &status[0], &status[1], &status[2],
-		&n) != 3 ||
-	    status[0] != r->code / 100 ||
-	    strspn(r->text + n, ".0123456789") > 0)
-		memset(status, 0, 3 * sizeof *status);
+	for (int part = 0; part < 3; part++) {
+		if (part > 0 && line[n++] != '.')
+			return 0;
+		digits = strspn(line + n, "0123456789");
+		if (digits == 0 || digits > (part == 0 ? 1 : 3))
+			return 0;
+		n += digits;
+	}
+	return line[0] - '0' == code / 100 && line[n] != '.' ? n : 0;
 }
 
 /*
@@ -109,23 +118,25 @@ provider_id(const char *text, char *out, size_t size)
 		snprintf(out, size, "%.*s", (int)len, at);
 }
 
+/* Each line has the same status: once is enough. */
 void
 smtp_quote(const struct smtp_reply *r, struct verdict *v)
 {
-	int status[3];
-	size_t len;
+	const char *line = r->text != NULL ? r->text : "";
+	size_t status = enhanced_status(line, r->code), len;
+	struct buf words = {0};
 
 	v->code = r->code;
-	enhanced_status(r, status);
-	if (status[0] != 0)
-		snprintf(v->enhanced_status, sizeof v->enhanced_status,
-		    "%u.%u.%u", (unsigned)status[0] % 10,
-		    (unsigned)status[1] % 1000, (unsigned)status[2] % 1000);
-	smtp_one_line(v->text, sizeof v->text, r->text);
-	len = strlen(v->enhanced_status);
-	if (len > 0 && strncmp(v->text, v->enhanced_status, len) == 0 &&
-	    v->text[len] == ' ')
-		memmove(v->text, v->text + len + 1, strlen(v->text) - len);
+	snprintf(v->enhanced_status, sizeof v->enhanced_status, "%.*s",
+	    (int)status, line);
+	for (; *line != '\0'; line += len) {
+		len = strcspn(line, "\n");
+		len += line[len] == '\n';
+		status = enhanced_status(line, r->code);
+		buf_add(&words, line + status, len - status);
+	}
+	smtp_one_line(v->text, sizeof v->text, buf_str(&words));
+	buf_free(&words);
 }
 
 /*
@@ -165,7 +176,8 @@ static bool
 is_about_us(const char *text)
 {
 	return matches(text,
-	    "\\<(spam|junk|block|black ?(list|hole)|listed|den(y|ied)\\>|prohibit|polic|"
+	    "\\<(spam|junk|block|black "
+	    "?(list|hole)|listed|den(y|ied)\\>|prohibit|polic|"
 	    "reputation|relaying|relay (access|not)|rcpthosts|gr[ae]y ?list|"
 	    "spf\\>|dkim\\>|dmarc\\>|auth|log ?in\\>|tls\\>|encrypt|"
 	    "[eh][eh]lo\\>|ptr\\>|reverse|dns\\>|hostname|client|"
@@ -262,7 +274,10 @@ smtp_verdict(const struct smtp_facts *f, struct verdict *v)
 		    "the connection ended before its turn");
 		break;
 	case SMTP_CUT_SHORT:
-		say(v, VERDICT_RETRY, "the connection was lost on the way");
+		say(v, VERDICT_RETRY,
+		    is_unreadable(&f->mail) || is_unreadable(&f->rcpt)
+			? "the relay's reply cannot be read"
+			: "the connection was lost on the way");
 		break;
 	case SMTP_LOGIN_REFUSED:
 		smtp_quote(&f->mail, v);

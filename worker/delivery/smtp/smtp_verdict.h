@@ -13,7 +13,6 @@
  */
 struct smtp_reply {
 	int code;	  /* 0: none came */
-	int status[3];	  /* RFC 3463; zeros: may still be in the text */
 	const char *text; /* may be NULL, may have several lines */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * smtp_watch - the exchanges before mail.
+ * smtp_watch - replies, and the exchanges before mail.
  *
  * A reply is judged when the next command is written; what must not reach
  * libesmtp at all is dealt with while it is read.
@@ -19,8 +19,8 @@ void
 smtp_watch_greeting(struct smtp_watch *w)
 {
 	w->now = SMTP_OTHER;
-	w->logged_in = false;
-	w->len = w->keyword = 0;
+	w->logged_in = w->mailing = false;
+	w->len = w->column = 0;
 	w->reply[0] = '\0';
 }
 
@@ -52,6 +52,8 @@ smtp_watch_written(struct smtp_watch *w, const char *data, size_t len)
 {
 	bool goes_on = w->now == SMTP_AUTH && atoi(w->reply) == 334;
 
+	if (w->mailing)
+		return;
 	smtp_watch_close(w);
 	w->len = 0;
 	w->reply[0] = '\0';
@@ -70,34 +72,49 @@ smtp_watch_written(struct smtp_watch *w, const char *data, size_t len)
 }
 
 /*
- * With BDAT libesmtp awaits three replies at once. When one of them is not what
- * it should be, or the connection ends, it reads on after it has decided to
- * stop and calls the handler of state -1. So its buffer says CHUNKINX instead,
- * also when the word comes in pieces. `keyword` counts the line's bytes up to
- * the word (4: a code and a hyphen), then the letters of it; SIZE_MAX: another
- * word.
+ * libesmtp's buffer says CHUNKINX, also when the word comes in pieces. Letters
+ * are counted in `column`, from 4 on; SIZE_MAX: another word.
  */
 static void
-hide_chunking(struct smtp_watch *w, char *c)
+hide_keyword(struct smtp_watch *w, char *c)
 {
-	static const char word[] = "CHUNKING";
-	size_t letter = w->keyword - 4;
+	static const char *const hidden[] = {"CHUNKING", "ENHANCEDSTATUSCODES"};
+	size_t letter = w->column - 4;
 
-	if (*c == '\n')
-		w->keyword = 0;
-	else if (w->keyword == SIZE_MAX ||
-		 (w->keyword == 4 && isspace((unsigned char)*c)))
-		;
-	else if (w->keyword < 4)
-		w->keyword++;
-	else if (toupper((unsigned char)*c) != word[letter])
-		w->keyword = SIZE_MAX;
-	else if (word[letter + 1] != '\0')
-		w->keyword++;
-	else {
+	if (w->column == SIZE_MAX ||
+	    (letter == 0 && isspace((unsigned char)*c)))
+		return;
+	if (letter == 0)
+		w->word = hidden[toupper((unsigned char)*c) == 'E'];
+	w->column++;
+	if (toupper((unsigned char)*c) != w->word[letter])
+		w->column = SIZE_MAX;
+	else if (w->word[letter + 1] == '\0') {
 		*c = 'X';
-		w->keyword = SIZE_MAX;
+		w->column = SIZE_MAX;
 	}
+}
+
+/* A code (of three digits) and a hyphen, if more lines follow. */
+static void
+mend(struct smtp_watch *w, char *c)
+{
+	if (*c == '\n') {
+		if (w->is_last)
+			smtp_io_replied(w->io);
+		w->column = 0;
+		w->is_last = false;
+		return;
+	}
+	if (w->column == 3) {
+		if (*c == '\r')
+			*c = ' ';
+		w->is_last = *c != '-';
+	}
+	if (w->column < 4)
+		w->column++;
+	else
+		hide_keyword(w, c);
 }
 
 /*
@@ -112,7 +129,9 @@ smtp_watch_read(struct smtp_watch *w, char *data, size_t len)
 	const char *end;
 
 	for (size_t i = 0; i < len; i++)
-		hide_chunking(w, &data[i]);
+		mend(w, &data[i]);
+	if (w->mailing)
+		return;
 	memcpy(w->reply + w->len, data, n);
 	w->len += n;
 	w->reply[w->len] = '\0';

@@ -8,10 +8,14 @@
 #include "worker/delivery/smtp/smtp_io.h"
 
 /*
- * smtp_watch - reads along on the way to the first MAIL, for what libesmtp
- * neither tells nor minds: a refused login, replies smuggled in before TLS, and
- * the words of a relay that wants nothing of us. Breaks the connection off
- * where it must, and hides CHUNKING from libesmtp, which crashes with it.
+ * smtp_watch - reads along what the relay says before libesmtp sees it, and
+ * mends what that cannot take: it crashes with CHUNKING, gives up on a reply
+ * whose lines do not all have an enhanced status (so the status is ours to
+ * read), and on one that is a bare code (RFC 5321 section 4.2).
+ *
+ * On the way to the first MAIL also for what libesmtp neither tells nor minds:
+ * a refused login, replies smuggled in before TLS, and the words of a relay
+ * that wants nothing of us. Breaks the connection off where it must.
  */
 enum smtp_exchange { SMTP_OTHER, SMTP_STARTTLS, SMTP_AUTH };
 
@@ -21,7 +25,10 @@ struct smtp_watch {
 	enum smtp_exchange now;
 	char reply[400]; /* to what was said last, as far as it came */
 	size_t len;
-	size_t keyword; /* letters of CHUNKING in this line; see .c */
+	size_t column;	  /* of this line; see .c */
+	bool is_last;	  /* line of a reply */
+	const char *word; /* that may be hidden in this line */
+	bool mailing;	  /* the way to the first MAIL is behind us */
 	bool logged_in;
 	/* what was found */
 	bool login_refused, injected;
