@@ -498,6 +498,7 @@ session_close(struct session *s)
 	ERR_clear_error();
 	smtp_tls_reason();
 	smtp_io_closed(&s->slot->io);
+	smtp_io_enter(NULL); /* the next message may be libcurl's */
 	free(s->jobs);
 }
 
