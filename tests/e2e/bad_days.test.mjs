@@ -83,6 +83,22 @@ test('JSON 10,000 levels deep', async (t) => {
 	await isWell(it, 'bob')
 })
 
+// As deep as the settings may allow, in a thread that sends.
+test('a trait 1,980 levels deep is shown in a mail', async (t) => {
+	const it = await onboarding(t, { edit: (settings, dir) => {
+		settings.limits = { depth: 2000 }
+		fs.writeFileSync(path.join(dir, 'templates/deep.md'),
+			'Subject: Deep\n\n{{ user.deep | json }}\n')
+	} })
+	await it.worker.events(...signUp('bob'))
+	const deep = '['.repeat(1980) + '1' + ']'.repeat(1980)
+	const reply = await it.worker.post('/v1/identify', `{"userId":"bob","traits":{"deep":${deep}}}`)
+	assert.equal(reply.status, 200)
+	await it.worker.get('/v1/send', { user: 'bob', template: 'deep' })
+	await it.sink.wait(2)
+	await isWell(it, 'ada')
+})
+
 test('bytes that are not UTF-8, and NUL in an id', async (t) => {
 	const it = await onboarding(t)
 	for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82]]) {

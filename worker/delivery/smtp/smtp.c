@@ -25,7 +25,7 @@
 #include "worker/delivery/smtp/smtp_tls.h"
 #include "worker/delivery/transport.h"
 
-#define STACK_BYTES (256 * 1024)
+#define STACK_BYTES (2 * 1024 * 1024)
 
 /* Whose verdicts the loop has and has not committed, oldest first. */
 struct order {
