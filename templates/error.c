@@ -94,13 +94,22 @@ is_same(const struct error *a, const struct error *b)
 }
 
 void
-problems_add(struct problems *p, const struct error *e)
+problems_add_as(struct problems *p, const char *rule, const struct error *e)
 {
+	struct problem *error;
+
 	for (int i = 0; i < p->count; i++)
 		if (is_same(&p->list[i].at, e) && !p->list[i].is_warning)
 			return;
-	problems_grow(p, e);
+	error = problems_grow(p, e);
+	snprintf(error->rule, sizeof error->rule, "%s", rule);
 	p->errors++;
+}
+
+void
+problems_add(struct problems *p, const struct error *e)
+{
+	problems_add_as(p, "", e);
 }
 
 void
@@ -115,6 +124,17 @@ problems_warn(struct problems *p, const char *rule, const struct error *e)
 	warning = problems_grow(p, e);
 	warning->is_warning = true;
 	snprintf(warning->rule, sizeof warning->rule, "%s", rule);
+}
+
+void
+problems_forgive(struct problems *p, const char *rule)
+{
+	for (int i = 0; i < p->count; i++) {
+		if (p->list[i].is_warning || strcmp(p->list[i].rule, rule) != 0)
+			continue;
+		p->list[i].is_warning = true;
+		p->errors--;
+	}
 }
 
 void

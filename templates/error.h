@@ -28,8 +28,8 @@ const char *error_string(const struct error *, char *out, size_t size);
 
 /*
  * problems - everything that is wrong with a set of files, so that one run of
- * `nudge check` shows all of it. A problem with a rule name is a lint finding;
- * warnings do not keep definitions from being loaded, errors do.
+ * `nudge check` shows all of it. A warning has the name of a rule; warnings do
+ * not keep definitions from being loaded, errors do.
  */
 struct problem {
 	struct error at;
@@ -46,6 +46,9 @@ struct problems {
 /* The same at the same place, as of a partial that many use, is kept once. */
 void problems_add(struct problems *, const struct error *);
 void problems_warn(struct problems *, const char *rule, const struct error *);
+/* An error with a rule, which problems_forgive() makes a warning. */
+void problems_add_as(struct problems *, const char *rule, const struct error *);
+void problems_forgive(struct problems *, const char *rule);
 void problems_free(struct problems *);
 
 /*

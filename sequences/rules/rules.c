@@ -336,13 +336,20 @@ rules_load(const char *folder, const struct rules_context *context,
 {
 	struct rules *rules = xcalloc(1, sizeof *rules);
 	struct buf path = {0};
+	struct problems follow_ups = {0};
 	int errors = problems->errors;
+	bool is_blind;
 
 	buf_addf(&path, "%s/metrics.json", folder);
 	rules->metrics = metrics_load(buf_str(&path), context, problems);
 	buf_free(&path);
+	/* Every use of a metric would seem wrong. */
+	is_blind = problems->errors > errors &&
+		   metrics_names(rules->metrics)[0] == NULL;
 	rules->zone = context->zone != NULL ? context->zone : zone_utc();
-	load_sequences(rules, folder, context, problems);
+	load_sequences(
+	    rules, folder, context, is_blind ? &follow_ups : problems);
+	problems_free(&follow_ups);
 	/* "a-b.json" comes before "a.json", "a" before "a-b". */
 	if (rules->n_sequences > 0)
 		qsort(rules->sequences, (size_t)rules->n_sequences,

@@ -139,6 +139,33 @@ expect_problem(const char *json, const char *expected)
 	settings_free(s);
 }
 
+/* What `. ./.env` gives in a shell. */
+static void
+env_file_is_read_as_by_a_shell(void **state)
+{
+	static const char *const expected[] = {"a b#c", "$x \"y\"", "1 # 2",
+	    "plain#too", "", "second", "two\nlines", "#", "last"};
+	struct settings *s;
+
+	write_file(".env", "# T_A=no\n"
+			   "T_A='a b#c' # a comment\r\n"
+			   "  export T_B=\"\\$x \\\"y\\\"\"\n"
+			   "export\tT_C='1 # 2'\n"
+			   "T_D=plain#too \t # a comment\n"
+			   "T_E= # a comment\n"
+			   "T_F=first\nexported=1\nT_F=second\n"
+			   "T_G='two\nlines'\nnot a line\n"
+			   "T_H=#\n"
+			   "T_I=last");
+	s = load("{\"keys\":{\"write\":[\"$T_A\",\"$T_B\",\"$T_C\",\"$T_D\","
+		 "\"$T_E\",\"$T_F\",\"$T_G\",\"$T_H\",\"$T_I\"]}," CAPTURE "}",
+	    NULL);
+	assert_int_equal(problems.count, 0);
+	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+		assert_string_equal(s->write_keys[i], expected[i]);
+	settings_free(s);
+}
+
 static void
 mistakes(void **state)
 {
@@ -164,7 +191,7 @@ mistakes(void **state)
 	    "/retry/attempts)");
 	expect_problem("{}",
 	    "nudge.json:1:1: there is no channel to send by: \"channels\": { "
-	    "\"email\": { \"type\": \"capture\" } }");
+	    "\"email\": { \"type\": \"capture\" } } (at /channels)");
 	expect_problem(
 	    "{\"retention\":\"6d\",\"caps\":[{\"max\":1,"
 	    "\"window\":\"1d\"},{\"max\":3,\"window\":\"7d\"}]," CAPTURE "}",
@@ -342,6 +369,8 @@ main(void)
 		references, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(
 		flags_over_environment_over_file, make_folder, drop_folder),
+	    cmocka_unit_test_setup_teardown(
+		env_file_is_read_as_by_a_shell, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(mistakes, make_folder, drop_folder),
 	    cmocka_unit_test_setup_teardown(
 		contacts_have_names_of_their_own, make_folder, drop_folder),

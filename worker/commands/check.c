@@ -2,12 +2,13 @@
 #include <sysexits.h>
 
 #include "worker/commands/check.h"
+#include "worker/settings/setting_table.h"
 
 const char *const check_rules[] = {"unknown-name", "held", "unsubscribe-link",
     "plain-greeting", "raw-value", "image-alt", "https-links", "https-webhooks",
     "shared-secret", "clipped-html", "long-subject", "unreachable-step",
     "no-upsell-before-day-4", "human-owned-accounts", "answerable-review",
-    NULL};
+    SETTING_UNSET, NULL};
 
 static json_t *
 problem_value(const struct problem *p)
@@ -50,8 +51,10 @@ run(const struct invocation *in)
 	struct problems problems = {0};
 	struct workspace *w =
 	    workspace_load(in->folder, in->overrides, NULL, &problems, true);
-	int errors = problems.errors, warnings;
+	int errors, warnings;
 
+	problems_forgive(&problems, SETTING_UNSET); /* it is nobody's secrets */
+	errors = problems.errors;
 	if (errors == 0) {
 		check_messages(in, w, &problems);
 		workspace_silence(w, &problems);
@@ -109,6 +112,9 @@ const struct command command_check = {
 	"to\n"
 	"  answerable-review       a review that cannot be answered Yes, "
 	"Partial or No\n"
+	"  unset-variable          a $NAME that is not set here; it must be "
+	"where "
+	"it runs\n"
 	"\nTo leave some out, in nudge.json: \"lint\": { \"off\": "
 	"[\"long-subject\",\n\"templates/logo.*: image-alt\"] }. What traits "
 	"and events there are is taken from\nthe scenarios and, if there is "

@@ -138,9 +138,11 @@ run(const struct invocation *in)
 	struct problems problems = {0};
 	struct settings *settings =
 	    settings_load(in->folder, in->overrides, &problems);
-	int rc = problems.errors > 0 ? refuse_workspace(&problems)
-				     : show(in, settings->folder);
+	int rc;
 
+	problems_forgive(&problems, SETTING_UNSET); /* they are not shown */
+	rc = problems.errors > 0 ? refuse_workspace(&problems)
+				 : show(in, settings->folder);
 	problems_free(&problems);
 	settings_free(settings);
 	return rc;

@@ -14,6 +14,7 @@
 #include "worker/commands/commands.h"
 #include "worker/log.h"
 #include "worker/scenario/timeline.h"
+#include "worker/settings/setting_table.h"
 
 #define COLUMN_MIN 8
 #define COLUMN_MAX 44
@@ -274,11 +275,12 @@ run(const struct invocation *in)
 {
 	struct problems problems = {0};
 	struct workspace *w =
-	    workspace_load(in->folder, in->overrides, NULL, &problems, false);
+	    workspace_load(in->folder, in->overrides, NULL, &problems, true);
 	int rc = EX_CONFIG;
 
 	log_open(false, LOG_FATAL); /* the timeline says it better */
-	if (w != NULL)
+	problems_forgive(&problems, SETTING_UNSET); /* nothing is sent */
+	if (problems.errors == 0)
 		rc = run_workspace(in, w);
 	else
 		complain(&problems);

@@ -9,9 +9,9 @@
 #include "worker/settings/setting_table.h"
 #include "worker/settings/settings.h"
 
-void
-setting_complain(
-    struct setting_reader *r, const char *pointer, const char *what)
+static void
+complain_as(struct setting_reader *r, const char *rule, const char *pointer,
+    const char *what)
 {
 	struct error e;
 
@@ -19,37 +19,83 @@ setting_complain(
 		json_doc_error(r->doc, pointer, &e, "%s", what);
 	else
 		error_at(&e, "nudge.json", 0, 0, pointer, "%s", what);
-	problems_add(r->problems, &e);
+	problems_add_as(r->problems, rule, &e);
+}
+
+void
+setting_complain(
+    struct setting_reader *r, const char *pointer, const char *what)
+{
+	complain_as(r, "", pointer, what);
 }
 
 /* ------------------------------------------------------- $NAME references */
 
+/*
+ * What a shell takes for the value that begins there, without expansions: in
+ * quotes, or up to the line's end or a comment. Moves `at` behind it.
+ */
+static char *
+env_value(const char **at)
+{
+	const char *s = *at;
+	char quote = *s == '"' || *s == '\'' ? *s : '\0';
+	struct buf value = {0};
+
+	if (quote != '\0') {
+		for (s++; *s != '\0' && *s != quote; s++) {
+			if (quote == '"' && *s == '\\' && s[1] != '\0' &&
+			    strchr("\"\\$`", s[1]) != NULL)
+				s++;
+			buf_addc(&value, *s);
+		}
+	} else {
+		while (
+		    *s != '\0' && *s != '\n' &&
+		    (*s != '#' || s == *at || !isblank((unsigned char)s[-1])))
+			buf_addc(&value, *s++);
+		while (value.len > 0 &&
+		       isspace((unsigned char)value.data[value.len - 1]))
+			buf_truncate(&value, value.len - 1);
+	}
+	*at = s;
+	return value.len > 0 ? buf_steal(&value) : xstrdup("");
+}
+
+/* Of several lines that set it the last counts, as in a shell. */
 static char *
 env_file_value(const struct setting_reader *r, const char *name)
 {
+	const char *p = r->env;
 	size_t len = strlen(name);
+	char *found = NULL, *value;
 
-	for (const char *p = r->env; p != NULL && *p != '\0';) {
-		size_t line = strcspn(p, "\n");
+	while (p != NULL && *p != '\0') {
+		p += strspn(p, " \t\r\n");
+		if (strncmp(p, "export", 6) == 0 &&
+		    isblank((unsigned char)p[6]))
+			p += 6 + strspn(p + 6, " \t");
+		if (p[strcspn(p, "=# \t\r\n")] == '=') {
+			bool is_it =
+			    strncmp(p, name, len) == 0 && p[len] == '=';
 
-		if (line > len && strncmp(p, name, len) == 0 && p[len] == '=') {
-			while (
-			    line > len && isspace((unsigned char)p[line - 1]))
-				line--;
-			return xstrndup(p + len + 1, line - len - 1);
+			p += strcspn(p, "=") + 1;
+			value = env_value(&p);
+			free(is_it ? found : value);
+			if (is_it)
+				found = value;
 		}
-		p += line + (p[line] == '\n');
+		p += strcspn(p, "\n");
 	}
-	return NULL;
+	return found;
 }
 
-/* What $NAME stands for; caller frees. NULL when it is set nowhere. */
+/* What $NAME stands for; caller frees. NULL, and why, when there is nothing. */
 static char *
-reference(const struct setting_reader *r, const char *name)
+reference(const struct setting_reader *r, const char *name, struct error *why)
 {
 	char file_name[128];
 	const char *value = getenv(name), *path;
-	struct error e;
 	size_t len;
 	char *text;
 
@@ -57,13 +103,22 @@ reference(const struct setting_reader *r, const char *name)
 		return xstrdup(value);
 	snprintf(file_name, sizeof file_name, "%s_FILE", name);
 	path = getenv(file_name);
-	if (path == NULL)
-		return env_file_value(r, name);
-	text = file_read(path, &len, &e);
-	if (text != NULL)
-		while (len > 0 && isspace((unsigned char)text[len - 1]))
+	if (path != NULL) {
+		text = file_read(path, &len, why);
+		while (text != NULL && len > 0 &&
+		       isspace((unsigned char)text[len - 1]))
 			text[--len] = '\0';
-	return text;
+		return text;
+	}
+	if (r->no_env != NULL)
+		error_at(
+		    why, ".env", 0, 0, NULL, "cannot be read: %s", r->no_env);
+	else
+		error_set(why,
+		    "set it in the environment, in a file that %s names, or in "
+		    ".env",
+		    file_name);
+	return env_file_value(r, name);
 }
 
 static bool
@@ -78,18 +133,18 @@ is_reference(const char *s)
 static char *
 resolve(struct setting_reader *r, const char *pointer, const char *s)
 {
-	char text[300];
+	char text[300], reason[700];
+	struct error why;
 	char *value;
 
 	if (!is_reference(s))
 		return xstrdup(s);
-	value = reference(r, s + 1);
+	value = reference(r, s + 1, &why);
 	if (value == NULL) {
-		snprintf(text, sizeof text,
-		    "%s is not set: set it in the environment, in a file that "
-		    "%s_FILE names, or in .env",
-		    s, s + 1);
-		setting_complain(r, pointer, text);
+		snprintf(text, sizeof text, "%s is not set: %s", s,
+		    error_string(&why, reason, sizeof reason));
+		complain_as(r, SETTING_UNSET, pointer, text);
+		r->unset++;
 	}
 	return value;
 }

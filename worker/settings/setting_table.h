@@ -71,9 +71,14 @@ struct setting_reader {
 	const struct json_doc *doc;
 	struct problems *problems;
 	const char *folder; /* relative paths begin here */
-	char *env;	    /* text of .env, or NULL */
+	char *env;	    /* text of .env, or NULL: */
+	const char *no_env; /* it is there, and why it cannot be read */
+	int unset;	    /* references without a value so far */
 	void *arg;	    /* for the parts */
 };
+
+/* The rule of a problem: a $NAME stands for nothing here (problems_forgive). */
+#define SETTING_UNSET "unset-variable"
 
 /* A problem at that place of the document. */
 void setting_complain(

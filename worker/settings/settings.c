@@ -4,6 +4,7 @@
  * a channel's, and what is checked across them.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -336,6 +337,8 @@ check_channel(struct setting_reader *r, struct channel *c, const json_t *value,
 		    row->types);
 		setting_complain(r, inner, text);
 	}
+	if (c->is_incomplete)
+		return; /* what it lacks has been told */
 	if (strcmp(c->type, "smtp") == 0 && c->host == NULL)
 		setting_complain(
 		    r, pointer, "an smtp channel needs a \"host\"");
@@ -363,6 +366,7 @@ read_channels(struct setting_reader *r, const json_t *channels)
 	{
 		struct channel *c = &s->channels[s->n_channels];
 		char pointer[200];
+		int unset = r->unset;
 
 		snprintf(pointer, sizeof pointer, "/channels/%s", name);
 		if (!json_is_object(value)) {
@@ -373,6 +377,7 @@ read_channels(struct setting_reader *r, const json_t *channels)
 		c->name = xstrdup(name);
 		setting_table_defaults(r, &channel_table, c);
 		setting_table_read(r, &channel_table, c, value, pointer);
+		c->is_incomplete = r->unset > unset;
 		check_channel(r, c, value, pointer);
 	}
 }
@@ -494,7 +499,7 @@ plan_webhooks(struct setting_reader *r)
 		struct problems found = {0};
 		char pointer[300];
 
-		if (c->url == NULL || c->type == NULL ||
+		if (c->url == NULL || c->type == NULL || c->is_incomplete ||
 		    strcmp(c->type, "webhook") != 0)
 			continue;
 		c->plan = webhook_plan_new(c, s->variables, &found);
@@ -583,7 +588,7 @@ check_settings(struct setting_reader *r)
 	json_object_foreach(s->contacts, contact, value)
 	    check_contact(r, contact);
 	if (s->n_channels == 0 && r->problems->errors == 0)
-		setting_complain(r, "",
+		setting_complain(r, "/channels",
 		    "there is no channel to send by: \"channels\": "
 		    "{ \"email\": { \"type\": \"capture\" } }");
 	check_retention(r);
@@ -594,6 +599,21 @@ check_settings(struct setting_reader *r)
 		setting_complain(r, "/listen",
 		    "an address and a port are expected, "
 		    "such as 127.0.0.1:8460");
+}
+
+/* Enough to ask a worker that has read a better file. */
+static void
+read_usual_token(const struct setting_reader *r)
+{
+	struct problems ignored = {0};
+	struct setting_reader usual = *r;
+	json_t *object = json_pack(
+	    "{s:{s:[s]}}", "keys", "operator", "$NUDGE_OPERATOR_TOKEN");
+
+	usual.problems = &ignored;
+	setting_table_read(&usual, &worker_table, r->arg, object, "");
+	problems_free(&ignored);
+	json_decref(object);
 }
 
 struct settings *
@@ -613,15 +633,21 @@ settings_load(
 	s->quiet_from_min = s->quiet_to_min = -1;
 	buf_addf(&path, "%s/.env", s->folder);
 	r.env = file_read(path.data, &len, &e);
+	if (r.env == NULL && errno != ENOENT)
+		r.no_env = strerror(errno);
 	buf_truncate(&path, 0);
 	buf_addf(&path, "%s/nudge.json", s->folder);
 	setting_table_defaults(&r, &worker_table, s);
 	if (json_doc_load(&doc, path.data, "nudge.json", &e) != 0) {
 		problems_add(problems, &e);
+		read_usual_token(&r);
 	} else {
+		s->is_read = true;
 		setting_table_read(&r, &worker_table, s, doc.root, "");
-		read_environment(&r);
-		read_flags(&r, overrides);
+	}
+	read_environment(&r);
+	read_flags(&r, overrides);
+	if (s->is_read) {
 		check_settings(&r);
 		plan_webhooks(&r);
 	}
@@ -650,6 +676,19 @@ settings_free(struct settings *s)
 	free(s->caps);
 	free(s->folder);
 	free(s);
+}
+
+void
+settings_address(const struct settings *s, int port, char *url, size_t size)
+{
+	const char *colon = strrchr(s->listen, ':');
+	int len = colon != NULL ? (int)(colon - s->listen) : 0;
+	bool is_any = len == 0 || strncmp(s->listen, "0.0.0.0", 7) == 0;
+
+	if (port == 0 && colon != NULL)
+		port = atoi(colon + 1);
+	snprintf(url, size, "http://%.*s:%d", is_any ? 9 : len,
+	    is_any ? "127.0.0.1" : s->listen, port);
 }
 
 const struct channel *

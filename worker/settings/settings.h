@@ -27,6 +27,7 @@ struct webhook_plan; /* worker/delivery/webhook/webhook_plan.h */
 struct channel {
 	char *name;
 	char *type;	       /* "smtp", "webhook", "capture" */
+	bool is_incomplete;    /* a variable of it is not set */
 	double rate;	       /* messages a second; 0: no limit */
 	int connections;       /* at most so many */
 	int unsettled;	       /* verdicts a connection may be ahead */
@@ -109,16 +110,24 @@ struct settings {
 	int max_values;	     /* of it; objects and lists count twice */
 	int max_connections, request_ms;
 	int drain_ms;
+	bool is_read; /* nudge.json is JSON: what it says is in here */
 	bool watches; /* its files, to read them again when they change */
 	bool log_json;
 };
 
 /*
  * `overrides` is a NULL-terminated list of "name=value" from flags. Everything
- * that is wrong is added to the problems. Never NULL.
+ * that is wrong is added to the problems. Never NULL. Of a file that is no JSON
+ * there are the defaults, and the operator token as `nudge init` names it.
  */
 struct settings *settings_load(
     const char *folder, const char *const *overrides, struct problems *);
+/*
+ * Where it listens, as one of this machine reaches it; a port of 0 is that of
+ * `listen`.
+ */
+void settings_address(
+    const struct settings *, int port, char *url, size_t size);
 void settings_free(struct settings *);
 
 const struct channel *settings_channel(

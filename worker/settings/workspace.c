@@ -49,8 +49,9 @@ check_reserved(const struct workspace *w, struct problems *problems)
 static void
 check_channels(const struct workspace *w, struct problems *problems)
 {
+	/* That there is no channel at all was told once. */
 	for (const char *const *name = templates_names(w->templates);
-	     *name != NULL; name++) {
+	     *name != NULL && w->settings->n_channels > 0; name++) {
 		const struct template_info *info =
 		    template_info(templates_find(w->templates, *name, NULL));
 		const char *want =
@@ -128,11 +129,14 @@ workspace_load(const char *folder, const char *const *overrides,
 {
 	struct workspace *w = xcalloc(1, sizeof *w);
 	int errors = problems->errors;
+	struct problems follow_ups = {0}, *all = problems;
 	struct rules_context context;
 	struct buf path = {0};
 
 	w->references = 1;
 	w->settings = settings_load(folder, overrides, problems);
+	if (!w->settings->is_read) /* all that it names would seem wrong */
+		problems = &follow_ups;
 	w->contacts = contact_names(w->settings);
 	w->channels = channel_names(w->settings);
 	buf_addf(&path, "%s/templates", w->settings->folder);
@@ -148,7 +152,8 @@ workspace_load(const char *folder, const char *const *overrides,
 	context.known = known;
 	w->rules = rules_load(w->settings->folder, &context, problems);
 	workspace_silence(w, problems);
-	if (problems->errors == errors || checked)
+	problems_free(&follow_ups);
+	if (all->errors == errors || checked)
 		return w;
 	workspace_release(w);
 	return NULL;
