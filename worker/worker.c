@@ -636,13 +636,10 @@ start_loop(struct worker *w)
 static int
 publish_address(struct worker *w)
 {
-	const char *listen = w->workspace->settings->listen;
-	int len = (int)(strrchr(listen, ':') - listen);
-	bool is_any = len == 0 || strncmp(listen, "0.0.0.0", 7) == 0;
 	char url[300];
 
-	snprintf(url, sizeof url, "http://%.*s:%d", is_any ? 9 : len,
-	    is_any ? "127.0.0.1" : listen, server_port(w->server));
+	settings_address(
+	    w->workspace->settings, server_port(w->server), url, sizeof url);
 	if (queue_begin(w->queue) != 0 ||
 	    queue_setting_put(w->queue, "listening", url) != 0)
 		return -1;

@@ -1,9 +1,11 @@
 // The program at a prompt.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
-import { atTerminal, identify, mailing, nudge, track, until, Worker, workspace } from './lib.mjs'
+import { atTerminal, edit, freePort, identify, mailing, nudge, program, token, track, until, Worker,
+	workspace } from './lib.mjs'
 
 const commands = ['init', 'run', 'check', 'test', 'preview', 'person', 'account', 'metrics',
 	'queue', 'send', 'discarded', 'completion', 'help', 'version']
@@ -51,6 +53,7 @@ test('a wrong word is met with the right one', async () => {
 
 test('-q: the exit code says it all; -- ends the options', async (t) => {
 	const dir = await workspace(t)
+	await (await Worker.start(t, dir)).stop()
 	const shown = async (...args) => {
 		const { code, stdout, stderr } = await nudge([...args, '-C', dir])
 		return [code, stdout, stderr.replace(/^nudge: there is no .*\n$/, '-')]
@@ -167,9 +170,9 @@ test('check finds all that is wrong in one go', async (t) => {
 
 test('secrets come from the environment, from files, from .env, in this order', async (t) => {
 	const dir = await workspace(t, (settings) => { settings.keys.write = ['$MY_KEY'] })
-	const missing = await nudge(['check', '-C', dir])
-	assert.equal(missing.code, 1)
-	assert.match(missing.stdout, /MY_KEY/)
+	const refused = await nudge(['run', '-C', dir])
+	assert.equal(refused.code, 78)
+	assert.match(refused.stderr, /MY_KEY/)
 	fs.appendFileSync(path.join(dir, '.env'), 'MY_KEY=from-env-file\n')
 	const named = path.join(dir, 'secret')
 	fs.writeFileSync(named, 'from-named-file\n')
@@ -206,10 +209,114 @@ test('preview: text, HTML, JSON; made up or real', async (t) => {
 		assert.equal((await nudge(['preview', path.parse(name).name, '-C', dir])).code, 0, name)
 })
 
-test('a workspace that never ran has an empty queue and knows nobody', async (t) => {
+test('only a worker makes a store; others say that there is none, and leave no files', async (t) => {
 	const dir = await workspace(t)
-	assert.match((await nudge(['queue', '-C', dir])).stdout, /no messages/)
-	assert.equal((await nudge(['person', 'ada', '-C', dir])).code, 67)
+	for (const args of [['queue'], ['person', 'ada'], ['account', 'acme'], ['metrics', 'ada'],
+		['send', 'day-00-welcome', 'ada'], ['channels', 'pause', 'email'], ['decisions'],
+		['person', 'ada', '--forget', '--yes'], ['preview', 'day-00-welcome', '--person', 'ada']]) {
+		const { code, stderr } = await nudge([...args, '-C', dir])
+		assert.equal(code, 66, args)
+		assert.match(stderr, /there is no store .*data\/nudge\.db: nudge run makes it/)
+	}
+	assert.equal((await nudge(['backup', path.join(dir, 'copy.db'), '-C', dir])).code, 74)
+	assert.equal((await nudge(['check', '-C', dir])).code, 0)
+	assert.ok(!fs.existsSync(path.join(dir, 'data')))
+})
+
+test('a store that moved in nudge.json only is not taken for an empty one', async (t) => {
+	const dir = await workspace(t)
+	const worker = await Worker.start(t, dir)
+	await worker.events(...signUp('ada'))
+	edit(dir, 'nudge.json', '{', '{ "store": "data/other.db",')
+	for (const args of [['queue'], ['person', 'ada']])
+		assert.equal((await nudge([...args, '-C', dir])).code, 66)
+	const copy = path.join(dir, 'copy.db')
+	const backup = await nudge(['backup', copy, '-C', dir])
+	assert.equal(backup.code, 74)
+	assert.match(backup.stderr, /other\.db: No such file/)
+	for (const file of [copy, path.join(dir, 'data/other.db')]) assert.ok(!fs.existsSync(file))
+})
+
+test('to ask a worker takes the place of the store and the token, and nothing else', async (t) => {
+	const dir = await workspace(t, (settings) => { settings.reload = 'signal' })
+	const worker = await Worker.start(t, dir)
+	await worker.events(...signUp('ada'))
+	const ask = (env) => nudge(['person', 'ada', '-C', dir], { env })
+	edit(dir, 'nudge.json', '{', '{ "lissen": 1, "dedupe": "soon", "template_keys": { "k": "$NONE" },')
+	assert.match((await ask()).stdout, /ada@example\.com/)
+	edit(dir, 'nudge.json', '{', '')
+	assert.equal((await ask({ NUDGE_OPERATOR_TOKEN: 'another' })).code, 77)
+	assert.match((await ask({ NUDGE_OPERATOR_TOKEN: token })).stdout, /ada@example\.com/)
+	await worker.stop()
+	const alone = await ask({ NUDGE_OPERATOR_TOKEN: token })
+	assert.equal(alone.code, 78)
+	assert.match(alone.stderr, /^nudge\.json:1:/)
+})
+
+// Somebody who is neither the owner nor root; undefined: cannot be had here.
+function asAnother(dir, args, env) {
+	const uid = process.getuid() === 0 ? 65534 : undefined
+	for (const folder of [path.dirname(dir), dir]) fs.chmodSync(folder, 0o755)
+	if (uid === undefined) for (const file of ['.env', 'data']) fs.chmodSync(path.join(dir, file), 0)
+	const { error, status: code, stdout, stderr } = spawnSync(program, [...args, '-C', dir],
+		{ uid, gid: uid, encoding: 'utf8', env: { PATH: process.env.PATH, ...env } })
+	return error ? undefined : { code, stdout, stderr }
+}
+
+test('who may not read the store asks its worker, and what may not be read is said', async (t) => {
+	const port = await freePort()
+	const dir = await workspace(t, (settings) => {
+		settings.listen = `127.0.0.1:${port}`
+		settings.keys.operator = ['$TOKEN']
+	})
+	fs.appendFileSync(path.join(dir, '.env'), `TOKEN=${token}\n`)
+	const worker = await Worker.start(t, dir)
+	await worker.events(...signUp('ada'))
+	const allowed = asAnother(dir, ['person', 'ada'], { TOKEN: token })
+	if (!allowed) return t.skip('the program cannot be run by another user')
+	assert.match(allowed.stdout, /ada@example\.com/, allowed.stderr)
+	const { code, stderr } = asAnother(dir, ['person', 'ada'])
+	assert.equal(code, 78)
+	assert.match(stderr, /\$TOKEN is not set: \.env: cannot be read: Permission denied/)
+	await worker.stop()
+	const none = asAnother(dir, ['person', 'ada'], { TOKEN: token })
+	assert.equal(none.code, 77)
+	assert.match(none.stderr, /does not answer[^]*nudge\.db: Permission denied/)
+})
+
+test('a fresh clone, without .env, is checked and tested', async (t) => {
+	const dir = await workspace(t, (settings) => {
+		settings.keys = { write: ['$NUDGE_WRITE_KEY'], operator: ['$NUDGE_OPERATOR_TOKEN'] }
+		settings.channels.email = { type: 'smtp', host: '$RELAY', user: 'n', password: '$SMTP_PASSWORD' }
+		settings.channels.slack = { type: 'webhook', url: '$SLACK_URL' }
+		settings.channels['in-app'] = { type: 'webhook', url: 'https://app.acme.example', secret: '$S',
+			aws: { region: 'r', service: 's', key: 'k', secret: '$AWS' } }
+	})
+	fs.rmSync(path.join(dir, '.env'))
+	const checked = await nudge(['check', '-C', dir])
+	assert.equal(checked.code, 0, checked.stdout)
+	assert.equal(checked.stdout.match(/^warning: .* is not set: .*\[unset-variable\]$/gm).length, 7)
+	assert.match(checked.stdout, /: 0 errors, 7 warnings$/m)
+	const tested = await nudge(['test', '-C', dir])
+	assert.equal(tested.code, 0, tested.stdout + tested.stderr)
+	edit(dir, 'nudge.json', '"type": "smtp"', '"type": "smpt"')
+	assert.equal((await nudge(['check', '-C', dir])).code, 1)
+})
+
+test('a file that is no JSON is one error, not all that follows from it', async (t) => {
+	const said = async (file) => {
+		const dir = await workspace(t)
+		fs.writeFileSync(path.join(dir, file), '{ "a": }')
+		return (await nudge(['check', '-C', dir])).stdout
+	}
+	assert.match(await said('nudge.json'), /^nudge\.json:1:8: [^\n]*\n\d+ sequences, \d+ templates: 1 error, /)
+	assert.match(await said('metrics.json'), /^metrics\.json:1:8: [^\n]*\n\d+ sequences, \d+ templates: 1 error, /)
+	const dir = await workspace(t, (settings) => {
+		settings.chanels = settings.channels
+		delete settings.channels
+	})
+	const { stdout } = await nudge(['check', '-C', dir])
+	assert.match(stdout, /did you mean "channels"\?[^\n]*\n\d+ sequences, \d+ templates: 1 error, /)
 })
 
 for (const running of [true, false])

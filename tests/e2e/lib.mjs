@@ -77,6 +77,20 @@ export const readJson = (file) => JSON.parse(fs.readFileSync(file, 'utf8'))
 export const writeJson = (file, value) =>
 	fs.writeFileSync(file, JSON.stringify(value, null, '\t') + '\n')
 
+// Puts something else in a file of a workspace.
+export function edit(dir, file, from, to) {
+	const text = fs.readFileSync(path.join(dir, file), 'utf8')
+	if (!text.includes(from)) throw new Error(`${file} has no ${from}`)
+	fs.writeFileSync(path.join(dir, file), text.replace(from, to))
+}
+
+export const freePort = () => new Promise((done) => {
+	const server = net.createServer().listen(0, '127.0.0.1', () => {
+		const { port } = server.address()
+		server.close(() => done(port))
+	})
+})
+
 // A new workspace with known keys; edit(settings, folder) may change it.
 export async function workspace(t, edit = () => {}) {
 	const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'nudge-'))

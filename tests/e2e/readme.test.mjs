@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
-import { atEnd, nudge, program, readJson, root, workspace, writeJson } from './lib.mjs'
+import { atEnd, freePort, nudge, program, readJson, root, workspace, writeJson } from './lib.mjs'
 
 const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
 
@@ -31,13 +30,6 @@ async function assertGood(dir, env) {
 	const tested = await nudge(['test', '-C', dir], { env })
 	assert.equal(tested.code, 0, tested.stderr + tested.stdout)
 }
-
-const freePort = () => new Promise((done) => {
-	const server = net.createServer().listen(0, '127.0.0.1', () => {
-		const { port } = server.address()
-		server.close(() => done(port))
-	})
-})
 
 test('a first sequence in five minutes: every command', async (t) => {
 	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nudge-'))

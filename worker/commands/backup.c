@@ -63,18 +63,10 @@ static int
 find_store(const struct invocation *in, struct settings **settings)
 {
 	struct problems problems = {0};
-	char text[700];
-	int rc = EX_OK;
+	int rc;
 
 	*settings = settings_load(in->folder, in->overrides, &problems);
-	for (int i = 0; i < problems.count && rc == EX_OK; i++) {
-		const struct error *at = &problems.list[i].at;
-
-		if (at->pointer[0] == '\0' ||
-		    strcmp(at->pointer, "/store") == 0)
-			rc = fail(EX_CONFIG, "%s",
-			    error_string(at, text, sizeof text));
-	}
+	rc = refuse_place(&problems);
 	problems_free(&problems);
 	return rc;
 }

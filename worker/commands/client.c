@@ -2,13 +2,16 @@
 /*
  * client - the operators' interface at a prompt. Whoever holds the store does
  * the work: a worker that runs, over HTTP, or else this process, in a turn of
- * its own.
+ * its own. To ask a worker takes the store's place and the operator token, and
+ * none of the other settings.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -16,7 +19,6 @@
 #include "worker/api/api.h"
 #include "worker/clock.h"
 #include "worker/commands/commands.h"
-#include "worker/folders.h"
 #include "worker/sweep.h"
 #include "worker/settings/workspace.h"
 
@@ -117,43 +119,41 @@ over_http(const char *base, const char *token, struct api_call *call,
 	return 0;
 }
 
-/* Where the worker that holds the store listens; caller frees. */
-static char *
-worker_address(const struct settings *s)
+/*
+ * Where the worker that holds the store listens: as the store says, or for who
+ * may not read that, nudge.json.
+ */
+static void
+worker_address(const struct settings *s, char *url, size_t size)
 {
 	struct queue_error error;
 	struct queue *q = queue_open(s->store, QUEUE_READER, &error);
 	const char *address = NULL;
-	char *copy = NULL;
 
-	if (q == NULL)
-		return NULL;
-	if (queue_setting_get(q, "listening", &address) == 0 && address != NULL)
-		copy = strdup(address);
+	if (q != NULL && queue_setting_get(q, "listening", &address) == 0 &&
+	    address != NULL)
+		snprintf(url, size, "%s", address);
+	else
+		settings_address(s, 0, url, size);
 	queue_close(q);
-	return copy;
 }
 
 static int
-ask_worker(const struct settings *s, struct api_call *call,
-    const char *idempotency_key)
+ask_worker(const struct settings *s, const struct problems *problems,
+    struct api_call *call)
 {
-	const char *token =
-	    s->operator_tokens != NULL ? s->operator_tokens[0] : NULL;
-	char *address = worker_address(s);
-	int rc;
+	char url[300];
 
-	if (token == NULL)
-		rc = fail(EX_CONFIG, "there is no operator token to talk to "
-				     "the worker with: set keys.operator in "
-				     "nudge.json");
-	else if (address == NULL)
-		rc = fail(EX_UNAVAILABLE, "no worker listens here yet; try "
-					  "again when one runs");
-	else
-		rc = over_http(address, token, call, idempotency_key);
-	free(address);
-	return rc;
+	if (s->operator_tokens == NULL || s->operator_tokens[0] == NULL) {
+		if (problems->errors > 0)
+			return refuse_workspace(problems);
+		return fail(EX_CONFIG, "there is no operator token to talk to "
+				       "the worker with: set keys.operator in "
+				       "nudge.json");
+	}
+	worker_address(s, url, sizeof url);
+	return over_http(url, s->operator_tokens[0], call,
+	    call->idempotency_key[0] != '\0' ? call->idempotency_key : NULL);
 }
 
 /* ------------------------------------------------------------- directly */
@@ -204,6 +204,22 @@ refuse_workspace(const struct problems *problems)
 			    error_string(
 				&problems->list[i].at, text, sizeof text));
 	return fail(EX_CONFIG, "the workspace has errors; see nudge check");
+}
+
+int
+refuse_place(const struct problems *problems)
+{
+	char text[700];
+
+	for (int i = 0; i < problems->count; i++) {
+		const struct error *at = &problems->list[i].at;
+
+		if (at->pointer[0] == '\0' ||
+		    strcmp(at->pointer, "/store") == 0)
+			return fail(EX_CONFIG, "%s",
+			    error_string(at, text, sizeof text));
+	}
+	return 0;
 }
 
 static int
@@ -259,23 +275,50 @@ look_here(const struct invocation *in, const char *store,
 	return rc;
 }
 
+/* Only a worker makes a store: here it would be an empty one beside it. */
+static int
+no_store(const struct settings *settings, const struct problems *problems)
+{
+	if (!settings->is_read)
+		return refuse_workspace(problems);
+	return fail(EX_NOINPUT,
+	    "there is no store %s: nudge run makes it; if there was one, "
+	    "\"store\" has changed since",
+	    settings->store);
+}
+
+/* Who may not open the store may still ask the one who does. */
+static int
+ask_instead(const struct settings *settings, const struct problems *problems,
+    struct api_call *call)
+{
+	int rc = ask_worker(settings, problems, call);
+
+	return rc != EX_UNAVAILABLE ? rc
+				    : fail(EX_NOPERM, "%s: %s", settings->store,
+					  strerror(EACCES));
+}
+
 static int
 dispatch(const struct invocation *in, const struct settings *settings,
-    struct api_call *call)
+    const struct problems *problems, struct api_call *call)
 {
 	struct queue_error error;
 	struct queue *q;
 	int rc;
 
-	folders_make(settings->store, 0700);
+	if (access(settings->store, R_OK | W_OK) != 0) {
+		if (errno == ENOENT)
+			return no_store(settings, problems);
+		if (errno == EACCES)
+			return ask_instead(settings, problems, call);
+	}
 	q = queue_open(settings->store, QUEUE_WORKER, &error);
 	if (q != NULL) {
 		rc = do_it_here(in, q, is_get(call) && queue_is_full(q), call);
 		queue_close(q);
 	} else if (error.what == QUEUE_HELD) {
-		rc = ask_worker(settings, call,
-		    call->idempotency_key[0] != '\0' ? call->idempotency_key
-						     : NULL);
+		rc = ask_worker(settings, problems, call);
 	} else {
 		rc = look_here(in, settings->store, &error, call);
 	}
@@ -289,10 +332,11 @@ run_call(const struct invocation *in, struct api_call *call, bool only_worker,
 	struct problems problems = {0};
 	struct settings *settings =
 	    settings_load(in->folder, in->overrides, &problems);
-	int rc = problems.errors > 0 ? refuse_workspace(&problems)
-		 : only_worker	     ? ask_worker(settings, call, NULL)
-				     : dispatch(in, settings, call);
+	int rc = settings->is_read ? refuse_place(&problems) : 0;
 
+	if (rc == 0)
+		rc = only_worker ? ask_worker(settings, &problems, call)
+				 : dispatch(in, settings, &problems, call);
 	problems_free(&problems);
 	settings_free(settings);
 	*reply = NULL;

@@ -71,6 +71,8 @@ void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* What is wrong with the workspace, on standard error; EX_CONFIG. */
 struct problems;
 int refuse_workspace(const struct problems *);
+/* 0 if none of them is about where the store is; else it is said. */
+int refuse_place(const struct problems *);
 /* "nudge: ..." on standard error; returns the code. */
 int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
