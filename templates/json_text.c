@@ -56,8 +56,10 @@ scan_string(struct cursor *c, enum plainness *plainness)
 			*plainness = NOT_PLAIN;
 		}
 	}
-	if (c->p >= c->end)
+	if (c->p >= c->end) {
+		c->p = c->end; /* a backslash goes past it */
 		return false;
+	}
 	c->p++;
 	return true;
 }
