@@ -163,8 +163,9 @@ const char *const statement_text[STATEMENTS] = {
     [MESSAGES_WAITING] =
 	"SELECT count(*) FROM (SELECT 1 FROM messages WHERE state = 0"
 	" AND channel = ?2 LIMIT ?1)",
-    [CHANNEL_NEXT] = "SELECT channel FROM messages WHERE state = 0"
-		     " AND channel > ?1 ORDER BY channel LIMIT 1",
+    [CHANNEL_NEXT] = "SELECT channel FROM messages INDEXED BY messages_due"
+		     " WHERE state = 0 AND channel > ?1"
+		     " ORDER BY channel LIMIT 1",
     [MESSAGES_SENT_SINCE] =
 	"SELECT count(*) FROM messages WHERE subject = ?1 AND topic <> ''"
 	" AND (+state = 1 OR (+state IN (2, 4) AND +settled_at >= ?2))",

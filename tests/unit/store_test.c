@@ -707,13 +707,13 @@ explain(struct queue *q, const char *sql)
 	free(copy);
 }
 
-/* Those that read a whole table, or its beginning, on purpose. */
+/* Those that read a whole table, or one end of it, on purpose. */
 static bool
 may_scan(enum statement which)
 {
 	return which == MESSAGES_COUNT || which == MESSAGES_BY_ID ||
 	       which == EVENTS_TRIM || which == DECISIONS_TRIM ||
-	       which == EVENTS_MOVE_ACCOUNT;
+	       which == EVENTS_MOVE_ACCOUNT || which == MESSAGES_BY_STEP;
 }
 
 static void
