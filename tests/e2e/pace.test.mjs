@@ -91,6 +91,41 @@ test('"slow down" on all connections at once is one pause', async (t) => {
 	assert.equal((await channel()).state, 'slowed')
 })
 
+// One attempt is all that a relay's own trouble costs, as long as nothing is sent.
+test('a relay that cannot look anything up ends no message', async (t) => {
+	const retry = { first: '1s', longest: '1s', attempts: 2 }
+	const { sink, worker } = await mailing(t, { edit: (settings) => { settings.retry = retry },
+		refuse: (stage) => stage === 'rcpt' ? [451, '4.3.0 temporary lookup failure'] : null })
+	await worker.events(...signUp(...many(5, 'example.com')))
+	for (let n = 0; n < 4; n++) {
+		await until('the channel to be slowed', async () =>
+			(await worker.get('/v1/channels')).channels
+				.some(({ name, state }) => name === 'email' && state === 'slowed'))
+		await worker.get('/v1/channels/email/resume', {})
+	}
+	assert.equal((await worker.messages('state=queued')).length, 5)
+	sink.refuse = () => null
+	await until('all to be sent', async () => {
+		await worker.get('/v1/channels/email/resume', {})
+		return (await worker.messages('state=sent')).length === 5
+	})
+	assert.equal(sink.mails.length, 5)
+})
+
+test('a message that an operator tries again has all its attempts', async (t) => {
+	let refusals = 0
+	const { sink, worker } = await mailing(t, {
+		edit: (settings) => { settings.retry = { first: '1s', longest: '1s', attempts: 2 } },
+		refuse: (stage) => stage === 'rcpt' && refusals++ < 3 ? [450, '4.2.1 busy'] : null })
+	await worker.events(...signUp('ada@example.com'))
+	const [{ key }] = await until('it to be given up', async () => {
+		const refused = await worker.messages('state=refused')
+		return refused.length > 0 && refused
+	})
+	await worker.get(`/v1/messages/${key}/retry`, {})
+	await sink.wait(1)
+})
+
 test('a policy refusal raises an alarm and suppresses nobody; a dead address is', async (t) => {
 	const answers = { 'ada@example.com': [550, '5.7.1 poor reputation'],
 		'gone@example.com': [550, '5.1.1 nobody'] }

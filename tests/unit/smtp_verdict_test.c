@@ -120,7 +120,7 @@ static const struct {
 	{OK, OK, QUEUED, .eof = true, .sent = true, .wfail = true},
 	{SMTP_CUT_SHORT, VERDICT_RETRY, 0, "", false, false}},
     {"DATA 451", {OK, OK, {451, "4.3.0 later"}, .sent = true},
-	{SMTP_TRANSFER_REFUSED, VERDICT_RETRY, 451, "4.3.0", false, false}},
+	{SMTP_TRANSFER_REFUSED, VERDICT_RETRY, 451, "4.3.0", true, false}},
     {"final 451", {OK, OK, {451, "later"}, .eof = true, .sent = true},
 	{SMTP_TRANSFER_REFUSED, VERDICT_RETRY, 451, "", false, false}},
     {"final 554 5.1.1 is not at RCPT",
@@ -340,6 +340,32 @@ test_provider_id(void **state)
 	}
 }
 
+/* What is the relay's own is not the message's. */
+static void
+test_trouble(void **state)
+{
+	static const struct {
+		struct smtp_reply reply;
+		bool is_trouble;
+	} rows[] = {{{451, "4.3.0 lookup failure"}, true},
+	    {{421, "4.7.0 too many connections"}, true},
+	    {{451, "4.7.1 greylisted"}, false}, {{450, "busy"}, false},
+	    {{550, "5.3.0 broken"}, false}};
+	struct verdict v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct smtp_facts rcpt = {
+		    OK, rows[i].reply, {554, "none"}, .sent = true};
+		struct smtp_facts mail = {.mail = rows[i].reply};
+
+		smtp_verdict(&rcpt, &v);
+		assert_int_equal(v.is_trouble, rows[i].is_trouble);
+		smtp_verdict(&mail, &v);
+		assert_int_equal(v.is_trouble, v.what == VERDICT_RETRY);
+	}
+}
+
 static void
 test_lines_with_a_status(void **state)
 {
@@ -384,6 +410,7 @@ main(void)
 	    cmocka_unit_test(test_sender_refused),
 	    cmocka_unit_test(test_never_sent_in_doubt),
 	    cmocka_unit_test(test_provider_id),
+	    cmocka_unit_test(test_trouble),
 	    cmocka_unit_test(test_lines_with_a_status),
 	    cmocka_unit_test(test_one_line),
 	};

@@ -159,6 +159,8 @@ act(struct turn *t, struct api_call *call, struct queue_message *row,
 	row->state = is_retry ? QUEUE_QUEUED : QUEUE_CANCELLED;
 	row->reason = api_reason(call, reason);
 	row->next_at_ms = t->now_ms;
+	if (is_retry)
+		row->attempts = 0;
 	row->settled_at_ms = is_retry ? 0 : t->now_ms;
 	api_answer(call, message_value(row));
 	return queue_messages_update(t->queue, row, 1) != 0

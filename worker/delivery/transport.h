@@ -42,6 +42,7 @@ struct verdict {
 	bool slows_channel;   /* 421, 4.7.x, 429: the channel must wait too */
 	bool address_is_dead; /* a hard bounce: never again */
 	bool is_policy;	      /* refused for what we are, or what we say */
+	bool is_trouble;      /* the other side's own, whatever it was sent */
 };
 
 /* One claimed message on its way. The transport's until the verdict. */

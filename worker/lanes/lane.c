@@ -241,6 +241,22 @@ lane_told(struct lane *l)
 	lane_resume(l);
 }
 
+/*
+ * The other side's own trouble costs one message an attempt, and then none
+ * until something is sent: hours of it must not be the end of all that waits.
+ */
+static void
+forgive(struct lane *l, struct verdict *v)
+{
+	if (v->what == VERDICT_SENT)
+		l->in_trouble = false;
+	if (v->what != VERDICT_RETRY || !v->is_trouble)
+		return;
+	if (l->in_trouble)
+		v->what = VERDICT_RELEASED;
+	l->in_trouble = true;
+}
+
 static void
 count_verdict(const struct lane *l, const struct verdict *v)
 {
@@ -262,8 +278,9 @@ lane_settle(struct lane *l, struct turn *t, int64_t mono)
 		return 0;
 	slow_down(l, mono);
 	for (int i = 0; i < l->n_verdicts; i++) {
-		const struct verdict *v = &l->verdicts[i]->verdict;
+		struct verdict *v = &l->verdicts[i]->verdict;
 
+		forgive(l, v);
 		count_verdict(l, v);
 		released += v->what == VERDICT_RELEASED;
 	}

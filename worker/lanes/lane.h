@@ -36,6 +36,7 @@ struct lane {
 	int64_t slowed_until; /* the other side wanted less */
 	char slowed_why[sizeof((struct verdict *)NULL)->text];
 	int slowed;	    /* pauses in a row, with nothing sent between */
+	bool in_trouble;    /* the other side, with nothing sent since */
 	int64_t next_at_ms; /* when a message is due; wall clock, 0 none */
 };
 

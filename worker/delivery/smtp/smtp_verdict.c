@@ -228,16 +228,24 @@ is_dead(const struct verdict *v)
 	       says_nobody(v->text) && !is_about_us(v->text);
 }
 
-/* RFC 5321 section 4.2.1: 4yz may be tried again, 5yz not. */
+/*
+ * RFC 5321 section 4.2.1: 4yz may be tried again, 5yz not. 421 and X.3.X
+ * (RFC 3463 section 3.4) are about the relay, whatever it was sent.
+ */
 static void
 refused(const struct smtp_reply *r, struct verdict *v)
 {
+	bool is_temporary = r->code / 100 == 4;
+
 	smtp_quote(r, v);
 	v->what = r->code / 100 == 5 ? VERDICT_REFUSED : VERDICT_RETRY;
 	v->is_policy = v->what == VERDICT_REFUSED && is_policy(v);
-	v->slows_channel =
+	v->is_trouble =
 	    r->code == 421 ||
-	    (r->code / 100 == 4 && strncmp(v->enhanced_status, "4.7.", 4) == 0);
+	    (is_temporary && strncmp(v->enhanced_status, "4.3.", 4) == 0);
+	v->slows_channel =
+	    v->is_trouble ||
+	    (is_temporary && strncmp(v->enhanced_status, "4.7.", 4) == 0);
 }
 
 /* So many mails a connection and no more: that says nothing about this one. */
@@ -245,7 +253,7 @@ static void
 end_of_connection(struct verdict *v)
 {
 	v->what = VERDICT_RELEASED;
-	v->slows_channel = false;
+	v->slows_channel = v->is_trouble = false;
 }
 
 static void
@@ -285,7 +293,8 @@ smtp_verdict(const struct smtp_facts *f, struct verdict *v)
 		break;
 	case SMTP_MAIL_REFUSED: /* does not know the recipient: it is us */
 		refused(&f->mail, v);
-		v->slows_channel = v->what == VERDICT_RETRY;
+		v->is_trouble = v->what == VERDICT_RETRY;
+		v->slows_channel = v->is_trouble;
 		if (f->mail.code == 421 && f->later)
 			end_of_connection(v);
 		break;
