@@ -39,6 +39,19 @@ test('a rate to one domain holds nobody else up', async (t) => {
 	assert.equal(to('@slow.example'), 3)
 })
 
+test('a turn at a domain that is cancelled is nobody\'s', async (t) => {
+	const { sink, worker } = await mailing(t, { clock: CLOCK,
+		channel: { domains: { 'slow.example': '1/m' } } })
+	await worker.events(...signUp(...many(30, 'slow.example')))
+	await sink.wait(1)
+	await worker.moveTo(CLOCK)
+	for (const { key } of await worker.messages('state=queued'))
+		await worker.get(`/v1/messages/${key}/cancel`, {})
+	await worker.events(...signUp('eve@slow.example'))
+	await worker.moveTo('2026-12-01T09:01:10Z')
+	assert.deepEqual(sink.mails.map((mail) => mail.to[0]).slice(1), ['eve@slow.example'])
+})
+
 test('warming up: more every day, and a restart does not begin the day anew', async (t) => {
 	const warmup = { start: '2026-12-01', first: 2, double: '1d' }
 	const { dir, sink, worker } = await mailing(t, { clock: CLOCK, channel: { warmup } })

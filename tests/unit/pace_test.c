@@ -136,6 +136,31 @@ test_domains(void **state)
 	json_decref(domains);
 }
 
+/* Turns that nobody takes are nobody's; those that stay lose none by it. */
+static void
+test_turns_given_up(void **state)
+{
+	json_t *domains = json_pack("{s:s}", "slow.example", "1/m");
+	struct pace *p = pace_of(0, domains);
+	const int64_t minute = 60 * SECOND;
+
+	(void)state;
+	for (int i = 0; i < 60; i++)
+		pace_domain_wait(p, "ada@slow.example", NOW);
+	pace_domain_left(p, "ada@slow.example");
+	pace_domain_left(p, "ada@example.com");
+	assert_in_range(pace_domain_wait(p, "bob@slow.example", NOW),
+	    NOW + minute, NOW + minute + 2);
+	/* the first of those that had a turn comes for it, then bob */
+	assert_int_equal(
+	    pace_domain_wait(p, "ada@slow.example", NOW + minute + 2), 0);
+	assert_in_range(
+	    pace_domain_wait(p, "bob@slow.example", NOW + minute + 2),
+	    NOW + 2 * minute, NOW + 2 * minute + 4);
+	pace_free(p);
+	json_decref(domains);
+}
+
 static struct pace *
 warming(int64_t double_ms)
 {
@@ -243,6 +268,7 @@ main(void)
 	    cmocka_unit_test(test_what_came_back),
 	    cmocka_unit_test(test_clock_set_back),
 	    cmocka_unit_test(test_domains),
+	    cmocka_unit_test(test_turns_given_up),
 	    cmocka_unit_test(test_warmup),
 	    cmocka_unit_test(test_warmup_is_remembered),
 	    cmocka_unit_test(test_problems),

@@ -6,6 +6,7 @@
 #include "templates/time/date.h"
 #include "templates/mem.h"
 #include "worker/api/calls.h"
+#include "worker/lanes/lanes.h"
 
 json_t *
 time_value(int64_t ms)
@@ -142,6 +143,17 @@ may(const struct queue_message *row, bool is_retry)
 	       row->state == QUEUE_UNSURE;
 }
 
+/* Who comes after a message that is cancelled need not wait for its turn. */
+static void
+give_up_turn(const struct api_call *call, const struct queue_message *row)
+{
+	struct lane *lane =
+	    call->lanes != NULL ? lanes_find(call->lanes, row->channel) : NULL;
+
+	if (lane != NULL && row->address != NULL)
+		pace_domain_left(lane->pace, row->address);
+}
+
 /* The message tells its last one, the log of its person or account all. */
 static int
 act(struct turn *t, struct api_call *call, struct queue_message *row,
@@ -161,6 +173,8 @@ act(struct turn *t, struct api_call *call, struct queue_message *row,
 	row->next_at_ms = t->now_ms;
 	if (is_retry)
 		row->attempts = 0;
+	else
+		give_up_turn(call, row);
 	row->settled_at_ms = is_retry ? 0 : t->now_ms;
 	api_answer(call, message_value(row));
 	return queue_messages_update(t->queue, row, 1) != 0

@@ -290,3 +290,12 @@ pace_domain_wait(struct pace *p, const char *address, int64_t now_ms)
 	b->turn_ms = turn;
 	return turn;
 }
+
+void
+pace_domain_left(struct pace *p, const char *address)
+{
+	struct bucket *b = bucket_of(p, address);
+
+	if (b != NULL)
+		b->turn_ms = 0;
+}

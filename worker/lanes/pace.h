@@ -33,6 +33,13 @@ void pace_spend(struct pace *, int64_t now_ms, int n);
 int64_t pace_domain_wait(struct pace *, const char *address, int64_t now_ms);
 
 /*
+ * One that waited for its turn does not want it any more. Nobody knows which,
+ * so turns are given from the next one on again; of two that have the same, one
+ * gets another.
+ */
+void pace_domain_left(struct pace *, const char *address);
+
+/*
  * While warming up: the messages of this day, and how many it may have. False:
  * there is no such limit.
  */
