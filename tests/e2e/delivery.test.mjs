@@ -126,6 +126,23 @@ test('STARTTLS and a password, for a certificate that is trusted', async (t) => 
 	assert.ok(mails.every((mail) => mail.secure && mail.user === 'nudge'))
 })
 
+test('certificates that are renewed are read again at a reload', async (t) => {
+	const pems = certificate(t), old = certificate(t)
+	const { sink, worker } = await mailing(t, { key: pems.key, cert: pems.cert,
+		authOptional: true, channel: { host: 'localhost', tls: 'starttls', ca_file: old.file } })
+	await worker.events(...signUp('ada'))
+	await until('the log to tell', () => /has a bad certificate/.test(worker.log))
+	assert.equal(sink.mails.length, 0)
+	fs.copyFileSync(pems.file, old.file)
+	worker.child.kill('SIGHUP')
+	await sink.wait(1)
+	fs.writeFileSync(old.file, 'no certificate')
+	worker.child.kill('SIGHUP')
+	await until('the log to tell', () => /TLS cannot be set up with/.test(worker.log))
+	await worker.events(...signUp('bob'))
+	await sink.wait(2)
+})
+
 test('a certificate that nobody vouches for gets no mail and no password', async (t) => {
 	const pems = certificate(t)
 	let asked = 0

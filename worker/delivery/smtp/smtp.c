@@ -281,9 +281,27 @@ smtp_status(struct transport *t, struct transport_status *s)
 	smtp_lane_status(&t->lane, s);
 }
 
+/* Certificates are renewed in the file that was read at the start. */
+static void
+read_certificates(struct transport *t)
+{
+	const struct channel *c = t->lane.channel;
+	struct error e;
+	SSL_CTX *tls;
+
+	if (t->lane.tls == NULL)
+		return;
+	tls = smtp_tls_new(c->host, c->ca_file, &e);
+	if (tls != NULL)
+		smtp_lane_set_tls(&t->lane, tls);
+	else
+		t->host.notice(t->host.arg, c->name, e.text);
+}
+
 static void
 smtp_resume(struct transport *t)
 {
+	read_certificates(t);
 	smtp_lane_resume(&t->lane);
 	event_del(t->again);
 	t->host.ready(t->host.arg);

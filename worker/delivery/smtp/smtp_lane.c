@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "templates/mem.h"
 #include "templates/mail/mime.h"
 
@@ -404,6 +406,31 @@ smtp_lane_resume(struct smtp_lane *l)
 	l->failures = 0;
 	l->grow_at_ms = 0;
 	pthread_mutex_unlock(&l->lock);
+}
+
+void
+smtp_lane_set_tls(struct smtp_lane *l, SSL_CTX *tls)
+{
+	SSL_CTX *old;
+
+	pthread_mutex_lock(&l->lock);
+	old = l->tls;
+	l->tls = tls;
+	pthread_mutex_unlock(&l->lock);
+	SSL_CTX_free(old);
+}
+
+SSL_CTX *
+smtp_lane_tls(struct smtp_lane *l)
+{
+	SSL_CTX *tls;
+
+	pthread_mutex_lock(&l->lock);
+	tls = l->tls;
+	if (tls != NULL)
+		SSL_CTX_up_ref(tls);
+	pthread_mutex_unlock(&l->lock);
+	return tls;
 }
 
 void

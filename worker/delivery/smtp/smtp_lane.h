@@ -54,7 +54,7 @@ struct smtp_news {
 struct smtp_lane {
 	const struct channel *channel;
 	bool only_curl; /* for all that goes to this relay */
-	SSL_CTX *tls;	/* NULL: none */
+	SSL_CTX *tls;	/* NULL: none; under the lock */
 	pthread_mutex_t lock;
 	int wake_fd; /* eventfd of the loop */
 	struct delivery *first, **last;
@@ -113,8 +113,13 @@ void smtp_lane_stop(struct smtp_lane *);
 bool smtp_lane_is_idle(struct smtp_lane *);
 void smtp_lane_cut(struct smtp_lane *);
 
+/* From now on; the old one ends with the sessions that have it. */
+void smtp_lane_set_tls(struct smtp_lane *, SSL_CTX *);
+
 /* For the threads. */
 
+/* To be freed by the caller. NULL: none. */
+SSL_CTX *smtp_lane_tls(struct smtp_lane *);
 /* Whether all mail of the channel goes through libcurl. */
 bool smtp_only_curl(const struct channel *);
 enum smtp_way smtp_lane_way(const struct smtp_lane *, const struct delivery *);

@@ -51,6 +51,7 @@ struct session {
 	const struct channel *channel;
 	smtp_session_t smtp;
 	auth_context_t auth;
+	SSL_CTX *tls; /* NULL: none */
 	struct smtp_watch watch;
 	struct job *jobs;
 	int n_jobs, max_jobs;
@@ -417,8 +418,9 @@ session_open(struct session *s)
 	set_timeouts(s->smtp, c->timeout_ms);
 	smtp_set_eventcb(s->smtp, on_event, s);
 	smtp_set_monitorcb(s->smtp, on_wire, s, 0);
-	if (s->slot->lane->tls != NULL) {
-		smtp_starttls_set_ctx(s->smtp, s->slot->lane->tls);
+	s->tls = smtp_lane_tls(s->slot->lane);
+	if (s->tls != NULL) {
+		smtp_starttls_set_ctx(s->smtp, s->tls);
 		smtp_starttls_enable(s->smtp, Starttls_REQUIRED);
 	}
 	set_login(s);
@@ -478,8 +480,7 @@ session_failed(struct session *s)
 	if (*words != '\0')
 		words++;
 	if (refusal[0] != '\0')
-		smtp_quote(
-		    &(struct smtp_reply){atoi(refusal), words}, &reply);
+		smtp_quote(&(struct smtp_reply){atoi(refusal), words}, &reply);
 	if (s->watch.login_refused) {
 		login_failed(s, refusal[0] != '\0' ? &reply : NULL);
 		return;
@@ -495,6 +496,7 @@ session_close(struct session *s)
 	smtp_destroy_session(s->smtp);
 	if (s->auth != NULL)
 		auth_destroy_context(s->auth);
+	SSL_CTX_free(s->tls);
 	ERR_clear_error();
 	smtp_tls_reason();
 	smtp_io_closed(&s->slot->io);
