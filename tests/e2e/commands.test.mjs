@@ -433,3 +433,23 @@ test('what strangers send cannot move an operator\'s cursor', async (t) => {
 	}
 	assert.doesNotMatch(worker.log, /[\u001b\u009b]/)
 })
+
+test('what strangers send forges no row', async (t) => {
+	const { dir, worker, sink } = await mailing(t, {
+		refuse: (stage) => stage === 'data' && [550, '5.7.1 no'] })
+	const row = '\nzzzzzzzzzzzzzzzzzzzzzzzzzz  sent     day-00-welcome'
+	const id = `ada${row}`
+	await worker.events(identify(id, { email: 'ada@example.com', [`name${row}`]: `Ada${row}\ttab`,
+		plan: 'free' }), track(id, 'Signed Up', { [row]: row }),
+	identify('bob', { email: `bob@example.com${row}`, plan: 'free' }), track('bob', `Signed Up`))
+	await until('the refusal', async () => (await worker.messages('state=refused'))[0])
+	await worker.post('/v1/track', { userId: 'x', event: row.repeat(60) })
+	for (const args of [['queue'], ['person', id], ['person', 'bob'], ['metrics', id], ['discarded']]) {
+		const { code, stdout } = await nudge([...args, '-C', dir])
+		assert.equal(code, 0)
+		assert.doesNotMatch(stdout, /^zzzz/m, args[0])
+		assert.doesNotMatch(stdout, /\t/)
+	}
+	assert.match((await nudge(['person', id, '-C', dir])).stdout, /^user ada\\u000azzzz/)
+	assert.equal(sink.mails.length, 0)
+})

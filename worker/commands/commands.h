@@ -64,8 +64,13 @@ int unknown_command(const char *name);
 
 /* Standard output is a terminal that may show colours; no-color.org. */
 bool shows_colours(void);
-/* printf() that lets no stranger's text act on the terminal. */
+/*
+ * printf() that lets no stranger's text act on the terminal: control characters
+ * in values come out as \uXXXX, ends of lines included.
+ */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A text of several lines, in which only those ends and tabs are let out. */
+void say_lines(const char *text);
 /* The same on standard error: what is for whoever sits there. */
 void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* What is wrong with the workspace, on standard error; EX_CONFIG. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * output - what commands print. Ids, traits and replies are strangers' text: a
- * control character or a bidirectional override in them comes out as \uXXXX and
- * moves nobody's cursor. (In JSON that is the same string.)
+ * control character or a bidirectional override in them comes out as \uXXXX,
+ * moves nobody's cursor and begins no line. (In JSON that is the same string.)
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,14 +11,18 @@
 #include <unistd.h>
 
 #include "templates/buf.h"
+#include "templates/mem.h"
 #include "worker/commands/commands.h"
+
+/* Stands for '\n' in a format; no UTF-8 has this byte, so no value does. */
+#define OUR_LINE_END 0xffu
 
 /* The character at s when a terminal would act on it, else 0. */
 static unsigned
 acting(const unsigned char *s, size_t *len)
 {
 	*len = 1;
-	if ((s[0] < ' ' && s[0] != '\n' && s[0] != '\t') || s[0] == 0x7f)
+	if (s[0] < ' ' || s[0] == 0x7f)
 		return s[0];
 	if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f) {
 		*len = 2;
@@ -32,8 +36,9 @@ acting(const unsigned char *s, size_t *len)
 	return 0;
 }
 
+/* Bytes of `kept` may do what they do. */
 static void
-write_safely(const char *text, FILE *to)
+write_safely(const char *text, const char *kept, FILE *to)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	size_t len;
@@ -41,7 +46,9 @@ write_safely(const char *text, FILE *to)
 	for (; *s != '\0'; s++) {
 		unsigned c = acting(s, &len);
 
-		if (c == 0) {
+		if (*s == OUR_LINE_END) {
+			fputc('\n', to);
+		} else if (c == 0 || strchr(kept, *s) != NULL) {
 			fputc(*s, to);
 		} else {
 			fprintf(to, "\\u%04x", c);
@@ -60,15 +67,25 @@ shows_colours(void)
 	       (term == NULL || strcmp(term, "dumb") != 0);
 }
 
+/*
+ * A line ends where the format says so, and not where a value does: a row could
+ * be forged.
+ */
 static void __attribute__((format(printf, 2, 0)))
 say_to(FILE *to, const char *fmt, va_list ap)
 {
-	char *text;
+	char *ours = xstrdup(fmt), *text;
 
-	if (vasprintf(&text, fmt, ap) < 0)
+	for (char *s = ours; (s = strchr(s, '\n')) != NULL;)
+		*s = (char)OUR_LINE_END;
+#pragma GCC diagnostic push /* callers' formats are checked as `fmt` */
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	if (vasprintf(&text, ours, ap) < 0)
 		abort();
-	write_safely(text, to);
+#pragma GCC diagnostic pop
+	write_safely(text, "", to);
 	free(text);
+	free(ours);
 }
 
 void
@@ -79,6 +96,12 @@ say(const char *fmt, ...)
 	va_start(ap, fmt);
 	say_to(stdout, fmt, ap);
 	va_end(ap);
+}
+
+void
+say_lines(const char *text)
+{
+	write_safely(text, "\n\t", stdout);
 }
 
 void
@@ -109,7 +132,7 @@ print_json(const json_t *value)
 {
 	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
 
-	write_safely(text, stdout);
+	say_lines(text);
 	putchar('\n');
 	free(text);
 }

@@ -137,19 +137,21 @@ show(const struct previewer *p, const struct template *template)
 		return fail(
 		    EX_DATAERR, "%s", preview_failure(&v, text, sizeof text));
 	if (template_info(template)->kind != TEMPLATE_EMAIL) {
-		say("%s\n", buf_str(&v.document));
+		say_lines(buf_str(&v.document));
+		say("\n");
 	} else if (p->in->json) {
 		json_t *value = mail_value(&v);
 
 		print_json(value);
 		json_decref(value);
 	} else if (option(p->in, "html") != NULL) {
-		say("%s", buf_str(&v.mail.html));
+		say_lines(buf_str(&v.mail.html));
 	} else {
 		say("Subject:   %s\nPreheader: %s\n", buf_str(&v.mail.subject),
 		    buf_str(&v.mail.preheader));
 		say_locales(p, template);
-		say("\n%s", buf_str(&v.mail.text));
+		say("\n");
+		say_lines(buf_str(&v.mail.text));
 	}
 	preview_free(&v);
 	return EX_OK;
