@@ -87,6 +87,15 @@ queue_checkpoint(struct queue_checkpointer *c)
 	return checkpoint(c, SQLITE_CHECKPOINT_RESTART, &in_log);
 }
 
+int
+queue_checkpoint_wipe(struct queue_checkpointer *c)
+{
+	int in_log, result = checkpoint(c, SQLITE_CHECKPOINT_PASSIVE, &in_log);
+
+	return result < 0 ? -1
+			  : checkpoint(c, SQLITE_CHECKPOINT_TRUNCATE, &in_log);
+}
+
 const struct queue_error *
 queue_checkpointer_error(const struct queue_checkpointer *c)
 {

@@ -241,12 +241,16 @@ queue_subject_forget(struct queue *q, int64_t subject)
 	    SUBJECT_DELETE,
 	};
 
+	int rc = 0;
+
+	/* Pages that become free are emptied, too. */
+	sqlite3_exec(q->db, "PRAGMA secure_delete = ON", NULL, NULL, NULL);
 	if (move_events(q, subject, 0) != 0 || events_forget(q, subject) != 0)
-		return -1;
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-		if (statement_run_with(q, parts[i], subject) != 0)
-			return -1;
-	return 0;
+		rc = -1;
+	for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof parts[0]; i++)
+		rc = statement_run_with(q, parts[i], subject);
+	sqlite3_exec(q->db, "PRAGMA secure_delete = FAST", NULL, NULL, NULL);
+	return rc;
 }
 
 /* Collects the numbers that a statement returns, at most max. Count or -1. */

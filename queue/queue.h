@@ -346,6 +346,8 @@ struct queue_checkpointer *queue_checkpointer_open(
     const char *url, struct queue_error *);
 /* 1: all is copied, 0: the rest must wait, as somebody still reads, or -1. */
 int queue_checkpoint(struct queue_checkpointer *);
+/* The same, and the log is empty then: nothing erased is left in it. */
+int queue_checkpoint_wipe(struct queue_checkpointer *);
 const struct queue_error *queue_checkpointer_error(
     const struct queue_checkpointer *);
 void queue_checkpointer_close(struct queue_checkpointer *);

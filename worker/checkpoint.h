@@ -15,6 +15,8 @@ struct checkpoint;
 /* NULL when there can be none; then the log grows until the store is closed. */
 struct checkpoint *checkpoint_start(const char *store);
 void checkpoint_wanted(struct checkpoint *); /* returns at once */
+/* Likewise; what was erased is to be gone from the log as well. */
+void checkpoint_wipe(struct checkpoint *);
 /* When the last one was done; 0: none yet. */
 int64_t checkpoint_last_ms(struct checkpoint *);
 void checkpoint_stop(struct checkpoint *); /* waits for one that runs */

@@ -467,6 +467,9 @@ one_turn(struct worker *w, int64_t mono)
 	stats_observe(STAT_TURN, seconds_since(began));
 	if (queue_log_bytes(w->queue) > LOG_MAX)
 		checkpoint_wanted(w->checkpoint);
+	if (w->turn.has_forgotten)
+		checkpoint_wipe(w->checkpoint);
+	w->turn.has_forgotten = false;
 }
 
 /*

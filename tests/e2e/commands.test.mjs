@@ -410,6 +410,17 @@ test('to forget somebody must be meant: typed at a terminal, or --yes', async (t
 	assert.ok(!await is('bob'))
 })
 
+test('of who is forgotten nothing is left in the log of the store', async (t) => {
+	const { dir, sink, worker } = await mailing(t)
+	const log = () => fs.readFileSync(path.join(dir, 'data/nudge.db-wal'), 'latin1')
+	await worker.events(...signUp('ada'))
+	await sink.wait(1)
+	await until('the verdict', async () => (await worker.messages('state=sent'))[0])
+	assert.match(log(), /ada@example/)
+	await worker.get('/v1/people/ada/forget', {})
+	await until('the log to be wiped', () => !/ada@example/.test(log()))
+})
+
 test('who is suppressed stays so where a domain is not in ASCII', async (t) => {
 	const { dir, worker } = await mailing(t)
 	await worker.events(identify('ada', { email: 'ada@bücher.example' }))

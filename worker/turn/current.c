@@ -273,5 +273,6 @@ turn_forget(struct turn *t, struct person *user)
 	if (turn_write(t) != 0 || queue_subject_forget(t->queue, user->id) != 0)
 		return -1;
 	people_forget(&t->people, user);
+	t->has_forgotten = true;
 	return 0;
 }

@@ -69,6 +69,7 @@ struct turn {
 	int n_replayed, n_current; /* people that have been looked at for it */
 	int n_history;		   /* stored events gone through */
 	bool is_open;
+	bool has_forgotten; /* somebody, who is still in the store's log */
 };
 
 /* Makes the store's secret when it has none. -1: the store failed. */
