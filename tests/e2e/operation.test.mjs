@@ -617,8 +617,10 @@ test('the unit has no faults, and exposes little', async (t) => {
 	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nudge-'))
 	t.after(() => fs.rmSync(folder, { recursive: true }))
 	const unit = path.join(folder, 'nudge.service')
-	fs.writeFileSync(unit, fs.readFileSync(path.join(root, 'debian/nudge.service'), 'utf8')
-		.replace('/usr/bin/nudge', path.resolve(program)))
+	const text = fs.readFileSync(path.join(root, 'debian/nudge.service'), 'utf8')
+	// Wrong usage, a damaged or newer store, wrong settings: nothing that time mends.
+	assert.match(text, /^RestartPreventExitStatus=64 65 78$/m)
+	fs.writeFileSync(unit, text.replace('/usr/bin/nudge', path.resolve(program)))
 	const found = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' })
 	if (found.error?.code === 'ENOENT') return t.skip('systemd-analyze is not installed')
 	assert.deepEqual([found.status, found.stdout, found.stderr], [0, '', ''])
