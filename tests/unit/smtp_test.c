@@ -3,6 +3,9 @@
  * smtp - the transport on a real event loop: streams, how far it runs ahead,
  * the end. What a relay can say is in tests/smtp, a file a case.
  */
+#include <dlfcn.h>
+#include <netdb.h>
+
 #include "tests/unit/smtp_world.h"
 
 #define assert_notice(w, text)                                      \
@@ -351,6 +354,72 @@ test_take_back(void **state)
 	world_free(w);
 }
 
+/* A name server that does not answer until it is told to. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_asked, answers;
+} names = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
+
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+    struct addrinfo **out)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *,
+	    struct addrinfo **);
+
+	if (node == NULL || strcmp(node, "silent.test") != 0) {
+		*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+		return real(node, service, hints, out);
+	}
+	pthread_mutex_lock(&names.lock);
+	names.is_asked = true;
+	pthread_cond_broadcast(&names.changed);
+	while (!names.answers)
+		pthread_cond_wait(&names.changed, &names.lock);
+	pthread_mutex_unlock(&names.lock);
+	return EAI_FAIL;
+}
+
+/* What has not begun is released at the end, though its thread hangs. */
+static void
+check_silent_names(enum channel_tls tls)
+{
+	struct world *w = world_new(NULL);
+
+	names.is_asked = names.answers = false;
+	w->channel.host = "silent.test";
+	w->channel.tls = tls;
+	world_start(w);
+	add(w);
+	feed(w);
+	pthread_mutex_lock(&names.lock);
+	while (!names.is_asked)
+		pthread_cond_wait(&names.changed, &names.lock);
+	pthread_mutex_unlock(&names.lock);
+	transport_smtp.stop(w->transport, 0);
+	run_until_verdicts(w, 1);
+	assert_int_equal(w->deliveries[0].verdict.what, VERDICT_RELEASED);
+	assert_false(transport_smtp.is_idle(w->transport));
+	free(w->deliveries[0].address); /* the store has it back */
+	w->deliveries[0].address = NULL;
+	pthread_mutex_lock(&names.lock);
+	names.answers = true;
+	pthread_cond_broadcast(&names.changed);
+	pthread_mutex_unlock(&names.lock);
+	world_stop(w);
+	assert_int_equal(w->n_given, 1);
+	world_free(w);
+}
+
+static void
+test_silent_names(void **state)
+{
+	(void)state;
+	check_silent_names(TLS_NONE);
+	check_silent_names(TLS_IMPLICIT);
+}
+
 static void
 test_never_on_the_wire(void **state)
 {
@@ -438,6 +507,7 @@ main(void)
 	    cmocka_unit_test(test_stale_in_the_list),
 	    cmocka_unit_test(test_stale_ahead),
 	    cmocka_unit_test(test_take_back),
+	    cmocka_unit_test(test_silent_names),
 	    cmocka_unit_test(test_never_on_the_wire),
 	};
 

@@ -38,8 +38,9 @@ struct session {
 	char why[CURL_ERROR_SIZE];
 	/* the message under way */
 	struct buf mime;
-	size_t given; /* of its bytes */
-	bool eof;     /* and more was asked for */
+	size_t given;	  /* of its bytes */
+	bool eof;	  /* and more was asked for */
+	bool is_recalled; /* see smtp_lane_lend() */
 	struct heard mail, rcpt, transfer, other;
 	struct heard *now; /* the command that waits for a reply */
 	bool works;	   /* MAIL was answered */
@@ -56,12 +57,23 @@ set_patience(struct session *s, int timeouts)
 	curl_easy_setopt(s->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, seconds);
 }
 
+/* What was lent is the thread's, or has been recalled. */
+static void
+keep(struct session *s)
+{
+	s->is_recalled = !smtp_lane_begin(s->slot);
+}
+
 static size_t
 on_read(char *out, size_t size, size_t n, void *arg)
 {
 	struct session *s = arg;
 	size_t len = s->mime.len - s->given;
 
+	if (s->given == 0)
+		keep(s);
+	if (s->is_recalled)
+		return CURL_READFUNC_ABORT;
 	if (len > size * n)
 		len = size * n;
 	s->eof = len == 0;
@@ -242,12 +254,23 @@ begin(struct session *s)
 	s->now = &s->other;
 }
 
+static CURLcode
+run(struct session *s, struct delivery *d)
+{
+	CURLcode rc;
+
+	smtp_lane_lend(s->slot, d);
+	rc = curl_easy_perform(s->curl);
+	keep(s);
+	return rc;
+}
+
 /*
  * libcurl sends an address beyond ASCII to whoever takes the connection. So the
  * relay is asked for something else first: its answer to EHLO tells.
  */
 static CURLcode
-ask_for_utf8(struct session *s)
+ask_for_utf8(struct session *s, struct delivery *d)
 {
 	CURLcode rc;
 
@@ -255,7 +278,7 @@ ask_for_utf8(struct session *s)
 	curl_easy_setopt(s->curl, CURLOPT_UPLOAD, 0L);
 	curl_easy_setopt(s->curl, CURLOPT_NOBODY, 1L);
 	curl_easy_setopt(s->curl, CURLOPT_CUSTOMREQUEST, "NOOP");
-	rc = curl_easy_perform(s->curl);
+	rc = run(s, d);
 	curl_easy_setopt(s->curl, CURLOPT_CUSTOMREQUEST, NULL);
 	curl_easy_setopt(s->curl, CURLOPT_NOBODY, 0L);
 	curl_easy_setopt(s->curl, CURLOPT_UPLOAD, 1L);
@@ -263,7 +286,7 @@ ask_for_utf8(struct session *s)
 }
 
 static CURLcode
-perform(struct session *s, const struct delivery *d)
+perform(struct session *s, struct delivery *d)
 {
 	struct curl_slist *to = curl_slist_append(NULL, d->address);
 	CURLcode rc;
@@ -273,7 +296,7 @@ perform(struct session *s, const struct delivery *d)
 	curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, to);
 	curl_easy_setopt(
 	    s->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)s->mime.len);
-	rc = curl_easy_perform(s->curl);
+	rc = run(s, d);
 	curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, NULL);
 	curl_slist_free_all(to);
 	return rc;
@@ -351,14 +374,26 @@ refuse_utf8(struct session *s, struct delivery *d)
 	return 0;
 }
 
+/* It has had its verdict. */
+static int
+forget(struct session *s)
+{
+	buf_free(&s->mime);
+	return -1;
+}
+
 /* Returns 0 when the connection is fit for another message. */
 static int
 send_one(struct session *s, struct delivery *d)
 {
 	CURLcode rc = perform(s, d);
-	enum smtp_outcome o = judge(s, &d->verdict);
-	bool login = rc == CURLE_LOGIN_DENIED || o == SMTP_LOGIN_REFUSED;
+	enum smtp_outcome o;
+	bool login;
 
+	if (s->is_recalled)
+		return forget(s);
+	o = judge(s, &d->verdict);
+	login = rc == CURLE_LOGIN_DENIED || o == SMTP_LOGIN_REFUSED;
 	s->carried = s->carried || o == SMTP_ACCEPTED;
 	if (!s->works && o != SMTP_NEVER_TRIED && !login) {
 		s->works = true;
@@ -374,8 +409,10 @@ send_one(struct session *s, struct delivery *d)
 static int
 send_utf8(struct session *s, struct delivery *d)
 {
-	CURLcode rc = ask_for_utf8(s);
+	CURLcode rc = ask_for_utf8(s, d);
 
+	if (s->is_recalled)
+		return forget(s);
 	if (rc == CURLE_OK)
 		return s->takes_utf8 ? send_one(s, d) : refuse_utf8(s, d);
 	if (!s->works)

@@ -459,8 +459,19 @@ smtp_lane_is_idle(struct smtp_lane *l)
 void
 smtp_lane_cut(struct smtp_lane *l)
 {
-	for (int i = 0; i < l->n_slots; i++)
-		smtp_io_cut(&l->slots[i].io);
+	pthread_mutex_lock(&l->lock);
+	for (int i = 0; i < l->n_slots; i++) {
+		struct smtp_slot *slot = &l->slots[i];
+
+		smtp_io_cut(&slot->io);
+		if (slot->lent == NULL)
+			continue;
+		release(l, slot->lent, "the channel stops");
+		l->taken--;
+		slot->lent = NULL;
+		slot->is_recalled = true;
+	}
+	pthread_mutex_unlock(&l->lock);
 }
 
 struct delivery *
@@ -511,6 +522,27 @@ smtp_lane_give(struct smtp_slot *slot, struct delivery *d)
 		recover(l);
 	add_result(l, slot, d);
 	pthread_mutex_unlock(&l->lock);
+}
+
+void
+smtp_lane_lend(struct smtp_slot *slot, struct delivery *d)
+{
+	pthread_mutex_lock(&slot->lane->lock);
+	slot->lent = d;
+	slot->is_recalled = false;
+	pthread_mutex_unlock(&slot->lane->lock);
+}
+
+bool
+smtp_lane_begin(struct smtp_slot *slot)
+{
+	bool is_recalled;
+
+	pthread_mutex_lock(&slot->lane->lock);
+	slot->lent = NULL;
+	is_recalled = slot->is_recalled;
+	pthread_mutex_unlock(&slot->lane->lock);
+	return !is_recalled;
 }
 
 void

@@ -35,6 +35,8 @@ struct smtp_slot {
 	bool waits;	   /* for that */
 	bool is_slow;	   /* the last message took long: see SMTP_FRESH_MS */
 	int ahead;	   /* verdicts given and not settled */
+	struct delivery *lent; /* see smtp_lane_lend() */
+	bool is_recalled;      /* what was lent */
 	struct smtp_io io;
 };
 
@@ -111,6 +113,7 @@ void smtp_lane_resume(struct smtp_lane *);
 /* No more messages start; those that wait are released. */
 void smtp_lane_stop(struct smtp_lane *);
 bool smtp_lane_is_idle(struct smtp_lane *);
+/* Sessions end at once; what is lent is released, whatever they wait for. */
 void smtp_lane_cut(struct smtp_lane *);
 
 /* From now on; the old one ends with the sessions that have it. */
@@ -131,6 +134,13 @@ enum smtp_way smtp_lane_way(const struct smtp_lane *, const struct delivery *);
 struct delivery *smtp_lane_take(
     struct smtp_slot *, enum smtp_way, int in_hand, int wait_ms);
 void smtp_lane_give(struct smtp_slot *, struct delivery *);
+/*
+ * The thread is about to look the relay up, which nothing can end: until it
+ * begins, the lane may recall the message. It has then had its verdict, is not
+ * the thread's any more, and smtp_lane_begin() says false.
+ */
+void smtp_lane_lend(struct smtp_slot *, struct delivery *);
+bool smtp_lane_begin(struct smtp_slot *);
 
 /* A connection has had a first sensible answer to MAIL; that one has ended. */
 void smtp_lane_works(struct smtp_lane *);

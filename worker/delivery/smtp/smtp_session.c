@@ -35,7 +35,8 @@
 
 /* A message of this session. */
 struct job {
-	struct delivery *delivery; /* NULL: it has had its verdict */
+	struct delivery *delivery; /* NULL: it has had its verdict, or was
+				      recalled */
 	struct smtp_io *io;
 	struct buf mime;
 	smtp_message_t message;
@@ -331,9 +332,21 @@ on_event(smtp_session_t smtp, int event, void *arg, ...)
 	errno = 0;
 }
 
+/* What was lent to the session is the thread's, or has been recalled. */
+static void
+keep_first(struct session *s)
+{
+	struct job *first = &s->jobs[0];
+
+	if (smtp_lane_begin(s->slot))
+		return;
+	first->delivery = NULL;
+	smtp_io_abort(&s->slot->io, ECANCELED);
+}
+
 /*
- * MAIL for a message that was taken while the one before it was under way, and
- * that took long: nobody knows whether it is still wanted.
+ * MAIL is about to be said. A message that was taken while the one before it
+ * was under way, and that took long: nobody knows whether it is still wanted.
  */
 static void
 begin(struct session *s)
@@ -343,7 +356,9 @@ begin(struct session *s)
 	if (j->began_ms != 0 || (s->n_jobs > 1 && j[-1].delivery != NULL))
 		return; /* a line of the body */
 	j->began_ms = smtp_now_ms();
-	if (s->watch.mailing && smtp_is_stale(j->delivery))
+	if (!s->watch.mailing)
+		keep_first(s);
+	else if (smtp_is_stale(j->delivery))
 		smtp_io_abort(&s->slot->io, ECANCELED);
 }
 
@@ -501,6 +516,8 @@ session_close(struct session *s)
 	smtp_tls_reason();
 	smtp_io_closed(&s->slot->io);
 	smtp_io_enter(NULL); /* the next message may be libcurl's */
+	for (int i = 0; i < s->n_jobs; i++)
+		buf_free(&s->jobs[i].mime);
 	free(s->jobs);
 }
 
@@ -522,7 +539,9 @@ smtp_session_run(struct smtp_slot *slot, struct delivery *first)
 	smtp_io_enter(&slot->io);
 	session_open(&s);
 	session_add(&s, first);
+	smtp_lane_lend(slot, first);
 	smtp_start_session(s.smtp);
+	keep_first(&s);
 	if (s.works)
 		smtp_lane_closed(slot->lane);
 	else if (!s.blamed)
