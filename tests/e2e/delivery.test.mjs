@@ -31,7 +31,7 @@ test('"not now" is tried again with the same Message-ID', async (t) => {
 		refuse: (stage, address, mail) => {
 			if (stage !== 'data') return null
 			seen.push(/^Message-ID: (.*)$/mi.exec(mail.raw)[1])
-			return seen.length < 3 ? [451, '4.3.0 not now'] : null
+			return seen.length < 3 ? [451, '4.2.0 not now'] : null
 		} })
 	await worker.events(...signUp('ada'))
 	await sink.wait(1)

@@ -111,7 +111,7 @@ test('an outage of ten days does not end in a burst', async (t) => {
 	await worker.events(identify('ada', { email: 'ada@example.com', plan: 'free' }),
 		track('ada', 'Signed Up'))
 	await worker.moveTo('2026-03-02T11:00:00Z')
-	sink.refuse = (stage) => stage === 'rcpt' ? [451, '4.3.0 try again later'] : null
+	sink.refuse = (stage) => stage === 'rcpt' ? [450, '4.2.0 try again later'] : null
 	await worker.moveTo('2026-03-13T00:00:00Z')
 	sink.refuse = () => null
 	await worker.moveTo('2026-03-15T00:00:00Z')
