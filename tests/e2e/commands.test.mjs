@@ -445,6 +445,24 @@ test('what strangers send cannot move an operator\'s cursor', async (t) => {
 	assert.doesNotMatch(worker.log, /[\u001b\u009b]/)
 })
 
+test('a person is found by the address, too, unless several have it', async (t) => {
+	const { dir, worker } = await mailing(t)
+	const has = (id, email) => identify(id, { email })
+	await worker.events(has('ada', 'ada@example.com'), has('bob', 'both@example.com'),
+		has('eve', 'both@example.com'), has('id@example.com', 'other@example.com'),
+		has('mal', 'id@example.com'))
+	const show = (...args) => nudge(['person', ...args, '-C', dir])
+	for (const [text, id] of [['ada@example.com', 'ada'], ['Ada@Example.com', 'ada'], ['ada', 'ada'],
+		['id@example.com', 'id@example.com']])
+		assert.equal(json(await show(text, '--json')).id, id)
+	const both = await show('both@example.com')
+	assert.equal(both.code, 65)
+	assert.match(both.stderr, /is the address of (bob and eve|eve and bob)/)
+	assert.equal((await show('nobody@example.com')).code, 67)
+	assert.equal((await show('ada@example.com', '--suppress')).code, 0)
+	assert.ok((await worker.person('ada')).decisions.some(({ what }) => what === 'suppressed'))
+})
+
 test('what strangers send forges no row', async (t) => {
 	const { dir, worker, sink } = await mailing(t, {
 		refuse: (stage) => stage === 'data' && [550, '5.7.1 no'] })

@@ -108,8 +108,49 @@ read_action(const struct invocation *in, const char **action)
 	return confirm(in, what, in->arguments[0]);
 }
 
+/*
+ * The id of who is meant by an id or an address; the caller frees it. Else an
+ * exit code, where several have that address.
+ */
 static int
-call(const struct invocation *in, const char *action, json_t **reply)
+find(const struct invocation *in, const char *text, char **id)
+{
+	const char *found = NULL, *another = NULL;
+	bool is_id = false;
+	char *query = path_segment("q=", text, "");
+	json_t *reply, *row;
+	size_t i;
+	int rc =
+	    client_call(in, "GET", "/v1/people", query, NULL, NULL, &reply);
+
+	free(query);
+	if (rc != 0)
+		return rc;
+	json_array_foreach(json_object_get(reply, "people"), i, row)
+	{
+		const char *name = member_text(row, "id");
+
+		if (strcmp(member_text(row, "kind"), "user") != 0)
+			continue;
+		is_id |= strcmp(name, text) == 0;
+		if (strcasecmp(member_text(row, "email"), text) != 0)
+			continue;
+		another = found;
+		found = name;
+	}
+	if (is_id || found == NULL)
+		found = text;
+	else if (another != NULL)
+		rc = fail(EX_DATAERR, "%s is the address of %s and %s", text,
+		    another, found);
+	*id = strdup(found);
+	json_decref(reply);
+	return rc;
+}
+
+static int
+call_for(const struct invocation *in, const char *id, const char *action,
+    json_t **reply)
 {
 	json_t *body = action != NULL ? action_body(in, action) : NULL;
 	char suffix[16], *path;
@@ -118,12 +159,27 @@ call(const struct invocation *in, const char *action, json_t **reply)
 	snprintf(suffix, sizeof suffix, "%s%s", action != NULL ? "/" : "",
 	    action != NULL ? action : "");
 	path = path_segment(
-	    option(in, "account") != NULL ? "/v1/accounts/" : "/v1/people/",
-	    in->arguments[0], suffix);
+	    option(in, "account") != NULL ? "/v1/accounts/" : "/v1/people/", id,
+	    suffix);
 	rc = client_call(
 	    in, action != NULL ? "POST" : "GET", path, "", NULL, body, reply);
 	free(path);
 	json_decref(body);
+	return rc;
+}
+
+static int
+call(const struct invocation *in, const char *action, json_t **reply)
+{
+	bool is_address = strchr(in->arguments[0], '@') != NULL &&
+			  option(in, "account") == NULL;
+	char *id = NULL;
+	int rc = is_address ? find(in, in->arguments[0], &id) : 0;
+
+	if (rc == 0)
+		rc = call_for(
+		    in, id != NULL ? id : in->arguments[0], action, reply);
+	free(id);
 	return rc;
 }
 
@@ -168,9 +224,9 @@ static const struct option_spec options[] = {
 const struct command command_person = {
     .name = "person",
     .summary = "Show a person: traits, sequences, messages, and why",
-    .usage = "nudge person ID [OPTIONS]",
+    .usage = "nudge person ID|ADDRESS [OPTIONS]",
     .examples = "  nudge person -C acme ada\n"
-		"  nudge person ada --json | jq .decisions\n"
+		"  nudge person ada@example.com --json | jq .decisions\n"
 		"  nudge person ada --exit self-serve-onboarding --actor jane "
 		"--note \"bought\"\n"
 		"  nudge person ada --pause self-serve-onboarding --for 3d\n"
