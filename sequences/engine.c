@@ -249,6 +249,8 @@ subject_look(const struct rules *rules, struct subject *s,
 	}
 	if (event != NULL && event->is_history) {
 		each_sequence(&l, event, watch_look);
+		if (event->is_late)
+			each_sequence(&l, event, enter_too_late);
 	} else {
 		look_at_orphans(&l, event);
 		each_sequence(&l, event, sequence_look);

@@ -2,8 +2,8 @@
 /*
  * enter - who gets into a sequence: an event or a watch gives the cause, and
  * reentry, exits and the condition say whether it counts. Every refusal is said
- * in the log, at most once a day and sequence, since what causes it may come
- * often.
+ * in the log, each of these at most once a day and sequence, since what causes
+ * it may come often.
  */
 #include <string.h>
 
@@ -71,14 +71,26 @@ may_reenter(struct look *l, const struct sequence *q, const struct cause *cause,
 		   l, &last, cause->at_ms, t->reenter_after_ms, "", reason);
 }
 
-static bool
-may_enter(struct look *l, const struct sequence *q, const struct cause *cause,
+/* Why somebody does not get in. */
+enum refusal {
+	NONE,
+	NOT_AGAIN = 1,
+	WOULD_EXIT = 2,
+	DOES_NOT_HOLD = 4,
+	TOO_LATE = 8,
+};
+
+static enum refusal
+refusal_of(struct look *l, const struct sequence *q, const struct cause *cause,
     char reason[REASON_SIZE])
 {
 	engine_scope_look_at(&l->scope, cause->event, NULL);
-	return may_reenter(l, q, cause, reason) &&
-	       !look_would_exit(l, q, reason) &&
-	       look_holds(l, cause->trigger->condition, reason);
+	if (!may_reenter(l, q, cause, reason))
+		return NOT_AGAIN;
+	if (look_would_exit(l, q, reason))
+		return WOULD_EXIT;
+	return look_holds(l, cause->trigger->condition, reason) ? NONE
+								: DOES_NOT_HOLD;
 }
 
 static void
@@ -94,45 +106,56 @@ enter(struct look *l, const struct sequence *q, const struct cause *cause,
 	    cause->reason, why[0] != '\0' ? "; " : "", why);
 }
 
-/* Says so unless it was said today. Returns when it was last said. */
-static int64_t
+/*
+ * Says so unless that was said today. Into `c`, which has the sequence, goes
+ * what has been said of it.
+ */
+static void
 note_refusal(struct look *l, const struct sequence *q, const char *cause,
-    const char *reason)
+    enum refusal what, const char *reason, struct candidate *c)
 {
-	const struct candidate *c = subject_candidate(l->subject, q->name);
+	const struct candidate *before = subject_candidate(l->subject, q->name);
 	struct past last = last_entry(l->subject, q->name);
+	bool is_today = before != NULL && l->now_ms - before->noted_ms < DAY_MS;
 
-	if (c != NULL && l->now_ms - c->noted_ms < DAY_MS)
-		return c->noted_ms;
-	look_decide(l, DECISION_REFUSED, q, last.entries + 1, NULL, "%s; %s",
-	    cause, reason);
-	return l->now_ms;
+	c->noted_ms = is_today ? before->noted_ms : l->now_ms;
+	c->noted = is_today ? before->noted : NONE;
+	if ((c->noted & what) == 0)
+		look_decide(l, DECISION_REFUSED, q, last.entries + 1, NULL,
+		    "%s; %s", cause, reason);
+	c->noted |= what;
+}
+
+/* Not to be tried again; what waits to be stays. */
+static void
+refuse_for_good(struct look *l, const struct sequence *q, const char *cause,
+    enum refusal what, const char *reason)
+{
+	struct candidate *before, new = {.sequence = q->name};
+
+	note_refusal(l, q, cause, what, reason, &new);
+	before = subject_candidate(l->subject, q->name);
+	if (before == NULL) {
+		subject_candidate_set(l->subject, &new);
+	} else if (before->noted_ms != new.noted_ms ||
+		   before->noted != new.noted) {
+		before->noted_ms = new.noted_ms;
+		before->noted = new.noted;
+		l->subject->state_changed = true;
+	}
 }
 
 bool
 enter_by(struct look *l, const struct sequence *q, const struct cause *cause)
 {
-	struct candidate *c;
 	char reason[REASON_SIZE];
-	int64_t noted_ms;
+	enum refusal what = refusal_of(l, q, cause, reason);
 
-	if (may_enter(l, q, cause, reason)) {
+	if (what == NONE)
 		enter(l, q, cause, reason);
-		return true;
-	}
-	if (reason[0] == '\0')
-		return false;
-	noted_ms = note_refusal(l, q, cause->reason, reason);
-	c = subject_candidate(l->subject, q->name);
-	if (c == NULL) {
-		subject_candidate_set(
-		    l->subject, &(struct candidate){
-				    .sequence = q->name, .noted_ms = noted_ms});
-	} else if (c->noted_ms != noted_ms) {
-		c->noted_ms = noted_ms;
-		l->subject->state_changed = true;
-	}
-	return false;
+	else if (reason[0] != '\0')
+		refuse_for_good(l, q, cause->reason, what, reason);
+	return what == NONE;
 }
 
 /* ------------------------------------------------------ events */
@@ -143,21 +166,24 @@ enter_by(struct look *l, const struct sequence *q, const struct cause *cause)
  */
 static void
 refuse(struct look *l, const struct sequence *q, const struct event *event,
-    int64_t at_ms, const char *reason)
+    enum refusal what, const char *reason)
 {
-	subject_candidate_set(
-	    l->subject, &(struct candidate){.sequence = q->name,
-			    .on = (char *)event->name,
-			    .at_ms = at_ms,
-			    .noted_ms = note_refusal(l, q, event->name, reason),
-			    .event = event->properties});
+	struct candidate c = {.sequence = q->name,
+	    .on = (char *)event->name,
+	    .at_ms = look_event_time(l, event),
+	    .event = event->properties};
+
+	note_refusal(l, q, event->name, what, reason, &c);
+	subject_candidate_set(l->subject, &c);
 }
 
-/* Returns whether it enters. A refusal has its reason, or none. */
-static bool
+/* A refusal has its reason, or none. NOT_AGAIN also: it has no such way in. */
+static enum refusal
 try_event(struct look *l, const struct sequence *q, const struct event *event,
     char reason[REASON_SIZE])
 {
+	enum refusal what = NOT_AGAIN;
+
 	reason[0] = '\0';
 	for (int i = 0; i < q->enter.n; i++) {
 		struct cause cause = {.trigger = &q->enter.list[i],
@@ -166,13 +192,15 @@ try_event(struct look *l, const struct sequence *q, const struct event *event,
 		    .reason = event->name};
 
 		if (cause.trigger->kind != TRIGGER_EVENT ||
-		    strcmp(cause.trigger->on, event->name) != 0 ||
-		    !may_enter(l, q, &cause, reason))
+		    strcmp(cause.trigger->on, event->name) != 0)
 			continue;
-		enter(l, q, &cause, reason);
-		return true;
+		what = refusal_of(l, q, &cause, reason);
+		if (what == NONE) {
+			enter(l, q, &cause, reason);
+			break;
+		}
 	}
-	return false;
+	return what;
 }
 
 /* Something about the subject has changed: does it enter now? */
@@ -187,7 +215,7 @@ try_candidate(struct look *l, const struct sequence *q)
 		return;
 	event = (struct event){
 	    .name = c->on, .at_ms = c->at_ms, .properties = c->event};
-	if (try_event(l, q, &event, reason))
+	if (try_event(l, q, &event, reason) == NONE)
 		subject_candidate_remove(
 		    l->subject, subject_candidate(l->subject, q->name));
 }
@@ -197,9 +225,31 @@ enter_by_event(
     struct look *l, const struct sequence *q, const struct event *event)
 {
 	char reason[REASON_SIZE];
+	enum refusal what;
 
-	if (event->name[0] == '\0')
+	if (event->name[0] == '\0') {
 		try_candidate(l, q);
-	else if (!try_event(l, q, event, reason) && reason[0] != '\0')
-		refuse(l, q, event, look_event_time(l, event), reason);
+		return;
+	}
+	what = try_event(l, q, event, reason);
+	if (what != NONE && reason[0] != '\0')
+		refuse(l, q, event, what, reason);
+}
+
+void
+enter_too_late(
+    struct look *l, const struct sequence *q, const struct event *event)
+{
+	char reason[REASON_SIZE], age[40];
+	bool is_way_in = false;
+
+	for (int i = 0; i < q->enter.n; i++)
+		is_way_in |= q->enter.list[i].kind == TRIGGER_EVENT &&
+			     strcmp(q->enter.list[i].on, event->name) == 0;
+	if (!is_way_in)
+		return;
+	reason_set(reason,
+	    "it came %s late, and longer than max_event_age starts nothing",
+	    duration_text(l->now_ms - event->at_ms, age, sizeof age));
+	refuse_for_good(l, q, event->name, TOO_LATE, reason);
 }

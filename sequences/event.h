@@ -13,6 +13,7 @@ struct event {
 	int64_t at_ms;	    /* when it happened, clock corrected */
 	json_t *properties; /* object; may be NULL */
 	bool is_history;    /* too old to start anything: metrics only */
+	bool is_late;	    /* history that has just come: who asks is told */
 	bool is_elsewhere;  /* for another account than the user's own */
 };
 

@@ -86,13 +86,16 @@ struct cause {
 
 /*
  * Enters if reentry, exits and the trigger's condition allow it, and decides so
- * (not yet the steps). Else says why not, in a decision at most once a day and
- * sequence. Returns whether it entered.
+ * (not yet the steps). Else says why not, each reason in a decision at most
+ * once a day and sequence. Returns whether it entered.
  */
 bool enter_by(struct look *, const struct sequence *, const struct cause *);
 
 /* An event that may start the sequence, as TRIGGER_EVENT ways in say. */
 void enter_by_event(
+    struct look *, const struct sequence *, const struct event *);
+/* One that would have, had it come in time: says so. */
+void enter_too_late(
     struct look *, const struct sequence *, const struct event *);
 
 /* ------------------------------------------------------- watch */

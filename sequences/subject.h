@@ -50,7 +50,8 @@ struct candidate {
 	char *sequence;
 	char *on;	  /* the event's name */
 	int64_t at_ms;	  /* when it happened */
-	int64_t noted_ms; /* when a refusal was last put into the log */
+	int64_t noted_ms; /* when a refusal was put into the log */
+	int noted;	  /* enum refusal: those since, a bit each */
 	json_t *event;	  /* its properties, or NULL */
 };
 

@@ -9,7 +9,7 @@
  *	 "past": [{"sequence": "trial", "entries": 2, "entered": MS,
  *	    "exited": MS, "finished": true}],
  *	 "candidates": [{"sequence": "trial", "on": "Signed Up", "at": MS,
- *	    "noted": MS, "event": {}}],
+ *	    "noted": MS, "reasons": N, "event": {}}],
  *	 "watches": [{"number": 3, "state": 1, "value": 62.0, "at": MS,
  *	    "due": MS}],
  *	 "known": 7,
@@ -98,6 +98,7 @@ static const struct field candidate_fields[] = {
     CANDIDATE("on", TEXT, on),
     CANDIDATE("at", MS, at_ms),
     CANDIDATE("noted", MS, noted_ms),
+    CANDIDATE("reasons", INT, noted),
     {"event", FIELD_JSON, JSON_OBJECT, offsetof(struct candidate, event)},
     {0},
 };

@@ -76,6 +76,32 @@ test_variant_and_goal(void **state)
 	world_end(&w);
 }
 
+/* Another reason is said on the same day, the same one is not. */
+static void
+test_each_reason_is_said(void **state)
+{
+	struct world w = world_begin("UTC", "{'plan': 'pro'}",
+	    "{'enter': {'on': 'Go', 'if': \"user.plan == 'free'\"},"
+	    "'exit': {'if': 'user.gone'},"
+	    "'steps': [{'id': 'a', 'send': 'a'}]}");
+
+	event(&w, "03-02 10:00", "Go");
+	expect_reason(&w, "user.plan is \"pro\"");
+	event(&w, "03-02 10:10", "Go");
+	expect(&w, "03-02 10:00 refused\n");
+	identify(&w, "03-02 11:00", "{'gone': true}");
+	event(&w, "03-02 11:01", "Go");
+	expect_reason(&w, "user.gone");
+	event(&w, "03-02 11:02", "Go");
+	expect(&w, "03-02 11:01 refused\n");
+	identify(&w, "03-02 12:00", "{'gone': false}");
+	event(&w, "03-02 12:01", "Go");
+	expect(&w, "");
+	event(&w, "03-03 12:01", "Go");
+	expect(&w, "03-03 12:01 refused\n");
+	world_end(&w);
+}
+
 static void
 test_who_enters(void **state)
 {
@@ -797,6 +823,7 @@ main(void)
 	    cmocka_unit_test(test_thirty_days),
 	    cmocka_unit_test(test_variant_and_goal),
 	    cmocka_unit_test(test_who_enters),
+	    cmocka_unit_test(test_each_reason_is_said),
 	    cmocka_unit_test(test_account_exits),
 	    cmocka_unit_test(test_metric_of_metrics),
 	    cmocka_unit_test(test_identify_after_the_event),

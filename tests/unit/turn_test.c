@@ -346,6 +346,44 @@ too_late_is_expired(void **state)
 	assert_int_equal(count(QUEUE_EXPIRED), 1);
 }
 
+/* The gates' order: who has left is told so. */
+static void
+who_has_left_is_not_too_late(void **state)
+{
+	ingest(IDENTIFY "," SIGNED_UP);
+	b.now += 25 * HOUR;
+	ingest("{\"type\":\"track\",\"messageId\":\"d1\",\"userId\":\"u\","
+	       "\"event\":\"Account Deleted\"}");
+	assert_null(claim());
+	assert_int_equal(count(QUEUE_EXPIRED), 0);
+	assert_string_equal(
+	    message(QUEUE_SKIPPED).reason, "no longer in the sequence");
+}
+
+/* Once a day, whatever comes of a history that is brought in. */
+static void
+what_came_too_late_says_so(void **state)
+{
+	struct queue_decision d[4];
+
+	ingest(IDENTIFY);
+	for (int i = 0; i < 3; i++) {
+		char json[300];
+
+		snprintf(json, sizeof json,
+		    "{\"type\":\"track\",\"messageId\":\"l%d\",\"userId\":"
+		    "\"u\",\"event\":\"Signed Up\",\"timestamp\":"
+		    "\"2026-01-0%dT00:00:00Z\"}",
+		    i, i + 1);
+		ingest(json);
+	}
+	assert_int_equal(
+	    queue_decisions_of(b.queue, id_of(QUEUE_USER_ID, "u"), 0, d, 4), 1);
+	assert_string_equal(d[0].what, "refused");
+	assert_non_null(strstr(d[0].reason, "Signed Up; it came "));
+	assert_non_null(strstr(d[0].reason, "max_event_age starts nothing"));
+}
+
 static void
 sandbox_cap_and_quiet_hours(void **state)
 {
@@ -524,6 +562,8 @@ main(void)
 	    TEST(what_stays_away_ends_the_message),
 	    TEST(the_unsubscribed_and_the_dead_get_nothing),
 	    TEST(too_late_is_expired),
+	    TEST(who_has_left_is_not_too_late),
+	    TEST(what_came_too_late_says_so),
 	    TEST(sandbox_cap_and_quiet_hours),
 	    TEST(a_retry_keeps_the_key),
 	    TEST(a_dead_address_is_suppressed),

@@ -43,6 +43,7 @@ struct due_message {
 	const char *address; /* "": none */
 	const char *name;
 	enum engine_gate gate;
+	bool is_expired;  /* ENGINE_SKIP, for that reason */
 	int64_t until_ms; /* ENGINE_WAIT */
 	char reason[ENGINE_REASON_SIZE];
 };
@@ -151,6 +152,13 @@ whose_entry(const struct due_message *c)
 	return c->account;
 }
 
+static bool
+is_too_late(const struct turn *t, const struct queue_message *row)
+{
+	return row->expires_at_ms != 0 && t->now_ms >= row->expires_at_ms;
+}
+
+/* Who has left is told so, also of what would be too late by now. */
 static void
 gate_sequence(const struct turn *t, struct due_message *c)
 {
@@ -164,6 +172,8 @@ gate_sequence(const struct turn *t, struct due_message *c)
 		skip(c, "no longer a member of the account");
 		return;
 	}
+	if (is_too_late(t, c->row))
+		m.expires_at_ms = 0; /* the next gate's */
 	answer = engine_gate(t->workspace->rules, &who->subject,
 	    c->account != NULL ? &c->account->subject : NULL, &m, t->now_ms);
 	take_answer(c, &answer);
@@ -172,8 +182,10 @@ gate_sequence(const struct turn *t, struct due_message *c)
 static void
 gate_expiry(const struct turn *t, struct due_message *c)
 {
-	if (c->row->expires_at_ms != 0 && t->now_ms >= c->row->expires_at_ms)
-		skip(c, "too late to make sense");
+	if (!is_too_late(t, c->row))
+		return;
+	c->is_expired = true;
+	skip(c, "too late to make sense");
 }
 
 /*
@@ -317,9 +329,9 @@ gates(struct turn *t, struct due_message *c)
 
 	gate_template(t, c);
 	if (c->gate == ENGINE_GO)
-		gate_expiry(t, c);
-	if (c->gate == ENGINE_GO)
 		gate_sequence(t, c);
+	if (c->gate == ENGINE_GO || c->gate == ENGINE_WAIT)
+		gate_expiry(t, c);
 	if (c->gate == ENGINE_GO)
 		gate_address(t, c);
 	if (c->gate == ENGINE_GO)
@@ -536,10 +548,7 @@ gate_row(struct turn *t, struct due_message *c)
 	}
 	row->reason = c->reason;
 	if (c->gate == ENGINE_SKIP) {
-		row->state =
-		    row->expires_at_ms != 0 && t->now_ms >= row->expires_at_ms
-			? QUEUE_EXPIRED
-			: QUEUE_SKIPPED;
+		row->state = c->is_expired ? QUEUE_EXPIRED : QUEUE_SKIPPED;
 		row->settled_at_ms = t->now_ms;
 	} else {
 		row->next_at_ms = c->until_ms;

@@ -218,6 +218,7 @@ apply(struct turn *t, const struct arrival *a)
 		t->now_ms - e->at_ms > t->workspace->settings->max_event_age_ms,
 	};
 
+	event.is_late = event.is_history;
 	if (e->name[0] == '\0')
 		event.properties = NULL;
 	if (user == a->user && user->joined != a->joined) {
