@@ -196,13 +196,16 @@ class World extends View {
 		return null
 	}
 
-	// Said at most once a day. Returns when it was last said.
+	// Each kind of reason is said at most once a day. Returns what was said since.
 	noteRefusal(subject, q, why) {
-		const noted = subject.candidates.get(q.name)?.noted
-		if (noted !== undefined && this.now - noted < DAY) return noted
+		const kind = ['would leave', 'condition'].includes(why) ? why : 'not again'
+		const before = subject.candidates.get(q.name)?.noted
+		const isToday = before !== undefined && this.now - before.since < DAY
+		if (isToday && before.kinds.includes(kind)) return before
 		this.decide(subject, 'refused', q,
 			this.lastEntry(subject, q).entries + 1, null, why)
-		return this.now
+		return isToday ? { ...before, kinds: [...before.kinds, kind] }
+			: { since: this.now, kinds: [kind] }
 	}
 
 	// Returns null if it entered, else why not ('' for no reason to say).
