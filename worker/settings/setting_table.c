@@ -59,7 +59,7 @@ env_value(const char **at)
 			buf_truncate(&value, value.len - 1);
 	}
 	*at = s;
-	return value.data != NULL ? buf_steal(&value) : xstrdup("");
+	return buf_steal(&value);
 }
 
 /* Of several lines that set it the last counts, as in a shell. */
