@@ -69,7 +69,7 @@ for (const server of [postfix, exim]) {
 		if (!all) return
 		await all.worker.events(...signUp(...many(5)))
 		await until('the log to tell', () =>
-			/refuses the login: 535 .*next try in 300 s/.test(all.worker.log))
+			/refuses the login: 535\b.*next try in 300 s/.test(all.worker.log))
 		assert.equal((await settled(all.worker, 'queued', 5)).length, 5)
 		assert.equal(all.sink.mails.length, 0)
 	})
