@@ -209,12 +209,19 @@ next_mark(const char *p, const char *end)
 	return p;
 }
 
+static const char *
+next_in_css(const char *p, const char *end, char quote)
+{
+	while (p < end && *p != quote && *p != '(')
+		p++;
+	return p;
+}
+
 /* The next byte that can matter: p, or further on. */
 static const char *
 skip(struct html *h, const char *p, const char *end)
 {
-	bool may_change = h->kind == HTML_URL_START || h->kind == HTML_URL ||
-			  h->kind == HTML_CSS || h->in_css;
+	bool in_url = h->kind == HTML_URL_START || h->kind == HTML_URL;
 	const char *next;
 
 	if (h->state == HTML_TEXT && h->is_markdown)
@@ -223,7 +230,9 @@ skip(struct html *h, const char *p, const char *end)
 		next = memchr(p, '<', (size_t)(end - p));
 	else if (h->state == HTML_COMMENT)
 		next = memchr(p, '>', (size_t)(end - p));
-	else if (h->state == HTML_QUOTED && !may_change)
+	else if (h->state == HTML_QUOTED && h->kind == HTML_CSS)
+		next = next_in_css(p, end, h->quote);
+	else if (h->state == HTML_QUOTED && !in_url && !h->in_css)
 		next = memchr(p, h->quote, (size_t)(end - p));
 	else
 		return p;

@@ -246,6 +246,10 @@ parse_path(struct parser *p)
 			    slot_of(p, (struct span){e->root->literal.text,
 					   e->root->literal.len});
 	} else {
+		if (lexer_is(&p->lex, "contains") &&
+		    is_space(name.text[name.len]))
+			parse_fail(
+			    p, from, "a value is expected, not 'contains'");
 		lexer_next(&p->lex);
 		if (p->lex.type != '.' && p->lex.type != '[' &&
 		    literal_word(name, &v))

@@ -105,6 +105,7 @@ conditions(void **state)
 	static const struct row errors[] = {
 	    {IF("'a' < 1"), "cannot be compared"},
 	    {IF("s contains'b'"), "unexpected 'contains'"},
+	    {IF("s and contains ['b']"), "not 'contains'"},
 	    {IF("not true"), "no `not`"},
 	    {IF("(true and false) or true"), "no parentheses"},
 	    {"{{ 1 == 1 }}", "unexpected"},
