@@ -233,14 +233,19 @@ filter_compact(
 	return list_value(some);
 }
 
-/* Where the key stands among those seen so far; if nowhere, it is added. */
+/*
+ * Where the key stands among those seen so far; if nowhere, it is added. As in
+ * Ruby's hashes 1 and 1.0 are two keys.
+ */
 static size_t
 place_of(struct render *r, struct list *seen, struct value key)
 {
 	size_t i = 0;
 
 	render_step(r, seen->n * (1 + value_bytes(key) / 16));
-	while (i < seen->n && !render_equal(r, seen->items[i], key))
+	while (i < seen->n &&
+	       (value_is_whole(seen->items[i]) != value_is_whole(key) ||
+		   !render_equal(r, seen->items[i], key)))
 		i++;
 	if (i == seen->n)
 		seen->items[seen->n++] = key;

@@ -91,6 +91,12 @@ conditions(void **state)
 	    {IF("true or false and false"), "y"},
 	    {IF("false and false or true"), "n"},
 	    {IF("1 == 1.0"), "y"},
+	    {"{% assign l = '1' | append: ',1' | split: ',' | concat: list | "
+	     "uniq %}{{ l.size }}",
+		"4"},
+	    {"{% assign a = 1 | sort | concat: list %}{% assign b = 1.0 | sort "
+	     "| concat: a | uniq %}{{ b | join: ' ' }}",
+		"1.0 1 2 3"},
 	    {IF("'1' == 1"), "n"},
 	    {IF("none < 1"), "n"},
 	    {IF("none > 1"), "n"},
