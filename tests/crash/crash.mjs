@@ -8,20 +8,14 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { basic, identify, keepSequence, smtpChannel, smtpSink, track, until, Worker,
 	workspace, writeKey } from '../e2e/lib.mjs'
+import { randomFrom } from '../random.mjs'
 
 const rounds = Number(process.argv[2] ?? 100)
 const seed = Number(process.argv[3] ?? Date.now() % 1e9)
 const CONNECTIONS = 4, UNSETTLED = 4
 const CLIENTS = 4, PEOPLE = 2, TASKS = 2, PAUSE_MS = 30
 
-// mulberry32
-let state = seed
-function random() {
-	state = (state + 0x6d2b79f5) | 0
-	let x = Math.imul(state ^ (state >>> 15), 1 | state)
-	x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-	return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-}
+const random = randomFrom(seed)
 const between = (from, to) => from + random() * (to - from)
 const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 

@@ -11,21 +11,14 @@
 //
 // A step with `down` was waited for in vain: the worker slept since the one
 // before. Until a `sweep` only who is touched is up to date with a reload.
+import { randomFrom } from '../random.mjs'
 import { DAY, HOUR, MINUTE } from './calendar.mjs'
 import { Pair, all, any, both, compare, either, not, sum, truth, value }
 	from './conditions.mjs'
 
 export class Random {
 	constructor(seed) {
-		this.state = seed >>> 0
-	}
-
-	// mulberry32
-	next() {
-		let t = this.state = (this.state + 0x6d2b79f5) >>> 0
-		t = Math.imul(t ^ (t >>> 15), t | 1)
-		t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-		return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+		this.next = randomFrom(seed)
 	}
 
 	below(n) {

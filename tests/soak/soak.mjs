@@ -7,7 +7,8 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
-import { identify, smtpChannel, smtpSink, track, until, Worker, workspace } from '../e2e/lib.mjs'
+import { identify, smtpChannel, smtpSink, track, Worker, workspace } from '../e2e/lib.mjs'
+import { randomFrom } from '../random.mjs'
 
 const days = Number(process.argv[2] ?? 300)
 const signups = Number(process.argv[3] ?? 10)
@@ -17,14 +18,7 @@ const START = Date.parse('2026-01-01T00:00:00Z')
 const ZONES = ['America/Los_Angeles', 'America/Sao_Paulo', 'America/New_York', 'UTC',
 	'Europe/Berlin', 'Asia/Kolkata', 'Australia/Sydney', 'Pacific/Auckland']
 
-// mulberry32
-let state = seed
-function random() {
-	state = (state + 0x6d2b79f5) | 0
-	let x = Math.imul(state ^ (state >>> 15), 1 | state)
-	x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-	return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-}
+const random = randomFrom(seed)
 
 const cleanups = []
 const context = { after: (fn) => cleanups.push(fn) }
