@@ -18,6 +18,7 @@ const START = Date.parse('2026-01-01T00:00:00Z')
 const ZONES = ['America/Los_Angeles', 'America/Sao_Paulo', 'America/New_York', 'UTC',
 	'Europe/Berlin', 'Asia/Kolkata', 'Australia/Sydney', 'Pacific/Auckland']
 
+if (!(days > STAY + 10)) throw new Error(`more than ${STAY + 10} days are needed`)
 const random = randomFrom(seed)
 
 const cleanups = []
