@@ -282,6 +282,7 @@ async function onlyReads({ worker, dir, env }, id, reason) {
 	assert.ok([74, 75].includes(change.code), change.stderr)
 }
 const told = (worker, what) => worker.log.split('\n').filter((line) => what.test(line)).length
+const tells = (worker, what) => until('the log to tell', () => what.test(worker.log))
 
 test('a disk that is full: new events are refused, what is on its way is finished',
 	{ skip: !canMount && 'needs root, for a small disk' }, async (t) => {
@@ -311,7 +312,7 @@ test('a disk that is full: new events are refused, what is on its way is finishe
 		})
 		assert.match(await (await worker.fetch('/readyz?verbose')).text(), /^\[-\]disk/m)
 		assert.equal((await worker.fetch('/healthz')).status, 200)
-		assert.match(worker.log, /no room on the disk for .*nudge\.db/)
+		await tells(worker, /no room on the disk for .*nudge\.db/)
 		await onlyReads({ worker, dir }, 'ada', /^the disk is full; nothing was/)
 		release()
 		assert.deepEqual(await worker.stop(), { code: 0, signal: null })
@@ -370,6 +371,7 @@ test('a disk that turns read-only is as a full one, until it can be written agai
 	await until('the next mail', () => mails.length === 2)
 	assert.deepEqual(mails, ['ada@example.com', 'bob@example.com'])
 	assert.equal((await timeline(worker, 'ada')).length, 2)
+	await tells(worker, /the store can be written again/)
 	assert.equal(told(worker, /error.*Read-only file system/), 1, worker.log)
 	assert.equal(told(worker, /the store can be written again/), 1, worker.log)
 })
@@ -510,13 +512,13 @@ test('a clock that is set two years ahead for a moment', async (t) => {
 	const { decisions } = await worker.person('ada')
 	off(2 * 365 * 86400)
 	await worker.events(...signUp('bob'))
-	assert.match(worker.log, /the clock was set 17520\.\d hours ahead/)
+	await tells(worker, /the clock was set 17520\.\d hours ahead/)
 	await worker.events(track('bob', 'Task Succeeded')) // one more turn
 	assert.deepEqual((await worker.person('ada')).decisions, decisions)
 	assert.equal((await worker.person('bob')).messages[0].state, 'queued')
 	off(0)
 	await worker.events(...signUp('cleo'))
-	assert.match(worker.log, /the clock was set 17520\.\d hours back/)
+	await tells(worker, /the clock was set 17520\.\d hours back/)
 	await isWell({ worker, sink }, 'dora')
 	assert.deepEqual((await worker.person('ada')).decisions, decisions)
 	await worker.stop()
@@ -526,7 +528,7 @@ test('a clock that is set two years ahead for a moment', async (t) => {
 		const again = await Worker.start(t, dir, { env })
 		await again.events(track('emil', 'E'))
 		assert.equal((await timeline(again, 'ada')).length, 2)
-		if (years < 0) assert.match(again.log, /hours behind the newest rows of the store/)
+		if (years < 0) await tells(again, /hours behind the newest rows of the store/)
 		await again.stop()
 	}
 })

@@ -234,7 +234,8 @@ for (const status of [401, 403, 404])
 		await worker.events(...success)
 		await sink.wait(3)
 		assert.equal((await settled(worker, 'sent')).attempts, 1)
-		assert.match(worker.log, new RegExp(`answers with ${status}, next try in 1 s`))
+		const told = new RegExp(`answers with ${status}, next try in 1 s`)
+		await until('the log to tell', () => told.test(worker.log))
 	})
 
 test('no answer within the timeout: again, with the same key', async (t) => {
