@@ -18,6 +18,7 @@
 
 #include "templates/mem.h"
 #include "templates/mail/mime.h"
+#include "worker/clock.h"
 
 #define MESSAGES_PER_SLOT 4
 #define FIRST_PAUSE_MS	  1000
@@ -41,15 +42,6 @@ smtp_lane_way(const struct smtp_lane *l, const struct delivery *d)
 	    (d->envelope_from == NULL || address_is_ascii(d->envelope_from));
 
 	return l->only_curl || !ascii ? SMTP_CURL : SMTP_ESMTP;
-}
-
-int64_t
-smtp_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 void
@@ -152,7 +144,7 @@ release_waiting(struct smtp_lane *l, const char *why)
 bool
 smtp_is_stale(const struct delivery *d)
 {
-	return smtp_now_ms() - d->offered_us / 1000 > SMTP_FRESH_MS;
+	return clock_monotonic_ms() - d->offered_us / 1000 > SMTP_FRESH_MS;
 }
 
 /* Back to the gates, and next in turn: the channel takes mail all the same. */
@@ -178,7 +170,7 @@ add_notice(struct smtp_lane *l, const char *text)
 static int64_t
 pause_left(const struct smtp_lane *l)
 {
-	int64_t left = l->open_at_ms - smtp_now_ms();
+	int64_t left = l->open_at_ms - clock_monotonic_ms();
 
 	return l->failures > 0 && left > 0 ? left : 0;
 }
@@ -213,7 +205,7 @@ pause_lane(struct smtp_lane *l, const char *told, bool login)
 	if (login || pause_ms > LONGEST_PAUSE_MS)
 		pause_ms = LONGEST_PAUSE_MS;
 	l->failures++;
-	l->open_at_ms = smtp_now_ms() + pause_ms;
+	l->open_at_ms = clock_monotonic_ms() + pause_ms;
 	release_waiting(l, l->why);
 	snprintf(text, sizeof text, "%s, next try in %" PRId64 " s", told,
 	    pause_ms / 1000);
@@ -236,7 +228,7 @@ stay_small(struct smtp_lane *l, const char *told)
 {
 	char text[500];
 
-	l->grow_at_ms = smtp_now_ms() + GROW_PAUSE_MS;
+	l->grow_at_ms = clock_monotonic_ms() + GROW_PAUSE_MS;
 	snprintf(text, sizeof text, "%s, going on with %d connection%s", told,
 	    l->live, l->live == 1 ? "" : "s");
 	add_notice(l, text);
@@ -283,7 +275,7 @@ wake_one(struct smtp_lane *l)
 static bool
 may_grow(const struct smtp_lane *l)
 {
-	int64_t now = smtp_now_ms();
+	int64_t now = clock_monotonic_ms();
 	bool stuck = l->waiting > l->idle && now - l->took_at_ms > STUCK_MS;
 
 	return !l->stopping && l->running < l->n_slots &&
@@ -479,7 +471,7 @@ smtp_lane_take(
     struct smtp_slot *slot, enum smtp_way way, int in_hand, int wait_ms)
 {
 	struct smtp_lane *l = slot->lane;
-	int64_t until = smtp_now_ms() + wait_ms;
+	int64_t until = clock_monotonic_ms() + wait_ms;
 	struct timespec ts = {until / 1000, until % 1000 * 1000000};
 	struct delivery *d = NULL;
 	int rc = 0;
@@ -498,7 +490,7 @@ smtp_lane_take(
 	l->idle--;
 	if (!l->stopping && may_take(slot, in_hand) && is_of_way(l, way)) {
 		d = first_waiting(l);
-		l->took_at_ms = smtp_now_ms();
+		l->took_at_ms = clock_monotonic_ms();
 		l->taken++;
 	}
 	if (d != NULL && l->hungry && l->waiting <= l->size / 2) {

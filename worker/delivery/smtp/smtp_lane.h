@@ -86,7 +86,6 @@ struct smtp_lane {
 bool smtp_is_stale(const struct delivery *);
 
 /* Monotonic milliseconds. */
-int64_t smtp_now_ms(void);
 
 void smtp_lane_init(
     struct smtp_lane *, const struct channel *, SSL_CTX *tls, int wake_fd);

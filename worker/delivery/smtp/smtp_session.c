@@ -25,6 +25,7 @@
 #include <libesmtp.h>
 
 #include "templates/mem.h"
+#include "worker/clock.h"
 #include "worker/delivery/smtp/smtp_render.h"
 #include "worker/delivery/smtp/smtp_tls.h"
 #include "worker/delivery/smtp/smtp_verdict.h"
@@ -112,7 +113,7 @@ static bool
 may_add(const struct session *s)
 {
 	return s->n_jobs < s->max_jobs && s->slot->io.err == 0 &&
-	       smtp_now_ms() - s->started_ms < LONGEST_SESSION_MS;
+	       clock_monotonic_ms() - s->started_ms < LONGEST_SESSION_MS;
 }
 
 /* Put one more message on the list, if there is one. Returns whether. */
@@ -274,7 +275,8 @@ on_sent(struct session *s, struct job *j)
 	bool last = is_last(s, j), eof = j->eof, fit;
 
 	j->sent = true;
-	s->slot->is_slow = smtp_now_ms() - j->began_ms > SMTP_FRESH_MS / 2;
+	s->slot->is_slow =
+	    clock_monotonic_ms() - j->began_ms > SMTP_FRESH_MS / 2;
 	distrust(s, smtp_message_transfer_status(j->message));
 	fit = job_end(s, j);
 	if (last)
@@ -355,7 +357,7 @@ begin(struct session *s)
 
 	if (j->began_ms != 0 || (s->n_jobs > 1 && j[-1].delivery != NULL))
 		return; /* a line of the body */
-	j->began_ms = smtp_now_ms();
+	j->began_ms = clock_monotonic_ms();
 	if (!s->watch.mailing)
 		keep_first(s);
 	else if (smtp_is_stale(j->delivery))
@@ -535,7 +537,7 @@ smtp_session_run(struct smtp_slot *slot, struct delivery *first)
 		free(s.jobs);
 		return 0;
 	}
-	s.started_ms = smtp_now_ms();
+	s.started_ms = clock_monotonic_ms();
 	smtp_io_enter(&slot->io);
 	session_open(&s);
 	session_add(&s, first);

@@ -15,12 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include <curl/curl.h>
 #include <event2/event.h>
 
 #include "templates/mem.h"
+#include "worker/clock.h"
 #include "worker/delivery/webhook/endpoint.h"
 #include "worker/delivery/webhook/hosts.h"
 #include "worker/delivery/verdicts.h"
@@ -50,15 +50,6 @@ struct transport {
 
 /* ----------------------------------------------------------- the endpoint */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /*
  * "app.example:8080 answers with 404, next try in 4 s": what it says besides
  * may be about people, and is not for the log.
@@ -79,7 +70,7 @@ trouble(struct transport *t, const char *what, const char *text,
 static void
 leave_alone(struct transport *t, const char *what, const char *text)
 {
-	int64_t pause_ms = endpoint_failed(&t->endpoint, now_ms());
+	int64_t pause_ms = endpoint_failed(&t->endpoint, clock_monotonic_ms());
 	struct timeval tv = {pause_ms / 1000, pause_ms % 1000 * 1000};
 	char what_now[60];
 
@@ -253,8 +244,8 @@ judge_host(struct exchange *x, bool has_answer)
 	curl_off_t took_us = 0;
 
 	curl_easy_getinfo(x->easy, CURLINFO_TOTAL_TIME_T, &took_us);
-	hosts_give(
-	    x->host, now_ms(), took_us / 1000, has_answer || !was_called);
+	hosts_give(x->host, clock_monotonic_ms(), took_us / 1000,
+	    has_answer || !was_called);
 }
 
 static void
@@ -343,8 +334,8 @@ may_call(struct exchange *x)
 
 	if (x->transport->hosts == NULL)
 		return true;
-	x->host = hosts_take(
-	    x->transport->hosts, x->host_name, now_ms(), &v->retry_after_ms);
+	x->host = hosts_take(x->transport->hosts, x->host_name,
+	    clock_monotonic_ms(), &v->retry_after_ms);
 	if (x->host != NULL)
 		return true;
 	v->what = VERDICT_RELEASED;
@@ -436,7 +427,7 @@ webhook_start(const struct channel *channel, const struct transport_host *host,
 static int
 webhook_room(struct transport *t)
 {
-	return endpoint_room(&t->endpoint, now_ms(),
+	return endpoint_room(&t->endpoint, clock_monotonic_ms(),
 	    verdicts_room(&t->verdicts), t->verdicts.taken);
 }
 
@@ -460,8 +451,9 @@ webhook_status(struct transport *t, struct transport_status *s)
 	if (e->is_gone) {
 		s->state = TRANSPORT_OFF;
 	} else if (e->failures > 0) {
-		s->state = now_ms() < e->open_at_ms ? TRANSPORT_PAUSED
-						    : TRANSPORT_TRYING;
+		s->state = clock_monotonic_ms() < e->open_at_ms
+			       ? TRANSPORT_PAUSED
+			       : TRANSPORT_TRYING;
 		s->until_ms = e->open_at_ms;
 	}
 	if (s->state != TRANSPORT_WORKING || t->verdicts.in_trouble)
