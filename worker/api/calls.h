@@ -51,7 +51,7 @@ int api_decide(
 
 json_t *time_value(int64_t ms);	   /* RFC 3339, or null for 0 */
 json_t *text_value(const char *s); /* or null for "" and NULL */
-json_t *message_value(const struct queue_message *);
+json_t *message_value(struct turn *, const struct queue_message *);
 json_t *decision_value(const struct queue_decision *);
 
 #endif

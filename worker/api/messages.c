@@ -23,15 +23,29 @@ text_value(const char *s)
 	return s == NULL || s[0] == '\0' ? json_null() : json_string(s);
 }
 
+/* Why it is as it is, or else why it waits. */
+static json_t *
+reason_value(struct turn *t, const struct queue_message *m)
+{
+	bool is_told = m->reason != NULL && m->reason[0] != '\0';
+	const char *stop = NULL;
+
+	if (!is_told && m->state == QUEUE_QUEUED)
+		lane_memory_get(t->queue, LANE_STOP, m->channel, &stop);
+	return stop != NULL
+		   ? json_sprintf("channel %s is paused %s", m->channel, stop)
+		   : text_value(m->reason);
+}
+
 json_t *
-message_value(const struct queue_message *m)
+message_value(struct turn *t, const struct queue_message *m)
 {
 	json_t *v = json_object();
 
 	json_object_set_new(v, "key", json_string(m->key));
 	json_object_set_new(
 	    v, "state", json_string(queue_state_name(m->state)));
-	json_object_set_new(v, "reason", text_value(m->reason));
+	json_object_set_new(v, "reason", reason_value(t, m));
 	json_object_set_new(v, "template", json_string(m->template_name));
 	json_object_set_new(v, "channel", json_string(m->channel));
 	json_object_set_new(v, "recipient",
@@ -103,7 +117,7 @@ messages_list(struct turn *t, struct api_call *call, const struct api_match *m)
 		filter.sequence = sequence;
 	n = queue_messages_find(t->queue, &filter, rows, limit);
 	for (int i = 0; i < n; i++)
-		json_array_append_new(list, message_value(&rows[i]));
+		json_array_append_new(list, message_value(t, &rows[i]));
 	if (n > 0)
 		api_set_cursor(reply, n, limit, rows[n - 1].id);
 	api_answer(call, reply);
@@ -130,7 +144,7 @@ messages_show(struct turn *t, struct api_call *call, const struct api_match *m)
 	int n = find(t, call, m->star[0], &row);
 
 	if (n == 1)
-		api_answer(call, message_value(&row));
+		api_answer(call, message_value(t, &row));
 	return n < 0 ? -1 : 0;
 }
 
@@ -176,7 +190,7 @@ act(struct turn *t, struct api_call *call, struct queue_message *row,
 	else
 		give_up_turn(call, row);
 	row->settled_at_ms = is_retry ? 0 : t->now_ms;
-	api_answer(call, message_value(row));
+	api_answer(call, message_value(t, row));
 	return queue_messages_update(t->queue, row, 1) != 0
 		   ? -1
 		   : api_decide(t, call, &decision);

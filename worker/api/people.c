@@ -104,7 +104,7 @@ add_messages(struct turn *t, int64_t subject, json_t *reply)
 	int n = queue_messages_find(t->queue, &filter, rows, ROWS);
 
 	for (int i = 0; i < n; i++)
-		json_array_append_new(list, message_value(&rows[i]));
+		json_array_append_new(list, message_value(t, &rows[i]));
 	json_object_set_new(reply, "messages", list);
 	return n < 0 ? -1 : 0;
 }
