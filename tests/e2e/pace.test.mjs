@@ -118,7 +118,8 @@ test('a relay that cannot look anything up ends no message', async (t) => {
 				.some(({ name, state }) => name === 'email' && state === 'slowed'))
 		await worker.get('/v1/channels/email/resume', {})
 	}
-	assert.equal((await worker.messages('state=queued')).length, 5)
+	await until('all to wait again', async () =>
+		(await worker.messages('state=queued')).length === 5)
 	sink.refuse = () => null
 	await until('all to be sent', async () => {
 		await worker.get('/v1/channels/email/resume', {})
